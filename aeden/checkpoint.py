@@ -1,0 +1,191 @@
+"""Checkpoints: Orbax writes them in the background, and a sha256 manifest beside each proves it whole on restore.
+
+Orbax alone loads most flipped bits silently. A step counts only once its manifest lies beside it, and is used only if
+every file still has the manifest's hash; otherwise the step before is.
+
+    checkpoints/860/        written by Orbax
+    checkpoints/860.json    {"step", "files": {path: sha256}, "metrics", "extra"}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from aeden import parallel
+from aeden.runs import write_json
+
+PyTree = Any
+
+
+class Checkpoints:
+    """The checkpoints of one run: the last few, and the best on validation.
+
+    Args:
+      folder: where they lie; made where it does not exist.
+      keep: how many of the newest to keep, 1 or more.
+      best_metric: the metric whose highest value makes a checkpoint the best one, which is kept too.
+
+    Raises:
+      ValueError: `keep` is less than 1.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2, best_metric: str = "psnr"):
+        if keep < 1:
+            raise ValueError(f"checkpoint.keep {keep} would keep none: use 1 or more")
+        self.folder, self.keep, self.best_metric = folder.absolute(), keep, best_metric
+        folder.mkdir(parents=True, exist_ok=True)
+        self._pending: dict[str, Any] | None = None
+        self._writer = ocp.AsyncCheckpointer(
+            ocp.StandardCheckpointHandler(),
+            async_options=ocp.options.AsyncOptions(post_finalization_callback=self._seal),
+        )
+
+    def save(self, step: int, state: PyTree, metrics: dict[str, float] | None = None, extra: Any = None) -> None:
+        """Starts writing a step in the background. Waits for the one before, and raises what went wrong with it.
+
+        Args:
+          step: the number of steps taken.
+          state: global arrays, the same on every device.
+          metrics: validation metrics at this step, if it was evaluated.
+          extra: anything JSON holds, given back by `restore`.
+        """
+        self.wait()
+        self._discard(step)
+        self._pending = {"step": step, "metrics": metrics, "extra": extra}
+        self._writer.save(self.folder / str(step), args=ocp.args.StandardSave(state))
+
+    def wait(self) -> None:
+        """Returns when the last save is whole on disk.
+
+        Raises:
+          OSError: it could not be written. Earlier checkpoints are as they were.
+        """
+        try:
+            self._writer.wait_until_finished()
+        except Exception as error:
+            step = self._pending["step"] if self._pending else "?"
+            raise OSError(
+                f"the checkpoint of step {step} could not be written to {self.folder} ({_first_line(error)}); earlier "
+                "checkpoints are intact: make room, and run the same command again"
+            ) from error
+
+    def close(self) -> None:
+        """Waits for the last save and lets go of Orbax' threads."""
+        self.wait()
+        self._writer.close()
+
+    def newest_whole(self) -> tuple[dict[str, Any] | None, list[str]]:
+        """The manifest of the newest step whose files are as they were written, and what is wrong with newer ones.
+
+        Steps that are not whole are moved aside, as `STEP.damaged`, so that they are not counted again.
+        """
+        complaints = []
+        for step in self._steps_on_disk():
+            problem = self._problem(step)
+            if problem is None:
+                return self._manifest(step), complaints
+            complaints.append(f"checkpoint {step} is not used: {problem}")
+            if parallel.is_primary():
+                self._move_aside(step)
+        return None, complaints
+
+    def restore(self, step: int, like: PyTree) -> PyTree:
+        """The state of a step, shaped, typed and laid out over the devices as `like` is."""
+        abstract = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=parallel.replicated_sharding()), like
+        )
+        return self._writer.restore(self.folder / str(step), args=ocp.args.StandardRestore(abstract))
+
+    def last_step(self) -> int | None:
+        """The newest step with a manifest, or None."""
+        return max(self._sealed_steps(), default=None)
+
+    def best_step(self) -> int | None:
+        """The sealed step with the highest validation metric, or None where none was evaluated."""
+        scores = {step: (self._manifest(step)["metrics"] or {}).get(self.best_metric) for step in self._sealed_steps()}
+        known = {step: score for step, score in scores.items() if score is not None}
+        return max(known, key=lambda step: (known[step], step), default=None)
+
+    def _seal(self) -> None:
+        """Writes the manifest of the step that Orbax has just finished; runs in Orbax' background thread."""
+        if self._pending is None or not parallel.is_primary():
+            return
+        step = self._pending["step"]
+        write_json(self._manifest_path(step), {**self._pending, "files": _hash_files(self.folder / str(step))})
+        self._drop_old()
+
+    def _drop_old(self) -> None:
+        steps = sorted(self._sealed_steps())
+        kept = {*steps[-self.keep :], self.best_step()}
+        for step in steps:
+            if step not in kept:
+                self._discard(step)
+
+    def _discard(self, step: int) -> None:
+        if parallel.is_primary():
+            # The manifest goes first: a step without one counts for nothing, wherever this is interrupted.
+            self._manifest_path(step).unlink(missing_ok=True)
+            shutil.rmtree(self.folder / str(step), ignore_errors=True)
+
+    def _move_aside(self, step: int) -> None:
+        aside = self.folder / f"{step}.damaged"
+        shutil.rmtree(aside, ignore_errors=True)
+        self._manifest_path(step).unlink(missing_ok=True)
+        if (self.folder / str(step)).exists():
+            os.replace(self.folder / str(step), aside)
+
+    def _problem(self, step: int) -> str | None:
+        if not self._manifest_path(step).exists():
+            return "it was not written to the end"
+        try:
+            expected = self._manifest(step)["files"]
+        except (ValueError, KeyError):
+            return f"its manifest {self._manifest_path(step).name} is damaged"
+        found = _hash_files(self.folder / str(step))
+        for name in sorted({*expected, *found}):
+            if name not in found:
+                return f"its file {name} is missing"
+            if found[name] != expected.get(name):
+                return f"its file {name} is damaged (sha256 differs from the manifest)"
+        return None
+
+    def _steps_on_disk(self) -> list[int]:
+        return sorted({int(path.stem) for path in self.folder.iterdir() if path.stem.isdigit()
+                       and path.suffix in ("", ".json")}, reverse=True)  # fmt: skip
+
+    def _sealed_steps(self) -> list[int]:
+        return [int(path.stem) for path in self.folder.glob("*.json") if path.stem.isdigit()]
+
+    def _manifest(self, step: int) -> dict[str, Any]:
+        return json.loads(self._manifest_path(step).read_text())
+
+    def _manifest_path(self, step: int) -> Path:
+        return self.folder / f"{step}.json"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what an interrupted Orbax save left behind. Only for the process that holds the run's lock."""
+    for path in folder.glob("*orbax-checkpoint-tmp*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _hash_files(folder: Path) -> dict[str, str]:
+    """sha256 of every file below a folder, by its path within."""
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashes
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,132 @@
+"""`glyphs`: letters A-J or digits 0-9 drawn from fonts; the embedded data set, which needs no download.
+
+notMNIST was made the same way, from fonts found on the web (Bulatov 2011). Here the fonts are those that matplotlib
+ships, or those of any folder. Fonts are split by family, so that the fonts of the test split are unseen. The same
+fonts give the same images, to the bit, with the same version of Pillow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from aeden.data.pipeline import Split
+
+CHARACTERS = {"letters": "ABCDEFGHIJ", "digits": "0123456789"}
+COUNTS = {"train": 20_000, "validation": 2_000, "test": 2_000}
+SIZE = 28
+# Drawn three times larger and averaged down, for smooth edges.
+OVERSAMPLING = 3
+# The faces shipped with matplotlib that draw A-J and 0-9 as such; its other faces hold mathematical symbols.
+EMBEDDED_FACES = (
+    *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique"),
+    *("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique", "DejaVuSansMono-BoldOblique"),
+    *("DejaVuSerif", "DejaVuSerif-Bold", "DejaVuSerif-Italic", "DejaVuSerif-BoldItalic"),
+    *("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic", "STIXGeneralBolIta"),
+    *("cmb10", "cmmi10", "cmr10", "cmss10", "cmti10", "cmtt10"),
+)
+
+
+def load(kind: str, font_folder: Path | None = None) -> dict[str, Split]:
+    """Draws the three splits.
+
+    Args:
+      kind: "letters" (A-J) or "digits" (0-9).
+      font_folder: folder of .ttf and .otf files, searched with its subfolders; None for the embedded fonts.
+
+    Returns:
+      train, validation and test: 20,000, 2,000 and 2,000 images [n, 28, 28, 1] with labels 0-9.
+
+    Raises:
+      ValueError: unknown kind, or fewer than three font families.
+      FileNotFoundError: the folder does not exist.
+    """
+    if kind not in CHARACTERS:
+        raise ValueError(f"unknown glyphs {kind!r}: use glyphs/{' or glyphs/'.join(CHARACTERS)}")
+    families = split_families(font_files(font_folder))
+    return {
+        name: _draw_split(name, [face for faces in families[name] for face in faces], CHARACTERS[kind], count)
+        for name, count in COUNTS.items()
+    }
+
+
+def font_files(folder: Path | None) -> list[Path]:
+    """The font files of a folder, or the embedded ones, in a fixed order."""
+    if folder is None:
+        import matplotlib
+
+        embedded = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+        return [embedded / f"{face}.ttf" for face in EMBEDDED_FACES]
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no font folder {folder}")
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".ttf", ".otf"))
+
+
+def split_families(files: list[Path]) -> dict[str, list[list[Path]]]:
+    """Deals font families to the splits: a tenth each, one at least, to test and validation, by a hash of their name.
+
+    Raises:
+      ValueError: fewer than three families.
+    """
+    families: dict[str, list[Path]] = {}
+    for path in files:
+        families.setdefault(_family(path), []).append(path)
+    if len(families) < 3:
+        raise ValueError(f"glyphs need three font families or more to split by family, found {len(families)}")
+    names = sorted(families, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    tenth = math.ceil(len(names) / 10)
+    shares = {"test": names[:tenth], "validation": names[tenth : 2 * tenth], "train": names[2 * tenth :]}
+    return {split: [families[name] for name in share] for split, share in shares.items()}
+
+
+def _family(path: Path) -> str:
+    family = ImageFont.truetype(str(path), 12).getname()[0] or path.stem
+    # Computer Modern's cuts call themselves families: all its cuts are relatives, and must stay in one split.
+    return "Computer Modern" if family.startswith("cm") else family
+
+
+def _draw_split(name: str, faces: list[Path], characters: str, count: int) -> Split:
+    masters = [[_draw_master(face, character) for character in characters] for face in faces]
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{name} {characters}".encode()).digest()[:8], "big"))
+    labels = np.arange(count, dtype=np.int32) % len(characters)
+    chosen = rng.integers(len(faces), size=count)
+    # Turn (degrees), shear, scale, shift in x and y (pixels of the result).
+    low, high = np.array([-10, -0.15, 0.8, -1.5, -1.5]), np.array([10, 0.15, 1.05, 1.5, 1.5])
+    changes = rng.uniform(low, high, size=(count, 5))
+    images = [
+        _change(masters[face][label], *change) for face, label, change in zip(chosen, labels, changes, strict=True)
+    ]
+    return Split(np.stack(images)[..., None], labels)
+
+
+def _draw_master(face: Path, character: str) -> Image.Image:
+    """A character in white on black, its ink filling some three quarters of the square and centred in it."""
+    side = SIZE * OVERSAMPLING
+    font = ImageFont.truetype(str(face), side)
+    left, top, right, bottom = font.getbbox(character)
+    scale = 0.78 * side / max(bottom - top, right - left, 1)
+    font = font.font_variant(size=max(1, round(side * scale)))
+    left, top, right, bottom = font.getbbox(character)
+    image = Image.new("L", (side, side))
+    origin = ((side - left - right) / 2, (side - top - bottom) / 2)
+    ImageDraw.Draw(image).text(origin, character, fill=255, font=font)
+    return image
+
+
+def _change(master: Image.Image, turn: float, shear: float, scale: float, dx: float, dy: float) -> np.ndarray:
+    """An affine change about the centre, then the mean over OVERSAMPLING x OVERSAMPLING pixels: uint8 [28, 28]."""
+    side, angle = master.size[0], math.radians(turn)
+    # Pillow wants the map from the result's pixels back to the master's.
+    inverse = np.linalg.inv(
+        scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        @ np.array([[1.0, shear], [0.0, 1.0]])
+    )
+    centre = np.full(2, side / 2)
+    offset = centre - inverse @ (centre + OVERSAMPLING * np.array([dx, dy]))
+    matrix = (*inverse[0], offset[0], *inverse[1], offset[1])
+    changed = master.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+    return np.asarray(changed.reduce(OVERSAMPLING))

@@ -1,0 +1,109 @@
+"""MNIST: handwritten digits (LeCun et al. 1998), from IDX files as published, or downloaded."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# The mirror that TFDS' own builder uses.
+URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+FILES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+# md5 of the uncompressed files as published. Files found on disk may hold another set in the same form.
+MD5 = {
+    "train_images": "6bbc9ace898e44ae57da46a324031adb",
+    "train_labels": "a25bea736e30d166cdddb491f175f624",
+    "test_images": "2646ac647ad5339dbf082846283269ea",
+    "test_labels": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+def find_files(data_dir: Path) -> dict[str, Path] | None:
+    """The four IDX files, gzipped or not, in a data folder, its `mnist` or torchvision's `MNIST/raw`; None if absent."""
+    for folder in (data_dir, data_dir / "mnist", data_dir / "MNIST" / "raw"):
+        found = {}
+        for part, name in FILES.items():
+            spellings = (name, name.replace("-idx", ".idx"))
+            candidates = [folder / f"{spelling}{suffix}" for spelling in spellings for suffix in (".gz", "")]
+            found[part] = next((path for path in candidates if path.is_file()), None)
+        if all(found.values()):
+            return {part: path for part, path in found.items() if path is not None}
+    return None
+
+
+def read_idx(path: Path, md5: str | None = None) -> np.ndarray:
+    """The array of an IDX file of bytes, gzipped or not: uint8, of the shape its header states.
+
+    Raises:
+      ValueError: the file is truncated, damaged, or no IDX file; or its content is not of the given md5.
+    """
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path} is truncated or damaged ({error}): fetch it again") from error
+    if md5 is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise ValueError(f"{path} is not the published file: delete it and start again")
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise ValueError(f"{path} is no IDX file of bytes: fetch it again")
+    dimensions = content[3]
+    shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * dimensions], ">i4"))
+    pixels = content[4 + 4 * dimensions :]
+    if len(shape) != dimensions or len(pixels) != np.prod(shape, dtype=np.int64):
+        raise ValueError(f"{path} is truncated: its header promises {shape}, it holds {len(pixels)} bytes")
+    return np.frombuffer(pixels, np.uint8).reshape(shape)
+
+
+def make_builder(data_dir: Path, files: dict[str, Path] | None) -> Any:
+    """A TFDS builder of `mnist` that needs no TensorFlow: from the given IDX files, or else by download."""
+    import tensorflow_datasets as tfds
+    from PIL import Image
+
+    class Mnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        """The MNIST database of handwritten digits."""
+
+        VERSION = tfds.core.Version("3.0.1")
+
+        def _info(self) -> Any:
+            return self.dataset_info_from_configs(
+                features=tfds.features.FeaturesDict(
+                    {
+                        "image": tfds.features.Image(shape=(28, 28, 1)),
+                        "label": tfds.features.ClassLabel(num_classes=10),
+                    }
+                ),
+                supervised_keys=("image", "label"),
+                homepage="http://yann.lecun.com/exdb/mnist/",
+                disable_shuffling=True,
+            )
+
+        def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
+            md5: dict[str, str] = {}
+            paths = files
+            if paths is None:
+                fetched = dl_manager.download({part: f"{URL}{name}.gz" for part, name in FILES.items()})
+                paths, md5 = {part: Path(path) for part, path in fetched.items()}, MD5
+            parts = {part: read_idx(path, md5.get(part)) for part, path in paths.items()}
+            return {
+                split: self._generate_examples(parts[f"{split}_images"], parts[f"{split}_labels"])
+                for split in ("train", "test")
+            }
+
+        def _generate_examples(self, images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
+            if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
+                raise ValueError(f"not MNIST: {images.shape} images with {labels.shape} labels")
+            for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+                yield i, {"image": Image.fromarray(image), "label": int(label)}
+
+    return Mnist(data_dir=data_dir, file_format="array_record")

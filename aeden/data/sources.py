@@ -1,0 +1,268 @@
+"""Opens an image set by name: prepared TFDS folder, local files, download, or, where none is to be had, glyphs.
+
+The data folder is `data.dir`, else `AEDEN_DATA`, else TFDS' default. aeden prepares local files in its own cache and
+never writes beside them; what it downloads, it keeps in the data folder, as TFDS does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aeden.cache import cache_folder
+from aeden.data import folder, glyphs, mnist, notmnist, prepared
+from aeden.data.pipeline import Split
+
+PROBE_SECONDS = 4.0
+
+
+class DatasetNotFound(FileNotFoundError):
+    """The set is neither on disk nor to be downloaded. The message lists the remedies."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """An opened image set.
+
+    Attributes:
+      name: what it really is, e.g. "glyphs/digits".
+      requested: what was asked for, e.g. "mnist".
+      train, validation, test: its splits.
+      sha256: hash of all images and labels of all splits, in order.
+      notes: what the user should know of it, a line each.
+    """
+
+    name: str
+    requested: str
+    train: Split
+    validation: Split
+    test: Split
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether other data stands in for what was asked for."""
+        return self.name != self.requested
+
+    def identity(self) -> dict[str, str]:
+        """What a run folder is bound to."""
+        return {"name": self.name, "requested": self.requested, "sha256": self.sha256}
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """[height, width, channels]."""
+        return self.train.images.shape[1:]
+
+
+Opened = tuple[dict[str, Split], tuple[str, ...]]
+
+
+def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit: int = 0) -> Dataset:
+    """Opens an image set, or glyphs in its stead where it cannot be had.
+
+    Args:
+      name: "mnist", "notmnist" (= "notmnist/small"), "notmnist/large", "glyphs" (= "glyphs/letters"),
+        "glyphs/digits", "folder" (class folders in `data_dir`), or any other prepared TFDS image set.
+      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs: a folder of fonts.
+      fallback: "glyphs" to stand in for MNIST or notMNIST; "" makes a missing set an error.
+      limit: examples a split at most; 0 for all.
+
+    Raises:
+      DatasetNotFound: the set cannot be had, and there is no fallback for it.
+      ValueError: unknown fallback; a damaged archive; images of several sizes; an empty split.
+    """
+    if fallback not in ("", "glyphs"):
+        raise ValueError(f"unknown data.fallback {fallback!r}: use 'glyphs', or '' for an error")
+    if limit < 0:
+        raise ValueError(f"data.limit {limit} is negative: use 0 for all examples")
+    canonical = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}.get(name, name)
+    actual = canonical
+    try:
+        splits, notes = _open(canonical, data_dir)
+    except DatasetNotFound as error:
+        if not fallback or canonical.split("/")[0] not in ("mnist", "notmnist"):
+            raise
+        actual = "glyphs/digits" if canonical == "mnist" else "glyphs/letters"
+        splits, notes = glyphs.load(actual.split("/")[1]), (str(error),)
+    for split in splits:
+        if not len(splits[split]):
+            raise ValueError(f"the {split} split of {actual} is empty: it has too few images")
+    splits = {split: examples.first(limit) for split, examples in splits.items()}
+    return Dataset(actual, canonical, **splits, sha256=_hash(splits), notes=notes)
+
+
+def data_folder(data_dir: str) -> Path:
+    """`data.dir`, else `AEDEN_DATA`, else `TFDS_DATA_DIR` or `~/tensorflow_datasets`."""
+    chosen = data_dir or os.environ.get("AEDEN_DATA") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return Path(chosen).expanduser()
+
+
+def _open(name: str, data_dir: str) -> Opened:
+    root, _, variant = name.partition("/")
+    if data_dir and not data_folder(data_dir).is_dir():
+        raise FileNotFoundError(f"the data folder {data_dir} does not exist: mend data.dir, or make it")
+    if root == "glyphs":
+        return glyphs.load(variant, Path(data_dir).expanduser() if data_dir else None), ()
+    if name == "folder":
+        if not data_dir:
+            raise ValueError("data.name=folder needs data.dir, the folder that holds a folder of images a class")
+        return folder.load(data_folder(data_dir))
+    if name == "mnist":
+        files = mnist.find_files(data_folder(data_dir))
+        return _open_built(name, data_dir, files, mnist.URL, lambda to: mnist.make_builder(to, files))
+    if root == "notmnist":
+        if variant not in ("small", "large"):
+            raise ValueError(f"unknown data set {name!r}: use notmnist/small or notmnist/large")
+        archives = notmnist.find_files(data_folder(data_dir), variant)
+        return _open_built(
+            name, data_dir, archives, notmnist.URL, lambda to: notmnist.make_builder(to, variant, archives)
+        )
+    return _open_prepared(name, data_dir)
+
+
+def _open_built(
+    name: str, data_dir: str, files: dict[str, Path] | None, url: str, make_builder: Callable[[Path], Any]
+) -> Opened:
+    """A set with a builder of our own: prepared, else from local files, else by download."""
+    where = data_folder(data_dir)
+    found = prepared.find(where, name)
+    # A folder prepared by TFDS with TensorFlow cannot be read without it: go on looking.
+    if found is not None and prepared.file_format(found) == "array_record":
+        return _read(found)
+    if files is not None:
+        where = cache_folder() / "tfds" / prepared.fingerprint(*files.values())
+    elif problem := _unreachable(url):
+        raise DatasetNotFound(_remedies(name, where, problem))
+    if prepared.find(where, name) is None or files is None:
+        prepared.prepare(make_builder, where)
+    found = prepared.find(where, name)
+    assert found is not None, "a builder that ends without an error has written its folder"
+    return _read(found)
+
+
+def _open_prepared(name: str, data_dir: str) -> Opened:
+    where = data_folder(data_dir)
+    found = prepared.find(where, name)
+    if found is None:
+        raise DatasetNotFound(
+            f"unknown data set {name!r}: not mnist, notmnist, glyphs or folder, and no prepared TFDS set in "
+            f"{where / name} (prepare it there with file_format='array_record', or set data.dir)"
+        )
+    return _read(found)
+
+
+def _read(found: Path) -> Opened:
+    splits, metadata = prepared.read(found)
+    notes = folder.skipped_note(sum((metadata.get("skipped") or {}).values()))
+    return name_splits(splits, str(found)), notes
+
+
+def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
+    """Train, validation and test from the splits a set has.
+
+    Without a validation split the last twelfth of train serves (55,000/5,000 of MNIST); without a test split, train is
+    dealt 80/10/10 by content.
+
+    Raises:
+      ValueError: there is no train split.
+    """
+    if "train" not in splits:
+        raise ValueError(f"{where} has no train split, only {', '.join(splits) or 'none'}")
+    train, test = splits["train"], splits.get("test")
+    validation = next((splits[name] for name in ("validation", "val", "dev") if name in splits), None)
+    if test is None:
+        shares = np.array([folder.hash_split(folder.content_hash(image)) for image in train.images])
+        dealt = {name: _select(train, np.flatnonzero(shares == name)) for name in ("train", "validation", "test")}
+        return dealt if validation is None else {**dealt, "validation": validation}
+    if validation is None:
+        kept = len(train) - len(train) // 12
+        validation = Split(train.images[kept:], None if train.labels is None else train.labels[kept:])
+        train = train.first(kept)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _select(split: Split, index: np.ndarray) -> Split:
+    return Split(split.images[index], None if split.labels is None else split.labels[index])
+
+
+def _hash(splits: dict[str, Split]) -> str:
+    digest = hashlib.sha256()
+    for name in ("train", "validation", "test"):
+        for array in (splits[name].images, splits[name].labels):
+            if array is not None:
+                digest.update(f"{name} {array.shape} {array.dtype}".encode())
+                digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+    return digest.hexdigest()
+
+
+def _unreachable(url: str) -> str | None:
+    """Why the host of `url` cannot be reached, decided within seconds; None if it answers.
+
+    TFDS itself would try for minutes. A name look-up knows no time-out, hence the thread.
+    """
+    problem = [f"no answer from {url} within {PROBE_SECONDS:g} s"]
+
+    def probe() -> None:
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS).close()
+            problem[0] = ""
+        except urllib.error.HTTPError:
+            problem[0] = ""  # The host answers; whether the file is there, the download will tell.
+        except (OSError, ValueError) as error:
+            problem[0] = f"{url} cannot be reached ({getattr(error, 'reason', error)})"
+
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(PROBE_SECONDS + 1)
+    return problem[0] or None
+
+
+def _remedies(name: str, where: Path, problem: str) -> str:
+    files = "its four IDX files" if name == "mnist" else " and ".join(
+        f"notMNIST_{part}.tar.gz" for part in notmnist.needed(name.split("/")[1])
+    )  # fmt: skip
+    return (
+        f"{name} is not in {where}, and {problem}. Put {files} into a folder and name it "
+        "with --config.data.dir=FOLDER or AEDEN_DATA=FOLDER, or go online"
+    )
+
+
+def banner(dataset: Dataset) -> str:
+    """What to print where other data stands in for what was asked for."""
+    lines = [
+        f"NOT TRAINING ON {dataset.requested.upper()}: TRAINING ON {dataset.name.upper()} INSTEAD",
+        "",
+        *_wrap(dataset.notes[0]),
+        "",
+        f"Every output of this run is labelled {dataset.name!r}. Figures are not comparable with {dataset.requested}.",
+        "To make this an error: --config.data.fallback=''",
+    ]
+    width = max(map(len, lines))
+    rule = "!" * (width + 6)
+    return "\n".join([rule, *(f"!! {line:<{width}} !!" for line in lines), rule])
+
+
+def _wrap(text: str) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, 96, break_long_words=False, break_on_hyphens=False)
+
+
+def announce(dataset: Dataset) -> None:
+    """Tells on standard error what data is used."""
+    if dataset.is_fallback:
+        print(banner(dataset), file=sys.stderr, flush=True)
+    else:
+        for note in dataset.notes:
+            print(f"data: {note}", file=sys.stderr, flush=True)

@@ -1,0 +1,154 @@
+"""Encoder, decoder and the autoencoder they make, from plain arguments.
+
+Images are [batch, height, width, channels] with values in [0, 1]; models return logits, whose sigmoid is the image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from aeden.layers import Initializer, TransposeConv, UpsampleConv, default_kernel_init, max_pool
+from aeden.shapes import Array, Float
+
+DECODERS = ("transpose", "upsample")
+
+
+class Encoder(nn.Module):
+    """A stage a width: convolve, ReLU, max-pool by the stage's factor. [b, h, w, c] -> [b, h/s, w/s, features[-1]].
+
+    Attributes:
+      features: channels of each stage, first to last.
+      factors: how many times each stage shrinks height and width; their product s must divide both.
+      kernel_size: height and width of the kernels, in pixels.
+      dtype: type of the computation; parameters stay float32.
+    """
+
+    features: Sequence[int] = (32, 32)
+    factors: Sequence[int] = (2, 2)
+    kernel_size: int = 3
+    dtype: Any = None
+    kernel_init: Initializer = default_kernel_init
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
+        kernel = (self.kernel_size, self.kernel_size)
+        for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
+            conv = nn.Conv(width, kernel, dtype=self.dtype, kernel_init=self.kernel_init, name=f"stage{i}")
+            x = max_pool(nn.relu(conv(x)), factor)
+        return x
+
+
+class Decoder(nn.Module):
+    """A stage a width: grow by the stage's factor with the chosen layer, ReLU; then a convolution to the channels out.
+
+    [b, h, w, c] -> logits [b, s*h, s*w, channels]. Both kinds have the same parameter count.
+
+    Attributes:
+      kind: "transpose" (convolve transposed) or "upsample" (resize and convolve).
+      features: channels of each stage, first to last.
+      factors: how many times each stage grows height and width; s is their product.
+      kernel_size: height and width of the kernels, in pixels.
+      channels: channels of the image: 1 for grayscale, 3 for RGB.
+      resize: the resize method of "upsample".
+      placement: the convolution "after" or "before" the resize of "upsample".
+      dtype: type of the computation; parameters and logits stay float32.
+    """
+
+    kind: str = "transpose"
+    features: Sequence[int] = (32, 32)
+    factors: Sequence[int] = (2, 2)
+    kernel_size: int = 3
+    channels: int = 1
+    resize: str = "nearest"
+    placement: str = "after"
+    dtype: Any = None
+    kernel_init: Initializer = default_kernel_init
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W k"]:
+        for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
+            x = nn.relu(self._grow(width, factor, f"stage{i}")(x))
+        kernel = (self.kernel_size, self.kernel_size)
+        out = nn.Conv(self.channels, kernel, dtype=self.dtype, kernel_init=self.kernel_init, name="out")
+        return out(x).astype(jnp.float32)
+
+    def _grow(self, width: int, factor: int, name: str) -> nn.Module:
+        if self.kind == "transpose":
+            return TransposeConv(
+                width, self.kernel_size, factor, dtype=self.dtype, kernel_init=self.kernel_init, name=name
+            )
+        if self.kind == "upsample":
+            return UpsampleConv(
+                width, self.kernel_size, factor, self.resize, self.placement,
+                dtype=self.dtype, kernel_init=self.kernel_init, name=name,
+            )  # fmt: skip
+        raise ValueError(f"unknown decoder {self.kind!r}: use one of {', '.join(DECODERS)}")
+
+
+class ConvAutoencoder(nn.Module):
+    """A convolutional autoencoder with either decoder, for images of any size: [b, h, w, channels] -> logits, same shape.
+
+    With its defaults it is the network of the Keras example "Convolutional autoencoder for image denoising": 28,353
+    parameters. Images whose sides are no multiple of the whole stride are padded at the bottom and right with their
+    edge, and the result is cropped back.
+
+    Attributes:
+      decoder: "transpose" or "upsample".
+      features: channels of the encoder's stages; the decoder mirrors them.
+      factors: how many times each encoder stage shrinks the image; the decoder mirrors them.
+      kernel_size: height and width of the kernels, in pixels.
+      channels: channels in and out.
+      resize: resize method of the upsample decoder.
+      placement: convolution "after" or "before" the resize.
+      dtype: type of the computation, e.g. jnp.bfloat16; None follows the input. Parameters and logits stay float32.
+    """
+
+    decoder: str = "transpose"
+    features: Sequence[int] = (32, 32)
+    factors: Sequence[int] = (2, 2)
+    kernel_size: int = 3
+    channels: int = 1
+    resize: str = "nearest"
+    placement: str = "after"
+    dtype: Any = None
+    kernel_init: Initializer = default_kernel_init
+
+    def setup(self) -> None:
+        self.encoder = Encoder(self.features, self.factors, self.kernel_size, self.dtype, self.kernel_init)
+        self.decoder_net = Decoder(
+            self.decoder, tuple(reversed(self.features)), tuple(reversed(self.factors)), self.kernel_size,
+            self.channels, self.resize, self.placement, self.dtype, self.kernel_init, name="decoder",
+        )  # fmt: skip
+
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        if x.ndim != 4 or x.shape[-1] != self.channels:
+            raise ValueError(f"this autoencoder takes [batch, height, width, {self.channels}], not {x.shape}")
+        h, w = x.shape[1:3]
+        return self.decode(self.encode(x))[:, :h, :w]
+
+    def encode(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
+        """The code of images: [b, h, w, channels] -> [b, ceil(h/s), ceil(w/s), features[-1]], s the whole stride."""
+        return self.encoder(pad_to_multiple(x, math.prod(self.factors)))
+
+    def decode(self, code: Float[Array, "b H W f"]) -> Float[Array, "b h w c"]:
+        """Logits of a code: [b, H, W, features[-1]] -> [b, s*H, s*W, channels]."""
+        return self.decoder_net(code)
+
+
+def pad_to_multiple(x: Float[Array, "b h w c"], multiple: int) -> Float[Array, "b H W c"]:
+    """Repeats the bottom and right edge until height and width are multiples of `multiple`."""
+    bottom, right = (-size % multiple for size in x.shape[1:3])
+    if not bottom and not right:
+        return x
+    return jnp.pad(x, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="edge")
+
+
+def count_parameters(params: Any) -> int:
+    """How many numbers a parameter tree holds."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))

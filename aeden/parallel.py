@@ -1,0 +1,149 @@
+"""Devices and processes: how many, how batches are dealt out to them, and the only pmap.
+
+The state of a run is one global array a leaf, the same on every device; batches are split along their examples.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+AXIS = "devices"
+# Fewer examples than this a device, and a CPU device spends its time on overhead.
+EXAMPLES_PER_CPU_DEVICE = 32
+
+PyTree = Any
+
+
+def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0) -> None:
+    """Sets JAX up for this machine. To be called once, before the first array is made.
+
+    On a CPU it makes one XLA device a core, since a convolution's own threads scale badly, but never a device for
+    fewer than 32 examples, and always a number that divides the batch.
+
+    Args:
+      batch_size: examples a step, over all devices.
+      compilation_cache: folder for compiled programs, shared by all runs; None for no cache.
+      devices: CPU devices to make; 0 chooses.
+
+    Raises:
+      ValueError: the number of devices does not divide the batch.
+    """
+    count = devices or cpu_device_count(batch_size, len(os.sched_getaffinity(0)))
+    jax.config.update("jax_num_cpu_devices", count)
+    # Several CPU devices with many programs in flight wait for each other for ever: run one at a time.
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    if compilation_cache is not None:
+        jax.config.update("jax_compilation_cache_dir", str(compilation_cache))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    check_divides(batch_size)
+
+
+def join_processes(coordinator: str, processes: int, process: int) -> None:
+    """Makes this process one of a run of several, before anything else is asked of JAX.
+
+    Args:
+      coordinator: host:port where process 0 listens.
+      processes: how many there are.
+      process: which this one is, from 0.
+
+    Raises:
+      ValueError: the numbers do not fit together.
+    """
+    if processes is None or process is None or not 0 <= process < processes:
+        raise ValueError(f"--coordinator needs --processes=N and --process from 0 to N-1, not {processes}, {process}")
+    jax.distributed.initialize(coordinator, processes, process)
+
+
+def cpu_device_count(batch_size: int, cores: int) -> int:
+    """The most CPU devices, up to the cores, that divide the batch into shares of 32 examples or more."""
+    most = max(1, min(cores, batch_size // EXAMPLES_PER_CPU_DEVICE))
+    return max(count for count in range(1, most + 1) if batch_size % count == 0)
+
+
+def check_divides(batch_size: int) -> None:
+    """Refuses a batch that the devices cannot share evenly.
+
+    Raises:
+      ValueError: naming both numbers.
+    """
+    if batch_size % jax.device_count():
+        raise ValueError(
+            f"batch_size {batch_size} cannot be shared evenly by {jax.device_count()} devices: use a multiple of it"
+        )
+
+
+def runs_in_step() -> bool:
+    """Whether a call to the devices returns only when they have finished, as on CPUs (see `configure`)."""
+    return jax.default_backend() == "cpu"
+
+
+def is_primary() -> bool:
+    """Whether this process is the one that writes files."""
+    return jax.process_index() == 0
+
+
+def replicate(tree: PyTree) -> PyTree:
+    """Puts a copy of every leaf on every device, as one global array a leaf."""
+    return jax.device_put(tree, replicated_sharding())
+
+
+def replicated_sharding() -> NamedSharding:
+    """The sharding of a state: the same on every device of every process."""
+    return NamedSharding(Mesh(np.asarray(jax.devices()), (AXIS,)), PartitionSpec())
+
+
+def deal(batches: PyTree) -> PyTree:
+    """This process's share of batches, a leading axis for its devices.
+
+    [steps, batch, ...] -> [steps, local devices, batch / all devices, ...]: consecutive examples go to one device.
+    """
+    local, processes, index = jax.local_device_count(), jax.process_count(), jax.process_index()
+
+    def split(x: np.ndarray) -> np.ndarray:
+        share = x.shape[1] // processes
+        mine = x[:, index * share : (index + 1) * share]
+        return mine.reshape(x.shape[0], local, share // local, *x.shape[2:])
+
+    return jax.tree.map(split, batches)
+
+
+def pmap_steps(step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]) -> Callable[..., tuple[PyTree, PyTree]]:
+    """Compiles (state, batch) -> (state, metrics) to run over all devices, one step after the other in one dispatch.
+
+    `step` sees one device's share of a batch and reduces over `AXIS` itself (`sum_over_devices`), so that what it
+    returns is the same on every device. The result takes batches dealt by `deal` and returns the metrics stacked.
+    """
+
+    def steps(state: PyTree, batches: PyTree) -> tuple[PyTree, PyTree]:
+        # A convolution inside a loop is some ten times slower on a CPU: a single step is not looped over.
+        if jax.tree.leaves(batches)[0].shape[0] > 1:
+            return jax.lax.scan(step, state, batches)
+        state, metrics = step(state, jax.tree.map(lambda x: x[0], batches))
+        return state, jax.tree.map(lambda x: x[None], metrics)
+
+    return jax.pmap(steps, AXIS, in_axes=(None, 1), out_axes=(None, None), donate_argnums=(0,))
+
+
+def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyTree], PyTree]:
+    """Compiles (state, batch) -> sums over the device's examples into the sums over all devices' examples.
+
+    The result takes batches dealt by `deal`, one step at a time.
+    """
+
+    def total(state: PyTree, batches: PyTree) -> PyTree:
+        return sum_over_devices(sums(state, jax.tree.map(lambda x: x[0], batches)))
+
+    return jax.pmap(total, AXIS, in_axes=(None, 1), out_axes=None)
+
+
+def sum_over_devices(tree: PyTree) -> PyTree:
+    """Sums every leaf over the devices, inside a mapped step."""
+    return jax.lax.psum(tree, AXIS)

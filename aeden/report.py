@@ -1,0 +1,86 @@
+"""Figures from plain results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402 (the backend is chosen first: no display is needed)
+
+INK, GRAY, BLUE, ORANGE = "#1f2430", "#6b7280", "#1f6feb", "#d9730d"
+
+
+def save_samples(path: Path, title: str, rows: dict[str, np.ndarray], captions: dict[str, list[str]]) -> None:
+    """A grid of images, a row a kind.
+
+    Args:
+      path: the PNG to write.
+      title: what the images are.
+      rows: name -> images [n, h, w, c] in [0, 1], c 1 or 3; a row named "error" may be signed, in [-1, 1].
+      captions: name -> a line under each of the row's images.
+    """
+    count = len(next(iter(rows.values())))
+    figure, axes = plt.subplots(
+        len(rows), count, figsize=(0.95 * count + 1.0, 1.12 * len(rows) + 0.55), squeeze=False, dpi=150
+    )
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for i, axis in enumerate(line):
+            signed = name == "error"
+            image = np.squeeze(images[i], -1) if images.shape[-1] == 1 else images[i]
+            if signed and image.ndim == 3:
+                image = image.mean(-1)
+            axis.imshow(
+                image if signed else np.clip(image, 0, 1),
+                cmap="RdBu_r" if signed else "gray", vmin=-1 if signed else 0, vmax=1, interpolation="nearest",
+            )  # fmt: skip
+            axis.set(xticks=[], yticks=[])
+            for spine in axis.spines.values():
+                spine.set(color="#d0d4dc", linewidth=0.6)
+            if name in captions:
+                axis.set_xlabel(captions[name][i], fontsize=7, color=GRAY, labelpad=2)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=INK, labelpad=6)
+    figure.suptitle(title, fontsize=10, color=INK)
+    figure.tight_layout(pad=0.5, w_pad=0.2, h_pad=0.3, rect=(0, 0, 1, 0.98))
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def save_curves(path: Path, title: str, rows: list[dict[str, float]], noisy: dict[str, float]) -> None:
+    """Loss and validation PSNR by epoch.
+
+    Args:
+      path: the PNG to write.
+      title: what was trained.
+      rows: the logbook's rows.
+      noisy: the noisy input's metrics, drawn as what there is to beat.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), dpi=150)
+    for axis, label in ((left, "loss"), (right, "validation PSNR (dB)")):
+        axis.set_xlabel("epoch", color=INK)
+        axis.set_ylabel(label, color=INK)
+        axis.grid(color="#e5e7eb", linewidth=0.7)
+        axis.spines[["top", "right"]].set_visible(False)
+    _plot(left, rows, "train_loss", BLUE, "training", marker="")
+    _plot(left, rows, "validation_loss", ORANGE, "validation")
+    # The first steps are so much worse that all the rest would look flat.
+    losses = sorted(row["train_loss"] for row in rows if "train_loss" in row)
+    if len(losses) > 10:
+        left.set_ylim(losses[0] - 0.05 * (losses[len(losses) * 9 // 10] - losses[0]), losses[len(losses) * 95 // 100])
+    _plot(right, rows, "validation_psnr", ORANGE, "restored")
+    right.axhline(noisy["psnr"], color=GRAY, linestyle="--", linewidth=1, label="noisy input")
+    for axis in (left, right):
+        axis.legend(frameon=False, fontsize=8)
+    figure.suptitle(title, fontsize=10, color=INK)
+    figure.tight_layout(rect=(0, 0, 1, 0.97))
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def _plot(axis: Any, rows: list[dict[str, float]], name: str, color: str, label: str, marker: str = "o") -> None:
+    points = [(row["epoch"], row[name]) for row in rows if name in row]
+    if points:
+        axis.plot(*zip(*points, strict=True), color=color, linewidth=1.4, marker=marker, markersize=3, label=label)

@@ -1,0 +1,28 @@
+"""The names used to write array shapes in signatures, e.g. ``Float[Array, "b h w c"]``.
+
+They are jaxtyping's where it is installed (the tests check them at run time with beartype) and plain stand-ins
+elsewhere, so that models, layers, metrics and corruption need nothing but jax, flax, optax and numpy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jax import Array
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Integer, Key, Scalar, UInt8
+else:
+    try:
+        from jaxtyping import Bool, Float, Integer, Key, Scalar, UInt8
+    except ModuleNotFoundError:
+
+        class _AnyShape:
+            """Accepts ``Float[Array, "..."]`` and says nothing about it."""
+
+            def __class_getitem__(cls, _: object) -> Any:
+                return Any
+
+        Bool = Float = Integer = Key = Scalar = UInt8 = _AnyShape
+
+__all__ = ["Array", "Bool", "Float", "Integer", "Key", "Scalar", "UInt8"]

@@ -1,0 +1,288 @@
+"""The one training loop: any task, any state. It logs, validates, checkpoints, resumes, and stops at a loss that is no
+number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import jax
+import numpy as np
+from flax import struct
+
+from aeden import keys, parallel
+from aeden.checkpoint import Checkpoints
+from aeden.data.pipeline import TrainBatches
+from aeden.logbook import Logbook, Progress, Row
+from aeden.shapes import Array
+
+PyTree = Any
+Metrics = dict[str, Array]
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss is not finite. The message names the step and the last good checkpoint."""
+
+
+class Interrupted(Exception):
+    """The run was asked to stop, and has saved a checkpoint."""
+
+
+class TrainState(struct.PyTreeNode):
+    """What a run carries from step to step, and all that a checkpoint holds.
+
+    Attributes:
+      step: int32 [], the steps taken.
+      params: the model's parameters.
+      opt_state: the optimiser's state.
+    """
+
+    step: Array
+    params: PyTree
+    opt_state: PyTree
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is trained.
+
+    Attributes:
+      init: key -> state, with an int32 leaf `step`.
+      step: (state, one device's share of a batch, the step's stream key) -> (state with step + 1, metrics). It sums over
+        the devices itself (`parallel.sum_over_devices`); metrics are scalars and hold `loss`.
+      validate: state -> metrics on the validation split, as numbers.
+    """
+
+    init: Callable[[Array], PyTree]
+    step: Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]
+    validate: Callable[[PyTree], dict[str, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How long to train and how often to do what, in steps.
+
+    Attributes:
+      steps: the whole run.
+      log_every: between rows of the logbook.
+      validate_every: between validations; each is followed by a checkpoint. The last step is always validated.
+      checkpoint_every: between further checkpoints; 0 for none.
+      steps_per_dispatch: how many steps one call to the devices takes.
+    """
+
+    steps: int
+    log_every: int
+    validate_every: int
+    checkpoint_every: int
+    steps_per_dispatch: int
+
+    def due(self, step: int, every: int) -> bool:
+        """Whether something done `every` steps, and at the end, is due after `step` steps."""
+        return step == self.steps or (every > 0 and step % every == 0)
+
+    def next_dispatch(self, step: int) -> int:
+        """How many steps to take at once: no more than to the next thing due, and one size only beside 1.
+
+        Every other size would be one more program to compile.
+        """
+        events = [every for every in (self.log_every, self.validate_every, self.checkpoint_every) if every]
+        room = min([self.steps - step, *(every - step % every for every in events)])
+        return self.steps_per_dispatch if room >= self.steps_per_dispatch else 1
+
+
+@dataclasses.dataclass
+class Window:
+    """Sums since the last row of the logbook, and the last loss.
+
+    A checkpoint holds them, so that a resumed run logs the same numbers.
+    """
+
+    steps: int = 0
+    sums: dict[str, float] = dataclasses.field(default_factory=dict)
+    loss: float = math.nan
+
+    def add(self, metrics: dict[str, np.ndarray]) -> None:
+        """Adds metrics of some steps, [steps] each."""
+        self.steps += len(metrics["loss"])
+        self.loss = float(metrics["loss"][-1])
+        for name, values in metrics.items():
+            for value in values:
+                self.sums[name] = self.sums.get(name, 0.0) + float(value)
+
+    def means(self) -> dict[str, float]:
+        """The mean of each metric over the window's steps."""
+        return {name: value / self.steps for name, value in self.sums.items()}
+
+
+@dataclasses.dataclass
+class Clock:
+    """Time spent. `train_seconds` leaves out compilation, validation and waiting for checkpoints."""
+
+    wall_seconds: float = 0.0
+    train_seconds: float = 0.0
+    train_images: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """A finished training: its last state and validation, the time it took over all its starts, and its logbook."""
+
+    state: PyTree
+    validation: dict[str, float]
+    clock: Clock
+    rows: list[Row]
+
+
+def fit(
+    task: Task,
+    batches: TrainBatches,
+    schedule: Schedule,
+    checkpoints: Checkpoints,
+    make_logbook: Callable[[int], Logbook],
+    seed: int,
+    started: float,
+) -> Fitted:
+    """Trains a task from its newest whole checkpoint, or from the start, to the end of its schedule.
+
+    The same seed, data and schedule give the same run, however often it is interrupted.
+
+    Args:
+      task: what to train.
+      batches: the training batches by step.
+      schedule: how long and how often.
+      checkpoints: where to save and resume.
+      make_logbook: the step resumed from -> the logbook.
+      seed: of every random number.
+      started: `time.monotonic()` when this start of the run began.
+
+    Raises:
+      TrainingDiverged: the loss is not finite.
+      Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+      OSError: a checkpoint could not be written.
+    """
+    state = parallel.replicate(jax.jit(task.init)(keys.stream_key(seed, keys.Stream.INIT)))
+    step, state, saved, complaints = _resume(checkpoints, state)
+    window, clock = Window(**saved.get("window", {})), Clock(**saved.get("clock", {}))
+    validation: dict[str, float] = saved.get("validation", {})
+    wall_before = clock.wall_seconds
+    logbook = make_logbook(step)
+    progress = Progress(batches.examples(schedule.steps), batches.examples(step), parallel.is_primary())
+    for line in complaints:
+        progress.say(line)
+    run = parallel.pmap_steps(_with_key(task.step, seed))
+    unread: list[tuple[int, Metrics]] = []
+    seen_sizes: set[int] = set()
+
+    with _stop_signals() as stop, progress, logbook:
+        while step < schedule.steps:
+            size = schedule.next_dispatch(step)
+            images = batches.examples(step + size) - batches.examples(step)
+            began = time.monotonic()
+            state, metrics = run(state, parallel.deal(batches.at(step, size)))
+            unread.append((step, metrics))
+            step += size
+            logging, validating = schedule.due(step, schedule.log_every), schedule.due(step, schedule.validate_every)
+            saving = validating or schedule.due(step, schedule.checkpoint_every) or bool(stop)
+            if logging or saving or parallel.runs_in_step():
+                # Reading waits for the devices, so elsewhere it is left until something needs the numbers.
+                _read_metrics(unread, window, checkpoints)
+            if size in seen_sizes:
+                clock.train_seconds += time.monotonic() - began
+                clock.train_images += images
+            seen_sizes.add(size)
+            progress.advance(images, step, window.loss)
+            row: dict[str, float] = {}
+            if logging:
+                row |= {f"train_{name}": value for name, value in window.means().items()}
+                window = Window(loss=window.loss)
+            if validating:
+                validation = task.validate(state)
+                row |= {f"validation_{name}": value for name, value in validation.items()}
+                progress.say(_validation_line(step, schedule.steps, step / batches.steps_per_epoch, validation))
+            if row:
+                logbook.write({"step": step, "epoch": step / batches.steps_per_epoch, **row})
+            if saving:
+                clock.wall_seconds = wall_before + time.monotonic() - started
+                extra = {"window": asdict(window), "clock": asdict(clock), "validation": validation}
+                checkpoints.save(step, state, validation if validating else None, extra)
+            if stop and step < schedule.steps:
+                checkpoints.wait()
+                raise Interrupted(f"stopped at step {step}, which is saved: run the same command again to go on")
+    checkpoints.wait()
+    clock.wall_seconds = wall_before + time.monotonic() - started
+    return Fitted(state, validation, clock, logbook.rows)
+
+
+def _resume(checkpoints: Checkpoints, state: PyTree) -> tuple[int, PyTree, dict[str, Any], list[str]]:
+    """The newest whole checkpoint's step, state and what was saved with it; or the start's. And what to tell of it."""
+    manifest, complaints = checkpoints.newest_whole()
+    if manifest is None:
+        return 0, state, {}, [*complaints, "no checkpoint is whole: starting again"] if complaints else []
+    step = manifest["step"]
+    return step, checkpoints.restore(step, state), manifest["extra"], [*complaints, f"resuming at step {step}"]
+
+
+def _with_key(step: Callable[..., Any], seed: int) -> Callable[[PyTree, PyTree], tuple[PyTree, Metrics]]:
+    """(state, batch, key) -> ... as (state, batch) -> ..., the key being that of the run's training stream."""
+
+    def keyed(state: PyTree, batch: PyTree) -> tuple[PyTree, Metrics]:
+        return step(state, batch, keys.stream_key(seed, keys.Stream.TRAIN))
+
+    return keyed
+
+
+def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints: Checkpoints) -> None:
+    """Moves the metrics of the steps since into the window; stops at the first loss that is no number.
+
+    Raises:
+      TrainingDiverged: naming the step.
+    """
+    for first, metrics in jax.device_get(unread):
+        for i, loss in enumerate(metrics["loss"]):
+            if not math.isfinite(loss):
+                checkpoints.wait()
+                good = checkpoints.last_step()
+                remedy = f"the last good checkpoint is step {good} in {checkpoints.folder}" if good else "none was saved"
+                raise TrainingDiverged(
+                    f"the loss is {loss} at step {first + i + 1}; {remedy}. Lower learning_rate, or set grad_clip=1"
+                )
+        window.add(metrics)
+    unread.clear()
+
+
+def _validation_line(step: int, steps: int, epoch: float, validation: dict[str, float]) -> str:
+    figures = "  ".join(f"{name} {value:.4f}" for name, value in validation.items())
+    return f"step {step}/{steps}  epoch {epoch:.2f}  validation: {figures}"
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """A list that is empty until SIGINT or SIGTERM comes. A second signal acts as if nobody listened."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, _: Any) -> None:
+        received.append(number)
+        restore()
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield received
+    finally:
+        restore()

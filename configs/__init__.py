@@ -1,0 +1,1 @@
+"""Experiments: one file each, over the defaults of configs/base.py."""

@@ -1,0 +1,56 @@
+"""Every field once, with its default, unit and meaning. An experiment changes what it is about.
+
+On the command line: --config=configs/NAME.py --config.FIELD=VALUE, with --config first.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """The defaults: the network, noise and batch of the Keras denoising example, trained with AdamW."""
+    config = ConfigDict()
+    config.seed = 0  # of the initial parameters, the order of the data and all noise
+    config.epochs = 8.0  # length in passes over the training split; 0 when `steps` says it
+    config.steps = 0  # length in steps; 0 when `epochs` says it
+    config.batch_size = 128  # examples a step over all devices, a multiple of their number
+    config.loss = "bce"  # bce | mse | l1, mean over pixels
+    config.learning_rate = 3e-3  # at its peak, after the warm-up and before the cosine
+
+    config.optimizer = optimizer = ConfigDict()
+    optimizer.name = "adamw"  # any optimiser of optax that takes a learning rate
+    optimizer.warmup_steps = 100  # a tenth of the run at most
+    optimizer.weight_decay = 1e-4  # for optimisers that take it
+    optimizer.grad_clip = 0.0  # largest global norm of the gradient; 0 for no limit
+
+    config.data = data = ConfigDict()
+    data.name = "mnist"  # mnist | notmnist | notmnist/large | glyphs | glyphs/digits | folder | a prepared TFDS set
+    data.dir = ""  # data folder; "" for AEDEN_DATA, else TFDS' default. For glyphs: a folder of fonts
+    data.fallback = "glyphs"  # stands in where MNIST or notMNIST cannot be had; "" makes that an error
+    data.limit = 0  # examples a split at most; 0 for all
+
+    config.noise = noise = ConfigDict()
+    noise.kind = "gaussian"  # gaussian | salt_and_pepper | masking | speckle | poisson
+    noise.level = 0.4  # standard deviation for images in [0, 1]; share of pixels for salt_and_pepper and masking
+    noise.level_max = 0.0  # above `level`: each image's level is drawn evenly from [level, level_max]
+    noise.clip = True  # clip the noisy image to [0, 1]
+
+    config.model = model = ConfigDict()
+    model.decoder = "transpose"  # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve)
+    model.resize = "nearest"  # nearest | bilinear | cubic | lanczos3 | lanczos5; of the upsample decoder
+    model.placement = "after"  # the upsample decoder convolves `after` or `before` the resize
+    model.features = (32, 32)  # channels of each encoder stage; the decoder mirrors them
+    model.factors = (2, 2)  # how many times each stage shrinks height and width
+    model.kernel_size = 3  # pixels
+    model.dtype = "float32"  # float32 | bfloat16, of the computation; parameters stay float32
+
+    config.log_every = 20  # steps between rows of metrics.csv; 0 for once an epoch
+    config.steps_per_dispatch = 0  # steps a call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs
+
+    config.eval = evaluation = ConfigDict()
+    evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once an epoch
+    evaluation.levels = ()  # further noise levels to test at, e.g. (0.2, 0.6)
+
+    config.checkpoint = checkpoint = ConfigDict()
+    checkpoint.every = 0  # steps between checkpoints beside those at validations; 0 for none
+    checkpoint.keep = 2  # newest checkpoints to keep, beside the best on validation
+    return config

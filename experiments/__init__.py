@@ -1,0 +1,1 @@
+"""The commands: every file runs as `python -m experiments.NAME`."""

@@ -11,11 +11,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax.linen.dtypes import promote_dtype
 
+from aeden import lowering as lowerings
 from aeden.shapes import Array, Float
 
 RESIZE_METHODS = ("nearest", "bilinear", "cubic", "lanczos3", "lanczos5")
 PLACEMENTS = ("after", "before")
+LOWERINGS = ("reference", "fast", "auto")
 
 Initializer = Callable[..., Any]
 # Keras' default, symmetric in channels in and out, and so indifferent to the transposed layer's kernel layout.
@@ -115,6 +118,8 @@ class TransposeConv(nn.Module):
       stride: how many times larger the output is.
       padding: "SAME" or "VALID".
       dtype: type of the computation (parameters stay float32); None follows the input.
+      lowering: "reference" is `flax.linen.ConvTranspose`; "fast" computes the same from the same parameters by phases,
+        see `aeden.lowering`; "auto" is "fast" on CPUs and "reference" elsewhere.
     """
 
     features: int
@@ -123,11 +128,19 @@ class TransposeConv(nn.Module):
     padding: str = "SAME"
     dtype: Any = None
     kernel_init: Initializer = default_kernel_init
+    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if self.padding not in ("SAME", "VALID"):
             raise ValueError(f"unknown padding {self.padding!r}: use 'SAME' or 'VALID'")
+        if self.lowering not in LOWERINGS:
+            raise ValueError(f"unknown lowering {self.lowering!r}: use one of {', '.join(LOWERINGS)}")
+        if self.lowering == "fast" or (self.lowering == "auto" and jax.default_backend() == "cpu"):
+            shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
+            kernel, bias = _Weights(shape, self.features, self.kernel_init, name="conv")()
+            x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+            return lowerings.transposed_convolution(x, kernel, self.stride, self.padding) + bias
         return nn.ConvTranspose(
             self.features,
             (self.kernel_size, self.kernel_size),
@@ -139,3 +152,16 @@ class TransposeConv(nn.Module):
             kernel_init=self.kernel_init,
             name="conv",
         )(x)
+
+
+class _Weights(nn.Module):
+    """The kernel and bias that a Flax convolution of the same name would have: checkpoints are interchangeable."""
+
+    kernel_shape: tuple[int, ...]
+    features: int
+    kernel_init: Initializer
+
+    @nn.compact
+    def __call__(self) -> tuple[Array, Array]:
+        kernel = self.param("kernel", self.kernel_init, self.kernel_shape, jnp.float32)
+        return kernel, self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)

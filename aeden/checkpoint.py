@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,10 @@ class Checkpoints:
             raise ValueError(f"checkpoint.keep {keep} would keep none: use 1 or more")
         self.folder, self.keep, self.best_metric = folder.absolute(), keep, best_metric
         folder.mkdir(parents=True, exist_ok=True)
-        self._pending: dict[str, Any] | None = None
-        self._writer = ocp.AsyncCheckpointer(
-            ocp.StandardCheckpointHandler(),
-            async_options=ocp.options.AsyncOptions(post_finalization_callback=self._seal),
-        )
+        self._writer = ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler())
+        # Orbax calls nobody once a step has its final name, so a thread of our own waits for that and seals it.
+        self._sealer = ThreadPoolExecutor(1, "seal-checkpoints")
+        self._saving: tuple[int, Future[None]] | None = None
 
     def save(self, step: int, state: PyTree, metrics: dict[str, float] | None = None, extra: Any = None) -> None:
         """Starts writing a step in the background. Waits for the one before, and raises what went wrong with it.
@@ -59,8 +59,12 @@ class Checkpoints:
         """
         self.wait()
         self._discard(step)
-        self._pending = {"step": step, "metrics": metrics, "extra": extra}
-        self._writer.save(self.folder / str(step), args=ocp.args.StandardSave(state))
+        try:
+            self._writer.save(self.folder / str(step), args=ocp.args.StandardSave(state))
+        except Exception as error:
+            raise self._not_written(step, error) from error
+        manifest = {"step": step, "metrics": metrics, "extra": extra}
+        self._saving = step, self._sealer.submit(self._seal, manifest)
 
     def wait(self) -> None:
         """Returns when the last save is whole on disk.
@@ -68,26 +72,28 @@ class Checkpoints:
         Raises:
           OSError: it could not be written. Earlier checkpoints are as they were.
         """
+        if self._saving is None:
+            return
+        (step, sealed), self._saving = self._saving, None
         try:
-            self._writer.wait_until_finished()
+            sealed.result()
         except Exception as error:
-            step = self._pending["step"] if self._pending else "?"
-            raise OSError(
-                f"the checkpoint of step {step} could not be written to {self.folder} ({_first_line(error)}); earlier "
-                "checkpoints are intact: make room, and run the same command again"
-            ) from error
+            raise self._not_written(step, error) from error
 
     def close(self) -> None:
-        """Waits for the last save and lets go of Orbax' threads."""
-        self.wait()
-        self._writer.close()
+        """Waits for the last save and lets go of the threads."""
+        try:
+            self.wait()
+        finally:
+            self._sealer.shutdown()
+            self._writer.close()
 
     def newest_whole(self) -> tuple[dict[str, Any] | None, list[str]]:
         """The manifest of the newest step whose files are as they were written, and what is wrong with newer ones.
 
         Steps that are not whole are moved aside, as `STEP.damaged`, so that they are not counted again.
         """
-        complaints = []
+        complaints: list[str] = []
         for step in self._steps_on_disk():
             problem = self._problem(step)
             if problem is None:
@@ -114,13 +120,19 @@ class Checkpoints:
         known = {step: score for step, score in scores.items() if score is not None}
         return max(known, key=lambda step: (known[step], step), default=None)
 
-    def _seal(self) -> None:
-        """Writes the manifest of the step that Orbax has just finished; runs in Orbax' background thread."""
-        if self._pending is None or not parallel.is_primary():
-            return
-        step = self._pending["step"]
-        write_json(self._manifest_path(step), {**self._pending, "files": _hash_files(self.folder / str(step))})
-        self._drop_old()
+    def _seal(self, manifest: dict[str, Any]) -> None:
+        """Waits until Orbax has written a step, then writes its manifest; runs in a thread of its own."""
+        self._writer.wait_until_finished()
+        if parallel.is_primary():
+            step = manifest["step"]
+            write_json(self._manifest_path(step), {**manifest, "files": _hash_files(self.folder / str(step))})
+            self._drop_old()
+
+    def _not_written(self, step: int, error: Exception) -> OSError:
+        return OSError(
+            f"the checkpoint of step {step} could not be written to {self.folder} ({_first_line(error)}); earlier "
+            "checkpoints are intact: make room, and run the same command again"
+        )
 
     def _drop_old(self) -> None:
         steps = sorted(self._sealed_steps())

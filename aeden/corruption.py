@@ -36,7 +36,7 @@ def poisson(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Arra
 
 def masking(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
     """Sets a share `level` of the pixels, all their channels, to 0 (Vincent et al. 2010, section 3.3)."""
-    kept = jax.random.uniform(key, image.shape[:-1] + (1,)) >= level
+    kept = jax.random.uniform(key, (*image.shape[:-1], 1)) >= level
     return jnp.where(kept, image, 0.0)
 
 
@@ -44,7 +44,7 @@ def salt_and_pepper(
     key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]
 ) -> Float[Array, "h w c"]:
     """Sets a share `level` of the pixels, all their channels, to 0 or 1 with even odds (Vincent et al. 2010)."""
-    draw = jax.random.uniform(key, image.shape[:-1] + (1,))
+    draw = jax.random.uniform(key, (*image.shape[:-1], 1))
     return jnp.where(draw >= level, image, jnp.where(draw < level / 2, 0.0, 1.0))
 
 
@@ -75,7 +75,7 @@ def check_noise(kind: str, levels: tuple[float, ...]) -> None:
 
 
 def corrupt(
-    keys: Key[Array, "b"],
+    keys: Key[Array, b],
     images: Float[Array, "b h w c"],
     kind: str,
     low: float,

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -41,9 +41,7 @@ def to_unit(images: UInt8[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     return images.astype(jnp.float32) / 255.0
 
 
-def reconstruction_loss(
-    kind: str, logits: Float[Array, "b h w c"], target: Float[Array, "b h w c"]
-) -> Float[Array, "b"]:
+def reconstruction_loss(kind: str, logits: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
     """Loss of each image, mean over its pixels: "bce" (nats), "mse" or "l1" of the logits' sigmoid.
 
     Raises:
@@ -150,7 +148,7 @@ def build_task(
         examples = parallel.sum_over_devices(jnp.sum(batch["mask"]))
 
         def loss_share(params: PyTree) -> Array:
-            losses = reconstruction_loss(config.loss, model.apply({"params": params}, noisy), target)
+            losses = reconstruction_loss(config.loss, _logits(model, params, noisy), target)
             return metrics.masked_sum(losses, batch["mask"]) / examples
 
         loss, gradient = parallel.sum_over_devices(jax.value_and_grad(loss_share)(state.params))
@@ -182,7 +180,7 @@ def make_evaluation(
         totals: dict[str, Any] = {"count": jnp.sum(mask)}
         for name, noise in noises.items():
             noisy = noise(example_keys, target)
-            restored = nn.sigmoid(model.apply({"params": params}, noisy))
+            restored = nn.sigmoid(_logits(model, params, noisy))
             totals[name] = {
                 "noisy": metrics.restoration_sums(noisy, target, mask),
                 "restored": metrics.restoration_sums(restored, target, mask),
@@ -201,6 +199,10 @@ def make_evaluation(
     return evaluate
 
 
+def _logits(model: ConvAutoencoder, params: PyTree, images: Array) -> Array:
+    return cast(Array, model.apply({"params": params}, images))
+
+
 def restore_samples(
     model: ConvAutoencoder, params: PyTree, noise: Corrupt, split: Split, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -208,7 +210,7 @@ def restore_samples(
     index = jnp.arange(min(SAMPLES, len(split)))
     clean = to_unit(jnp.asarray(split.images[: len(index)]))
     noisy = noise(keys.example_keys(keys.stream_key(seed, keys.Stream.TEST), 0, index), clean)
-    restored = jax.jit(lambda p, x: nn.sigmoid(model.apply({"params": p}, x)))(params, noisy)
+    restored = jax.jit(lambda p, x: nn.sigmoid(_logits(model, p, x)))(params, noisy)
     return np.asarray(clean), np.asarray(noisy), np.asarray(restored)
 
 

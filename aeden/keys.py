@@ -28,9 +28,7 @@ def stream_key(seed: int | Integer[Array, ""], stream: Stream) -> Key[Array, ""]
     return jax.random.fold_in(jax.random.key(seed), int(stream))
 
 
-def example_keys(
-    key: Key[Array, ""], step: int | Integer[Array, ""], index: Integer[Array, "b"]
-) -> Key[Array, "b"]:
+def example_keys(key: Key[Array, ""], step: int | Integer[Array, ""], index: Integer[Array, b]) -> Key[Array, b]:
     """One key an example, from a stream's key, the step and the examples' indices in their split."""
     at_step = jax.random.fold_in(key, step)
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(at_step, index)

@@ -11,7 +11,7 @@ from typing import Any
 
 from aeden.runs import write_text
 
-Row = dict[str, float]
+Row = dict[str, int | float]
 
 
 class Logbook:
@@ -91,7 +91,7 @@ class Progress:
 
     def __init__(self, total: int, done: int, shown: bool):
         self._total, self._done, self._start = total, done, done
-        self._shown, self._bar = shown, None
+        self._shown, self._bar, self._compiling = shown, None, True
         self._began = self._last_line = time.monotonic()
         if shown and sys.stderr.isatty():
             from tqdm import tqdm
@@ -102,12 +102,15 @@ class Progress:
     def advance(self, images: int, step: int, loss: float) -> None:
         """Counts images trained on; `loss` is shown beside them."""
         self._done += images
+        if self._compiling:
+            # The first call to the devices compiles: it says nothing of the rate.
+            self._began, self._start, self._compiling = time.monotonic(), self._done, False
         if self._bar is not None:
             self._bar.set_description_str(f"step {step}, loss {loss:.4f}, ", refresh=False)
             self._bar.update(images)
         elif self._shown and time.monotonic() - self._last_line >= self.SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            rate = (self._done - self._start) / (self._last_line - self._began)
+            rate = max(self._done - self._start, 1) / (self._last_line - self._began)
             left = _clock((self._total - self._done) / rate)
             self.say(f"{self._done / self._total:4.0%}  step {step}  loss {loss:.4f}  {rate:.0f} images/s  {left} left")
 

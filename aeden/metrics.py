@@ -1,4 +1,4 @@
-"""Restoration metrics, per example: [b, h, w, c] and [b, h, w, c] -> [b]. Reduce once, with `masked_sum` over the count.
+"""Restoration metrics, per example: two [b, h, w, c] -> [b]. Reduce once, with `masked_sum` over the count.
 
 Images are in [0, 1]; an estimate may leave that range (noise that is not clipped does).
 """
@@ -17,7 +17,7 @@ EPSILON = 1e-7
 SMALLEST_MSE = 1e-10
 
 
-def bce(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, "b"]:
+def bce(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
     """Binary cross-entropy in nats, mean over pixels; the estimate is clipped to [1e-7, 1 - 1e-7].
 
     It is not 0 for a perfect estimate of a gray target: see `bce_excess`.
@@ -26,22 +26,22 @@ def bce(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> F
     return -jnp.mean(target * jnp.log(p) + (1.0 - target) * jnp.log1p(-p), axis=(1, 2, 3))
 
 
-def bce_excess(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, "b"]:
+def bce_excess(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
     """Binary cross-entropy above that of the perfect estimate (nats, >= 0): the Kullback-Leibler divergence."""
     return bce(estimate, target) - bce(target, target)
 
 
-def mse(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, "b"]:
+def mse(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
     """Mean squared error over pixels and channels."""
     return jnp.mean(jnp.square(estimate - target), axis=(1, 2, 3))
 
 
-def psnr(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, "b"]:
+def psnr(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
     """Peak signal-to-noise ratio in dB for a peak of 1; at most 100. Average the dB of images, not their errors."""
     return -10.0 * jnp.log10(jnp.maximum(mse(estimate, target), SMALLEST_MSE))
 
 
-def ssim(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, "b"]:
+def ssim(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
     """Structural similarity (Wang et al. 2004): Gaussian window, sigma 1.5, 11 pixels, K 0.01 and 0.03, range 1.
 
     Mean over the pixels whose window lies inside the image, and over channels; equal to scikit-image's with
@@ -76,13 +76,13 @@ def _window_matrix(size: int) -> np.ndarray:
 METRICS = {"bce": bce, "bce_excess": bce_excess, "mse": mse, "psnr": psnr, "ssim": ssim}
 
 
-def masked_sum(values: Float[Array, "b"], mask: Bool[Array, "b"]) -> Scalar:
+def masked_sum(values: Float[Array, b], mask: Bool[Array, b]) -> Scalar:
     """Sum over the examples that count. A padded example adds nothing, even if its value is not finite."""
     return jnp.sum(jnp.where(mask, values, 0.0))
 
 
 def restoration_sums(
-    estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"], mask: Bool[Array, "b"]
+    estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"], mask: Bool[Array, b]
 ) -> dict[str, jax.Array]:
     """Each of `METRICS`, summed over the examples that count."""
     return {name: masked_sum(metric(estimate, target), mask) for name, metric in METRICS.items()}

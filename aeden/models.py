@@ -92,7 +92,7 @@ class Decoder(nn.Module):
 
 
 class ConvAutoencoder(nn.Module):
-    """A convolutional autoencoder with either decoder, for images of any size: [b, h, w, channels] -> logits, same shape.
+    """A convolutional autoencoder with either decoder, for images of any size: [b, h, w, channels] -> logits alike.
 
     With its defaults it is the network of the Keras example "Convolutional autoencoder for image denoising": 28,353
     parameters. Images whose sides are no multiple of the whole stride are padded at the bottom and right with their

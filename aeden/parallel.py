@@ -5,7 +5,6 @@ The state of a run is one global array a leaf, the same on every device; batches
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from aeden.runs import cores
 
 AXIS = "devices"
 # Fewer examples than this a device, and a CPU device spends its time on overhead.
@@ -35,7 +36,7 @@ def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0)
     Raises:
       ValueError: the number of devices does not divide the batch.
     """
-    count = devices or cpu_device_count(batch_size, len(os.sched_getaffinity(0)))
+    count = devices or cpu_device_count(batch_size, cores())
     jax.config.update("jax_num_cpu_devices", count)
     # Several CPU devices with many programs in flight wait for each other for ever: run one at a time.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
@@ -57,7 +58,7 @@ def join_processes(coordinator: str, processes: int, process: int) -> None:
     Raises:
       ValueError: the numbers do not fit together.
     """
-    if processes is None or process is None or not 0 <= process < processes:
+    if not 0 <= process < processes:
         raise ValueError(f"--coordinator needs --processes=N and --process from 0 to N-1, not {processes}, {process}")
     jax.distributed.initialize(coordinator, processes, process)
 

@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402 (the backend is chosen first: no display is needed)
+import matplotlib.pyplot as plt
 
 INK, GRAY, BLUE, ORANGE = "#1f2430", "#6b7280", "#1f6feb", "#d9730d"
 
@@ -49,7 +49,7 @@ def save_samples(path: Path, title: str, rows: dict[str, np.ndarray], captions: 
     plt.close(figure)
 
 
-def save_curves(path: Path, title: str, rows: list[dict[str, float]], noisy: dict[str, float]) -> None:
+def save_curves(path: Path, title: str, rows: list[dict[str, int | float]], noisy: dict[str, float]) -> None:
     """Loss and validation PSNR by epoch.
 
     Args:
@@ -80,7 +80,7 @@ def save_curves(path: Path, title: str, rows: list[dict[str, float]], noisy: dic
     plt.close(figure)
 
 
-def _plot(axis: Any, rows: list[dict[str, float]], name: str, color: str, label: str, marker: str = "o") -> None:
+def _plot(axis: Any, rows: list[dict[str, int | float]], name: str, color: str, label: str, marker: str = "o") -> None:
     points = [(row["epoch"], row[name]) for row in rows if name in row]
     if points:
         axis.plot(*zip(*points, strict=True), color=color, linewidth=1.4, marker=marker, markersize=3, label=label)

@@ -1,4 +1,4 @@
-"""The run folder: one run a folder, one process at a time, one config for good; and what a result must say of its cause."""
+"""The run folder: one run, one process at a time, one config for good; and what a result must say of its cause."""
 
 from __future__ import annotations
 
@@ -181,8 +181,15 @@ def hardware() -> dict[str, Any]:
         "device_kind": jax.devices()[0].device_kind,
         "processes": jax.process_count(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
     }
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS tells no more than this.
 
 
 def _processor() -> str:

@@ -45,7 +45,7 @@ class TrainState(struct.PyTreeNode):
       opt_state: the optimiser's state.
     """
 
-    step: Array
+    step: Any  # like every leaf, an array, or whatever a function over the tree puts in its place
     params: PyTree
     opt_state: PyTree
 
@@ -56,7 +56,7 @@ class Task:
 
     Attributes:
       init: key -> state, with an int32 leaf `step`.
-      step: (state, one device's share of a batch, the step's stream key) -> (state with step + 1, metrics). It sums over
+      step: (state, one device's share of a batch, the stream's key) -> (state with step + 1, metrics). It sums over
         the devices itself (`parallel.sum_over_devices`); metrics are scalars and hold `loss`.
       validate: state -> metrics on the validation split, as numbers.
     """
@@ -199,7 +199,7 @@ def fit(
                 clock.train_images += images
             seen_sizes.add(size)
             progress.advance(images, step, window.loss)
-            row: dict[str, float] = {}
+            row: Row = {}
             if logging:
                 row |= {f"train_{name}": value for name, value in window.means().items()}
                 window = Window(loss=window.loss)
@@ -250,9 +250,10 @@ def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints
             if not math.isfinite(loss):
                 checkpoints.wait()
                 good = checkpoints.last_step()
-                remedy = f"the last good checkpoint is step {good} in {checkpoints.folder}" if good else "none was saved"
+                saved = f"the last good checkpoint is step {good}, in {checkpoints.folder}" if good else "none is saved"
                 raise TrainingDiverged(
-                    f"the loss is {loss} at step {first + i + 1}; {remedy}. Lower learning_rate, or set grad_clip=1"
+                    f"the loss is {loss} at step {first + i + 1}; {saved}. "
+                    "Lower learning_rate, or set optimizer.grad_clip=1"
                 )
         window.add(metrics)
     unread.clear()

@@ -1,3 +1,8 @@
+"""Denoising MNIST with the Conv2DTranspose decoder.
+
+python -m experiments.main --config=configs/transpose_mnist.py
+"""
+
 from ml_collections import ConfigDict
 
 from configs import base

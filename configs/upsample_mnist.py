@@ -1,3 +1,8 @@
+"""Denoising MNIST with the UpSampling2D decoder.
+
+python -m experiments.main --config=configs/upsample_mnist.py
+"""
+
 from ml_collections import ConfigDict
 
 from configs import base

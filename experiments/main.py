@@ -71,7 +71,7 @@ def _default_workdir() -> str:
 def _experiment(config: Any, workdir: Path) -> None:
     programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
     if COORDINATOR.value:
-        parallel.join_processes(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+        parallel.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
     parallel.configure(config.batch_size, programs, DEVICES.value)
     with runs.locked(workdir, parallel.is_primary()):
         runs.check_config(workdir, config.to_dict())

@@ -38,6 +38,9 @@ def read_members(source: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(source) as archive:
             for member in archive:
                 yield from _read_member(archive, member, source)
+            # A tar ends before its gzip does: only the end of the latter holds the checksum of all.
+            while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+                pass
     except (EOFError, zlib.error, tarfile.TarError, OSError) as error:
         if isinstance(error, PermissionError):
             raise
@@ -89,7 +92,9 @@ def load(source: Path) -> tuple[dict[str, Split], tuple[str, ...]]:
       FileNotFoundError: no such folder.
       ValueError: no image in it, images of several sizes, or a damaged archive.
     """
-    names, images, skipped = [], [], 0
+    names: list[str] = []
+    images: list[np.ndarray] = []
+    skipped = 0
     for path, content in read_members(source):
         pixels = decode(content)
         if pixels is None:

@@ -8,6 +8,7 @@ fonts give the same images, to the bit, with the same version of Pillow.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from pathlib import Path
 
@@ -31,12 +32,13 @@ EMBEDDED_FACES = (
 )
 
 
-def load(kind: str, font_folder: Path | None = None) -> dict[str, Split]:
+def load(kind: str, font_folder: Path | None = None, limit: int = 0) -> dict[str, Split]:
     """Draws the three splits.
 
     Args:
       kind: "letters" (A-J) or "digits" (0-9).
       font_folder: folder of .ttf and .otf files, searched with its subfolders; None for the embedded fonts.
+      limit: draw only the first `limit` of each split; 0 for all.
 
     Returns:
       train, validation and test: 20,000, 2,000 and 2,000 images [n, 28, 28, 1] with labels 0-9.
@@ -49,7 +51,7 @@ def load(kind: str, font_folder: Path | None = None) -> dict[str, Split]:
         raise ValueError(f"unknown glyphs {kind!r}: use glyphs/{' or glyphs/'.join(CHARACTERS)}")
     families = split_families(font_files(font_folder))
     return {
-        name: _draw_split(name, [face for faces in families[name] for face in faces], CHARACTERS[kind], count)
+        name: _draw_split(name, [*itertools.chain(*families[name])], CHARACTERS[kind], count, limit or count)
         for name, count in COUNTS.items()
     }
 
@@ -89,7 +91,7 @@ def _family(path: Path) -> str:
     return "Computer Modern" if family.startswith("cm") else family
 
 
-def _draw_split(name: str, faces: list[Path], characters: str, count: int) -> Split:
+def _draw_split(name: str, faces: list[Path], characters: str, count: int, limit: int) -> Split:
     masters = [[_draw_master(face, character) for character in characters] for face in faces]
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{name} {characters}".encode()).digest()[:8], "big"))
     labels = np.arange(count, dtype=np.int32) % len(characters)
@@ -97,10 +99,9 @@ def _draw_split(name: str, faces: list[Path], characters: str, count: int) -> Sp
     # Turn (degrees), shear, scale, shift in x and y (pixels of the result).
     low, high = np.array([-10, -0.15, 0.8, -1.5, -1.5]), np.array([10, 0.15, 1.05, 1.5, 1.5])
     changes = rng.uniform(low, high, size=(count, 5))
-    images = [
-        _change(masters[face][label], *change) for face, label, change in zip(chosen, labels, changes, strict=True)
-    ]
-    return Split(np.stack(images)[..., None], labels)
+    chosen_few = list(zip(chosen, labels, changes, strict=True))[:limit]
+    images = np.stack([_change(masters[face][label], *change) for face, label, change in chosen_few])
+    return Split(images[..., None], labels[:limit])
 
 
 def _draw_master(face: Path, character: str) -> Image.Image:
@@ -122,7 +123,8 @@ def _change(master: Image.Image, turn: float, shear: float, scale: float, dx: fl
     side, angle = master.size[0], math.radians(turn)
     # Pillow wants the map from the result's pixels back to the master's.
     inverse = np.linalg.inv(
-        scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        scale
+        * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         @ np.array([[1.0, shear], [0.0, 1.0]])
     )
     centre = np.full(2, side / 2)

@@ -29,7 +29,7 @@ MD5 = {
 
 
 def find_files(data_dir: Path) -> dict[str, Path] | None:
-    """The four IDX files, gzipped or not, in a data folder, its `mnist` or torchvision's `MNIST/raw`; None if absent."""
+    """The four IDX files, gzipped or not, of a data folder, its `mnist` or torchvision's `MNIST/raw`; or None."""
     for folder in (data_dir, data_dir / "mnist", data_dir / "MNIST" / "raw"):
         found = {}
         for part, name in FILES.items():
@@ -70,7 +70,7 @@ def make_builder(data_dir: Path, files: dict[str, Path] | None) -> Any:
     import tensorflow_datasets as tfds
     from PIL import Image
 
-    class Mnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    class Mnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
         """The MNIST database of handwritten digits."""
 
         VERSION = tfds.core.Version("3.0.1")

@@ -57,7 +57,7 @@ def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> An
     """A TFDS builder of `notmnist`, configuration `small` or `large`: from the given files, or else by download."""
     import tensorflow_datasets as tfds
 
-    class Notmnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    class Notmnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
         """Letters A-J taken from fonts found on the web."""
 
         VERSION = tfds.core.Version("1.0.0")

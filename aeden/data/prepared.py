@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -131,7 +132,7 @@ def _decode_split(builder: Any, name: str, count: int) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without TFDS' own bars and its advice on OpenCV, which say nothing to a user of aeden."""
+    """Without TFDS' own bars and announcements, which say nothing to a user of aeden."""
     import logging
 
     import tensorflow_datasets as tfds
@@ -141,6 +142,7 @@ def _quiet() -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         logger.setLevel(level)

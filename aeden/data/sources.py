@@ -89,12 +89,12 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
     canonical = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}.get(name, name)
     actual = canonical
     try:
-        splits, notes = _open(canonical, data_dir)
+        splits, notes = _open(canonical, data_dir, limit)
     except DatasetNotFound as error:
         if not fallback or canonical.split("/")[0] not in ("mnist", "notmnist"):
             raise
         actual = "glyphs/digits" if canonical == "mnist" else "glyphs/letters"
-        splits, notes = glyphs.load(actual.split("/")[1]), (str(error),)
+        splits, notes = glyphs.load(actual.split("/")[1], limit=limit), (str(error),)
     for split in splits:
         if not len(splits[split]):
             raise ValueError(f"the {split} split of {actual} is empty: it has too few images")
@@ -108,12 +108,12 @@ def data_folder(data_dir: str) -> Path:
     return Path(chosen).expanduser()
 
 
-def _open(name: str, data_dir: str) -> Opened:
+def _open(name: str, data_dir: str, limit: int) -> Opened:
     root, _, variant = name.partition("/")
     if data_dir and not data_folder(data_dir).is_dir():
         raise FileNotFoundError(f"the data folder {data_dir} does not exist: mend data.dir, or make it")
     if root == "glyphs":
-        return glyphs.load(variant, Path(data_dir).expanduser() if data_dir else None), ()
+        return glyphs.load(variant, Path(data_dir).expanduser() if data_dir else None, limit), ()
     if name == "folder":
         if not data_dir:
             raise ValueError("data.name=folder needs data.dir, the folder that holds a folder of images a class")
@@ -202,7 +202,7 @@ def _hash(splits: dict[str, Split]) -> str:
         for array in (splits[name].images, splits[name].labels):
             if array is not None:
                 digest.update(f"{name} {array.shape} {array.dtype}".encode())
-                digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+                digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -1,0 +1,104 @@
+"""The tests run on two CPU devices, with shapes checked at every call, and without the user's data, cache or home."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests that need the real data ask for it (`real_data`); the others must not find it.
+REAL_DATA = os.environ.pop("AEDEN_DATA", None)
+
+from jaxtyping import install_import_hook  # noqa: E402
+
+# Before any import of aeden: each annotated function then checks its arguments and results.
+install_import_hook("aeden", "beartype.beartype")
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from PIL import Image  # noqa: E402
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_cpu_enable_async_dispatch", False)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+ROOT = Path(__file__).parent.parent
+# A proxy where nobody listens: whatever the machine's network, a download fails at once.
+OFFLINE = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+
+Main = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty home, an empty cache that all tests share, no data folder, and no network."""
+    folder = tmp_path_factory.mktemp("isolated")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("AEDEN_CACHE", str(folder / "cache"))
+    patch.setenv("HOME", str(folder / "home"))
+    patch.setenv("TFDS_DATA_DIR", str(folder / "tfds"))
+    for name, value in OFFLINE.items():
+        patch.setenv(name, value)
+    for name in ("no_proxy", "NO_PROXY"):
+        patch.delenv(name, raising=False)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the real MNIST and notMNIST, named by AEDEN_DATA."""
+    if REAL_DATA is None or not Path(REAL_DATA).is_dir():
+        pytest.skip("the real MNIST and notMNIST are not here: name their folder with AEDEN_DATA")
+    return Path(REAL_DATA).absolute()
+
+
+def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Starts `python -m ARGUMENTS` from the repository, where rank promotion raises as it does here."""
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "JAX_NUMPY_RANK_PROMOTION": "raise", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def run_main() -> Main:
+    """Runs `python -m experiments.main ARGUMENTS` to its end; checks that it succeeds unless told otherwise."""
+
+    def run(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = start("experiments.main", *arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        result = subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        assert not check or result.returncode == 0, err
+        return result
+
+    return run
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers, the same in every run."""
+    return np.random.default_rng(0)
+
+
+def write_images(folder: Path, images: np.ndarray, classes: str = "AB") -> None:
+    """Writes images [n, h, w] or [n, h, w, 3] as PNGs under class folders, turn by turn."""
+    for i, image in enumerate(images):
+        path = folder / classes[i % len(classes)] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small set of 300 blurred random 12x12 images under folders A and B."""
+    folder = tmp_path_factory.mktemp("images")
+    coarse = np.random.default_rng(1).integers(0, 256, (300, 3, 3), dtype=np.uint8)
+    write_images(folder, np.kron(coarse, np.ones((1, 4, 4), np.uint8)))
+    return folder

@@ -1,0 +1,52 @@
+"""Every config builds, and takes one abstract step."""
+
+import importlib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from aeden import denoising
+from aeden.data.pipeline import Split
+
+CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_one_abstract_step(name):
+    config = importlib.import_module(f"configs.{name}").get_config()
+    shape = (28, 28, 1)
+    validation = Split(np.zeros((4, *shape), np.uint8))
+    model = denoising.build_model(config, 1)
+    schedule = denoising.build_schedule(config, 430)
+    task = denoising.build_task(config, model, shape, schedule.steps, validation)
+    state = jax.eval_shape(task.init, jax.random.key(0))
+    batch = {
+        "image": jax.ShapeDtypeStruct((config.batch_size, *shape), jnp.uint8),
+        "index": jax.ShapeDtypeStruct((config.batch_size,), jnp.int32),
+        "mask": jax.ShapeDtypeStruct((config.batch_size,), jnp.bool),
+    }
+    key = jax.eval_shape(lambda: jax.random.key(0))
+
+    def one_device(state, batch, key):
+        return jax.vmap(task.step, in_axes=(None, 0, None), axis_name="devices")(
+            state, jax.tree.map(lambda x: x[None], batch), key
+        )
+
+    after, metrics = jax.eval_shape(one_device, state, batch, key)
+    assert jax.tree.map(lambda x: (1, *x.shape), state) == jax.tree.map(lambda x: x.shape, after)
+    assert metrics["loss"].shape == (1,)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_tells_its_command(name):
+    assert f"python -m experiments.main --config=configs/{name}.py" in Path(ROOT / f"configs/{name}.py").read_text()
+
+
+def test_every_field_of_base_says_what_it_means():
+    for line in (ROOT / "configs/base.py").read_text().splitlines():
+        if " = " in line and "ConfigDict()" not in line and line.startswith("    "):
+            assert "  # " in line, line

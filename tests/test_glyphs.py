@@ -1,0 +1,61 @@
+"""The embedded data set: the same every time, and test fonts that training never saw."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from aeden.data import glyphs
+
+
+@pytest.mark.parametrize("kind", ["letters", "digits"])
+def test_shapes_labels_and_ink(kind):
+    for split in glyphs.load(kind, limit=200).values():
+        assert split.images.shape == (200, 28, 28, 1)
+        assert split.images.dtype == np.uint8
+        assert np.bincount(split.labels).tolist() == [20] * 10
+        ink = split.images.mean(axis=(1, 2, 3)) / 255
+        assert 0.02 < ink.min() < ink.max() < 0.6
+        assert split.images.max() == 255
+
+
+def test_a_limit_is_the_start_of_the_whole():
+    few, more = glyphs.load("digits", limit=20), glyphs.load("digits", limit=50)
+    for name in few:
+        np.testing.assert_array_equal(few[name].images, more[name].images[:20])
+
+
+def test_splits_have_families_of_their_own():
+    families = glyphs.split_families(glyphs.font_files(None))
+    names = {
+        split: {ImageFont.truetype(str(face), 12).getname()[0].split()[0].rstrip("0123456789") for faces in share
+                for face in faces} for split, share in families.items()
+    }  # fmt: skip
+    assert all(names.values())
+    files = [face for share in families.values() for faces in share for face in faces]
+    assert len(files) == len(set(files)) == len(glyphs.EMBEDDED_FACES)
+    assert not names["train"] & names["test"] or families_differ(families)
+
+
+def families_differ(families):
+    """DejaVu Sans and DejaVu Sans Mono share a first word, not a family."""
+    full = {split: {ImageFont.truetype(str(face), 12).getname()[0] for faces in share for face in faces}
+            for split, share in families.items()}  # fmt: skip
+    return not full["train"] & full["test"] and not full["train"] & full["validation"]
+
+
+def test_any_font_folder(tmp_path):
+    for face in glyphs.font_files(None)[:12]:
+        shutil.copy(face, tmp_path)
+    assert len(glyphs.load("letters", tmp_path, limit=10)["test"]) == 10
+
+
+def test_too_few_fonts_and_unknown_kinds_are_named(tmp_path):
+    shutil.copy(glyphs.font_files(None)[0], tmp_path)
+    with pytest.raises(ValueError, match="found 1"):
+        glyphs.load("letters", tmp_path)
+    with pytest.raises(ValueError, match="'runes'"):
+        glyphs.load("runes")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        glyphs.load("letters", tmp_path / "nowhere")

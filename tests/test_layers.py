@@ -1,0 +1,128 @@
+"""The layers against NumPy, SciPy, plain Flax and `jax.linear_transpose`."""
+
+from itertools import product
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from scipy import ndimage
+
+from aeden.layers import RESIZE_METHODS, TransposeConv, Upsample, UpsampleConv, max_pool, upsample
+
+KERNELS_STRIDES_PADDINGS = list(product(range(1, 7), range(1, 5), ("SAME", "VALID")))
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_nearest_repeats_pixels(rng, factor):
+    x = rng.normal(size=(2, 3, 5, 2)).astype(np.float32)
+    expected = x.repeat(factor, axis=1).repeat(factor, axis=2)
+    np.testing.assert_array_equal(upsample(jnp.asarray(x), factor), expected)
+
+
+def test_a_3x3_image_becomes_9x9():
+    assert upsample(jnp.ones((1, 3, 3, 1)), 3).shape == (1, 9, 9, 1)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_bilinear_agrees_with_scipy(rng, factor):
+    x = rng.normal(size=(2, 4, 5, 3)).astype(np.float32)
+    # grid_mode is the half-pixel convention; "nearest" clamps beyond the border's centres.
+    expected = ndimage.zoom(x, (1, factor, factor, 1), order=1, mode="nearest", grid_mode=True)
+    np.testing.assert_allclose(upsample(jnp.asarray(x), factor, "bilinear"), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", RESIZE_METHODS)
+def test_every_method_keeps_a_constant(method):
+    layer = Upsample(3, method)
+    np.testing.assert_allclose(layer.apply({}, jnp.full((1, 4, 4, 2), 0.7)), np.full((1, 12, 12, 2), 0.7), atol=1e-5)
+
+
+@pytest.mark.parametrize(("factor", "method"), [(0, "nearest"), (2, "nearset")])
+def test_upsample_refuses(factor, method):
+    with pytest.raises(ValueError, match=r"factor|nearset"):
+        upsample(jnp.ones((1, 2, 2, 1)), factor, method)
+
+
+@pytest.mark.parametrize("placement", ["after", "before"])
+@pytest.mark.parametrize("method", ["nearest", "bilinear"])
+def test_upsample_conv_is_a_resize_and_a_flax_convolution(rng, placement, method):
+    x = jnp.asarray(rng.normal(size=(2, 4, 5, 3)), jnp.float32)
+    layer = UpsampleConv(6, kernel_size=3, factor=2, method=method, placement=placement)
+    params = layer.init(jax.random.key(0), x)
+    conv = nn.Conv(6, (3, 3)).bind({"params": params["params"]["conv"]})
+    expected = conv(upsample(x, 2, method)) if placement == "after" else upsample(conv(x), 2, method)
+    np.testing.assert_allclose(layer.apply(params, x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), KERNELS_STRIDES_PADDINGS)
+def test_transpose_conv_is_the_transpose_of_a_strided_convolution(rng, kernel, stride, padding):
+    x = jnp.asarray(rng.normal(size=(2, 4, 3, 5)), jnp.float32)
+    layer = TransposeConv(4, kernel, stride, padding)
+    params = layer.init(jax.random.key(1), x)
+    out = layer.apply(params, x)
+
+    def strided(image):
+        return lax.conv_general_dilated(
+            image,
+            params["params"]["conv"]["kernel"],  # [h, w, out, in]: as [h, w, in, out] it maps the image back to x
+            (stride, stride),
+            padding,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
+    assert jax.eval_shape(strided, out).shape == x.shape
+    (expected,) = jax.linear_transpose(strided, jax.ShapeDtypeStruct(out.shape, out.dtype))(x)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+
+
+def test_fast_and_reference_share_parameters(rng):
+    x = jnp.asarray(rng.normal(size=(2, 5, 4, 3)), jnp.float32)
+    fast, reference = (TransposeConv(4, lowering=name) for name in ("fast", "reference"))
+    params = reference.init(jax.random.key(2), x)
+    for ours, theirs in zip(jax.tree.leaves(fast.init(jax.random.key(2), x)), jax.tree.leaves(params), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_allclose(fast.apply(params, x), reference.apply(params, x), atol=1e-5)
+
+
+def test_bfloat16_computes_in_bfloat16_with_float32_parameters(rng):
+    x = jnp.asarray(rng.normal(size=(2, 4, 4, 3)), jnp.float32)
+    for layer in (TransposeConv(4, dtype=jnp.bfloat16, lowering="fast"), UpsampleConv(4, dtype=jnp.bfloat16)):
+        params = layer.init(jax.random.key(0), x)
+        assert layer.apply(params, x).dtype == jnp.bfloat16
+        assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+
+
+@pytest.mark.parametrize("layer", [TransposeConv(2, padding="FULL"), TransposeConv(2, lowering="best"),
+                                   UpsampleConv(2, placement="inside")])  # fmt: skip
+def test_unknown_options_are_named(layer):
+    with pytest.raises(ValueError, match=r"'FULL'|'best'|'inside'"):
+        layer.init(jax.random.key(0), jnp.ones((1, 4, 4, 1)))
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+def test_max_pool_agrees_with_flax(rng, factor):
+    # All values differ, so that no tie has to be shared.
+    x = jnp.asarray(rng.permutation(2 * 7 * 6 * 3).reshape(2, 7, 6, 3), jnp.float32)
+
+    def pool(x):
+        return nn.max_pool(x, (factor, factor), (factor, factor))
+
+    np.testing.assert_array_equal(max_pool(x, factor), pool(x))
+    weights = jnp.asarray(rng.normal(size=pool(x).shape), jnp.float32)
+    ours, theirs = (jax.grad(lambda x, f=f: jnp.sum(f(x) * weights))(x) for f in (lambda x: max_pool(x, factor), pool))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_ties_share_the_gradient_of_a_pool():
+    gradient = jax.grad(lambda x: jnp.sum(max_pool(x, 2)))(jnp.zeros((1, 2, 2, 1)))
+    np.testing.assert_allclose(gradient, np.full((1, 2, 2, 1), 0.25))
+
+
+def test_the_spread_of_a_transposed_kernel_follows_its_channels_in():
+    # He et al. 2015: variance 2 / (k * k * channels in).
+    kernel = TransposeConv(4, 3).init(jax.random.key(0), jnp.ones((1, 2, 2, 400)))["params"]["conv"]["kernel"]
+    assert kernel.shape == (3, 3, 4, 400)
+    np.testing.assert_allclose(np.var(kernel), 2 / (9 * 400), rtol=0.1)

@@ -53,14 +53,14 @@ class Checkpoints:
 
         Args:
           step: the number of steps taken.
-          state: global arrays, the same on every device.
+          state: arrays that are the same on every device.
           metrics: validation metrics at this step, if it was evaluated.
           extra: anything JSON holds, given back by `restore`.
         """
         self.wait()
         self._discard(step)
         try:
-            self._writer.save(self.folder / str(step), args=ocp.args.StandardSave(state))
+            self._writer.save(self.folder / str(step), args=ocp.args.StandardSave(parallel.as_global(state)))
         except Exception as error:
             raise self._not_written(step, error) from error
         manifest = {"step": step, "metrics": metrics, "extra": extra}

@@ -235,7 +235,8 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
     schedule = build_schedule(config, batches.steps_per_epoch)
     task = build_task(config, model, dataset.image_shape, schedule.steps, dataset.validation)
     levels = {f"{level:g}": build_corruption(config, level) for level in config.eval.levels}
-    remove_leftovers(workdir / "checkpoints")
+    if parallel.is_primary():
+        remove_leftovers(workdir / "checkpoints")
     checkpoints = Checkpoints(workdir / "checkpoints", config.checkpoint.keep)
     try:
         fitted = fit(
@@ -304,4 +305,4 @@ def _draw(
         {"clean": clean, "noisy": noisy, "restored": restored, "error": restored - clean},
         decibels,
     )
-    report.save_curves(workdir / "curves.png", what, fitted.rows, summary["noisy"])
+    report.save_curves(workdir / "curves.png", what, fitted.rows, summary["noisy"], config.loss)

@@ -91,6 +91,15 @@ def is_primary() -> bool:
     return jax.process_index() == 0
 
 
+def any_process(flag: bool) -> bool:
+    """Whether the flag is set in any process: all of them get the same answer. Every process must ask."""
+    if jax.process_count() == 1:
+        return flag
+    from jax.experimental import multihost_utils
+
+    return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
 def replicate(tree: PyTree) -> PyTree:
     """Puts a copy of every leaf on every device, as one global array a leaf."""
     return jax.device_put(tree, replicated_sharding())
@@ -99,6 +108,21 @@ def replicate(tree: PyTree) -> PyTree:
 def replicated_sharding() -> NamedSharding:
     """The sharding of a state: the same on every device of every process."""
     return NamedSharding(Mesh(np.asarray(jax.devices()), (AXIS,)), PartitionSpec())
+
+
+def as_global(tree: PyTree) -> PyTree:
+    """A state that came out of a pmap, as global arrays without a copy.
+
+    In a run of several processes a pmap returns arrays that know of their own process only, and Orbax refuses them.
+    """
+    if jax.process_count() == 1:
+        return tree
+    sharding = replicated_sharding()
+
+    def one(x: jax.Array) -> jax.Array:
+        return jax.make_array_from_single_device_arrays(x.shape, sharding, [part.data for part in x.addressable_shards])
+
+    return jax.tree.map(one, tree)
 
 
 def deal(batches: PyTree) -> PyTree:

@@ -49,7 +49,9 @@ def save_samples(path: Path, title: str, rows: dict[str, np.ndarray], captions: 
     plt.close(figure)
 
 
-def save_curves(path: Path, title: str, rows: list[dict[str, int | float]], noisy: dict[str, float]) -> None:
+def save_curves(
+    path: Path, title: str, rows: list[dict[str, int | float]], noisy: dict[str, float], loss: str = "bce"
+) -> None:
     """Loss and validation PSNR by epoch.
 
     Args:
@@ -57,15 +59,16 @@ def save_curves(path: Path, title: str, rows: list[dict[str, int | float]], nois
       title: what was trained.
       rows: the logbook's rows.
       noisy: the noisy input's metrics, drawn as what there is to beat.
+      loss: which loss is trained on, "bce", "mse" or "l1"; where validation measured it too, that is drawn beside.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), dpi=150)
-    for axis, label in ((left, "loss"), (right, "validation PSNR (dB)")):
+    for axis, label in ((left, f"{loss.upper()} loss"), (right, "validation PSNR (dB)")):
         axis.set_xlabel("epoch", color=INK)
         axis.set_ylabel(label, color=INK)
         axis.grid(color="#e5e7eb", linewidth=0.7)
         axis.spines[["top", "right"]].set_visible(False)
     _plot(left, rows, "train_loss", BLUE, "training", marker="")
-    _plot(left, rows, "validation_loss", ORANGE, "validation")
+    _plot(left, rows, f"validation_{loss}", ORANGE, "validation")
     # The first steps are so much worse that all the rest would look flat.
     losses = sorted(row["train_loss"] for row in rows if "train_loss" in row)
     if len(losses) > 10:

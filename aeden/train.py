@@ -190,7 +190,8 @@ def fit(
             unread.append((step, metrics))
             step += size
             logging, validating = schedule.due(step, schedule.log_every), schedule.due(step, schedule.validate_every)
-            saving = validating or schedule.due(step, schedule.checkpoint_every) or bool(stop)
+            stopping = parallel.any_process(bool(stop))  # asked once: a signal may come between here and the end
+            saving = validating or schedule.due(step, schedule.checkpoint_every) or stopping
             if logging or saving or parallel.runs_in_step():
                 # Reading waits for the devices, so elsewhere it is left until something needs the numbers.
                 _read_metrics(unread, window, checkpoints)
@@ -213,7 +214,7 @@ def fit(
                 clock.wall_seconds = wall_before + time.monotonic() - started
                 extra = {"window": asdict(window), "clock": asdict(clock), "validation": validation}
                 checkpoints.save(step, state, validation if validating else None, extra)
-            if stop and step < schedule.steps:
+            if stopping and step < schedule.steps:
                 checkpoints.wait()
                 raise Interrupted(f"stopped at step {step}, which is saved: run the same command again to go on")
     checkpoints.wait()

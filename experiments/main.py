@@ -7,17 +7,17 @@ The same command again continues an interrupted run, and does nothing to a finis
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
-_STARTED = time.monotonic()
-# Fresh pages for XLA's temporaries cost up to a third of a CPU step. The C library reads this when a process starts.
-_MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967295:glibc.malloc.trim_threshold=8589934592"
-if __name__ == "__main__" and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-    os.execve(sys.executable, sys.orig_argv, {**os.environ, "GLIBC_TUNABLES": _MALLOC})
+from aeden import allocator
 
-from pathlib import Path  # noqa: E402 (the process starts anew above, before anything is imported)
+_STARTED = time.monotonic()
+if __name__ == "__main__":
+    allocator.restart_tuned()
+
+import logging  # noqa: E402 (the process starts anew above, before anything is imported)
+from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 from absl import flags  # noqa: E402
@@ -39,6 +39,10 @@ PROCESS = flags.DEFINE_integer("process", None, "Number of this process, from 0.
 
 def main() -> int:
     """Runs one experiment and returns the exit status."""
+    if "--debug" not in sys.argv:
+        # A failed write is told below, in one line; Orbax' threads and log would print pages about it.
+        sys.unraisablehook = lambda _: None
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
         _parse()
         _experiment(CONFIG.value, Path(WORKDIR.value or _default_workdir()))

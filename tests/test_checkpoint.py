@@ -118,7 +118,7 @@ def test_a_failed_save_is_told_and_leaves_the_others(saved):
     (saved / "40").write_text("in the way")
     with pytest.raises(OSError, match="step 40 could not be written"):
         checkpoints.save(40, state(40))
-        checkpoints.wait()
+    checkpoints.close()
     assert newest(saved)[0]["step"] == 30
 
 

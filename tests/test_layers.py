@@ -62,7 +62,7 @@ def test_transpose_conv_is_the_transpose_of_a_strided_convolution(rng, kernel, s
     x = jnp.asarray(rng.normal(size=(2, 4, 3, 5)), jnp.float32)
     layer = TransposeConv(4, kernel, stride, padding)
     params = layer.init(jax.random.key(1), x)
-    out = layer.apply(params, x)
+    out = jax.jit(layer.apply)(params, x)
 
     def strided(image):
         return lax.conv_general_dilated(
@@ -74,7 +74,7 @@ def test_transpose_conv_is_the_transpose_of_a_strided_convolution(rng, kernel, s
         )
 
     assert jax.eval_shape(strided, out).shape == x.shape
-    (expected,) = jax.linear_transpose(strided, jax.ShapeDtypeStruct(out.shape, out.dtype))(x)
+    (expected,) = jax.jit(jax.linear_transpose(strided, jax.ShapeDtypeStruct(out.shape, out.dtype)))(x)
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 

@@ -42,7 +42,8 @@ def main() -> int:
     if "--debug" not in sys.argv:
         # A failed write is told below, in one line; Orbax' threads and log would print pages about it.
         sys.unraisablehook = lambda _: None
-        logging.getLogger("absl").setLevel(logging.CRITICAL)
+        for name in ("absl", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         _parse()
         _experiment(CONFIG.value, Path(WORKDIR.value or _default_workdir()))

@@ -11,13 +11,13 @@ DATA = {"name": "mnist", "requested": "mnist", "sha256": "a" * 64}
 
 
 def test_a_second_process_is_refused(tmp_path):
-    with runs.locked(tmp_path / "run"):
-        # The lock belongs to the opened file, so this stands for another process.
-        with (
-            pytest.raises(runs.RunFolderError, match=f"in use by another process .process {os.getpid()}"),
-            runs.locked(tmp_path / "run"),
-        ):
-            pass
+    # The lock belongs to the opened file, so the second stands for another process.
+    with (
+        runs.locked(tmp_path / "run"),
+        pytest.raises(runs.RunFolderError, match=f"in use by another process .process {os.getpid()}"),
+        runs.locked(tmp_path / "run"),
+    ):
+        pass
     with runs.locked(tmp_path / "run"):
         pass
 

@@ -206,10 +206,15 @@ def _logits(model: ConvAutoencoder, params: PyTree, images: Array) -> Array:
 def restore_samples(
     model: ConvAutoencoder, params: PyTree, noise: Corrupt, split: Split, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The first images of the test split, clean, noisy and restored: [n, h, w, c] each, as the evaluation saw them."""
-    index = jnp.arange(min(SAMPLES, len(split)))
-    clean = to_unit(jnp.asarray(split.images[: len(index)]))
-    noisy = noise(keys.example_keys(keys.stream_key(seed, keys.Stream.TEST), 0, index), clean)
+    """Images spread over the test split (a set may be in the order of its classes), as the evaluation saw them.
+
+    Returns:
+      clean, noisy, restored: [n, h, w, c] each.
+    """
+    count = min(SAMPLES, len(split))
+    index = np.arange(count, dtype=np.int32) * len(split) // count
+    clean = to_unit(jnp.asarray(split.images[index]))
+    noisy = noise(keys.example_keys(keys.stream_key(seed, keys.Stream.TEST), 0, jnp.asarray(index)), clean)
     restored = jax.jit(lambda p, x: nn.sigmoid(_logits(model, p, x)))(params, noisy)
     return np.asarray(clean), np.asarray(noisy), np.asarray(restored)
 

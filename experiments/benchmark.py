@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from absl import app, flags
+from absl import flags
 
 from aeden import allocator, runs
 
 ROUNDS = flags.DEFINE_integer("rounds", 5, "Rounds of each contender.", lower_bound=1)
 SECONDS = flags.DEFINE_float("seconds", 4.0, "Length of a round, in seconds.", lower_bound=0.01)
 BATCH = flags.DEFINE_integer("batch", 128, "Images a training step.", lower_bound=1)
+DECODERS = flags.DEFINE_list("decoders", ["transpose", "upsample"], "Decoders to compare with.")
 OUTPUT = flags.DEFINE_string("output", None, "Where to write the result as JSON.")
 
 # A contender's name in tables, and the module of experiments.contenders that holds it.
@@ -96,10 +97,11 @@ def table(contenders: list[Contender], batch: int) -> tuple[list[str], list[dict
     return lines, results
 
 
-def main(_: list[str]) -> None:
+def main() -> None:
     """Runs the comparisons, prints their tables and writes the result."""
+    flags.FLAGS(sys.argv)
     result: dict[str, Any] = {"versions": runs.versions(), "commit": runs.commit(), "training": {}}
-    for decoder in ("transpose", "upsample"):
+    for decoder in DECODERS.value:
         settings = {"decoder": decoder, "batch": BATCH.value, "size": 28}
         lines, result["training"][decoder] = table(compare("training", settings), BATCH.value)
         print(f"\nTraining, {decoder} decoder, batch {BATCH.value}, 28 x 28, float32:\n", *lines, sep="\n", flush=True)
@@ -109,4 +111,4 @@ def main(_: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()

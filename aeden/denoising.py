@@ -19,7 +19,7 @@ from aeden.checkpoint import Checkpoints, remove_leftovers
 from aeden.corruption import check_noise, corrupt
 from aeden.data.pipeline import Split, TrainBatches, evaluation_batches
 from aeden.data.sources import Dataset
-from aeden.layers import PLACEMENTS, RESIZE_METHODS
+from aeden.layers import LOWERINGS, PLACEMENTS, RESIZE_METHODS
 from aeden.logbook import Logbook
 from aeden.models import DECODERS, ConvAutoencoder, count_parameters
 from aeden.optimizers import learning_rate_schedule, make_optimizer
@@ -70,6 +70,7 @@ def build_model(config: Any, channels: int) -> ConvAutoencoder:
         ("resize", model.resize, RESIZE_METHODS),
         ("placement", model.placement, PLACEMENTS),
         ("dtype", model.dtype, DTYPES),
+        ("lowering", model.lowering, LOWERINGS),
     ):
         if value not in choices:
             raise ValueError(f"unknown model.{field} {value!r}: use one of {', '.join(choices)}")
@@ -80,7 +81,7 @@ def build_model(config: Any, channels: int) -> ConvAutoencoder:
         raise ValueError("model.features, model.factors and model.kernel_size take whole numbers from 1 up")
     return ConvAutoencoder(
         decoder=model.decoder, features=features, factors=factors, kernel_size=model.kernel_size, channels=channels,
-        resize=model.resize, placement=model.placement, dtype=DTYPES[model.dtype],
+        resize=model.resize, placement=model.placement, dtype=DTYPES[model.dtype], lowering=model.lowering,
     )  # fmt: skip
 
 
@@ -147,11 +148,16 @@ def build_task(
         noisy = noise(keys.example_keys(key, state.step, batch["index"]), target)
         examples = parallel.sum_over_devices(jnp.sum(batch["mask"]))
 
-        def loss_share(params: PyTree) -> Array:
-            losses = reconstruction_loss(config.loss, _logits(model, params, noisy), target)
-            return metrics.masked_sum(losses, batch["mask"]) / examples
+        def loss_share(params: PyTree, part: PyTree) -> Array:
+            losses = reconstruction_loss(config.loss, _logits(model, params, part["noisy"]), part["image"])
+            return metrics.masked_sum(losses, part["mask"]) / examples
 
-        loss, gradient = parallel.sum_over_devices(jax.value_and_grad(loss_share)(state.params))
+        loss, gradient = parallel.sum_over_devices(
+            parallel.sum_over_parts(
+                lambda part: jax.value_and_grad(loss_share)(state.params, part),
+                {"image": target, "noisy": noisy, "mask": batch["mask"]},
+            )
+        )
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         return TrainState(state.step + 1, params, opt_state), {"loss": loss, "learning_rate": schedule(state.step)}

@@ -1,6 +1,9 @@
-"""The layers under comparison: resize (and convolve), or convolve transposed; and the pooling that mirrors them.
+"""The layers under comparison: resize (and convolve), or convolve transposed.
 
-Images are [batch, height, width, channels] throughout.
+Images are [batch, height, width, channels] throughout. A layer's `lowering` says how it computes, not what: "reference"
+is the plain Flax layer, "fast" the same numbers from the same parameters by `aeden.lowering`, and "auto" whichever was
+measured to be the faster on this backend. Checkpoints are interchangeable. The fast form has reverse-mode derivatives
+of every order, but no forward mode (`jax.jvp`).
 """
 
 from __future__ import annotations
@@ -45,19 +48,34 @@ def upsample(x: Float[Array, "b h w c"], factor: int, method: str = "nearest") -
     return jax.image.resize(x, (b, factor * h, factor * w, c), method)
 
 
-def max_pool(x: Float[Array, "b h w c"], factor: int) -> Float[Array, "b H W c"]:
-    """Maximum over windows of factor x factor that do not overlap: [b, h, w, c] -> [b, h//factor, w//factor, c].
+def is_fast(lowering: str) -> bool:
+    """Whether a layer takes its fast form: "auto" is "fast" on CPUs, where it was measured to be, not elsewhere.
 
-    Equals `flax.linen.max_pool(x, (factor, factor), (factor, factor))`, rows and columns beyond a whole window being
-    left out, except in how a tie shares its gradient: `flax` gives all of it to the first maximum, this gives an equal
-    share to each. XLA's gradient of a pooling window (select-and-scatter) is some 15 times slower on a CPU.
+    Raises:
+      ValueError: the lowering is unknown.
     """
-    if factor == 1:
-        return x
-    b, h, w, c = x.shape
-    H, W = h // factor, w // factor
-    windows = x[:, : H * factor, : W * factor].reshape(b, H, factor, W, factor, c)
-    return jnp.max(windows, axis=(2, 4))
+    if lowering not in LOWERINGS:
+        raise ValueError(f"unknown lowering {lowering!r}: use one of {', '.join(LOWERINGS)}")
+    return lowering == "fast" or (lowering == "auto" and jax.default_backend() == "cpu")
+
+
+def convolution(
+    features: int, kernel_size: int, dtype: Any, kernel_init: Initializer, lowering: str, name: str, factor: int = 1
+) -> nn.Conv:
+    """A Flax convolution of stride 1 with "SAME" padding, computed by `aeden.lowering` where that is chosen.
+
+    With a `factor` it is always so computed, and convolves what a nearest resize by that factor makes of its input.
+    """
+
+    def fast(x: Array, kernel: Array, strides: Any, padding: Any, **_: Any) -> Array:
+        if factor > 1:
+            return lowerings.resized_convolution(x, kernel, factor)
+        return lowerings.convolution(x, kernel, strides[0], padding)
+
+    return nn.Conv(
+        features, (kernel_size, kernel_size), dtype=dtype, kernel_init=kernel_init, name=name,
+        conv_general_dilated=fast if factor > 1 or is_fast(lowering) else None,
+    )  # fmt: skip
 
 
 class Upsample(nn.Module):
@@ -83,6 +101,8 @@ class UpsampleConv(nn.Module):
       placement: "after" convolves at the high resolution; "before" at the low one, for 1/factor^2 of the
         multiplications and with no learning after the resize.
       dtype: type of the computation (parameters stay float32); None follows the input.
+      lowering: "reference", "fast" or "auto". Fast is the nearest resize collapsed into the convolution after it, with
+        4 multiplications for 9 at its defaults; other methods gain nothing so, and stay as they are.
     """
 
     features: int
@@ -92,13 +112,19 @@ class UpsampleConv(nn.Module):
     placement: str = "after"
     dtype: Any = None
     kernel_init: Initializer = default_kernel_init
+    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if self.placement not in PLACEMENTS:
             raise ValueError(f"unknown placement {self.placement!r}: the convolution is 'after' or 'before' the resize")
-        kernel = (self.kernel_size, self.kernel_size)
-        conv = nn.Conv(self.features, kernel, dtype=self.dtype, kernel_init=self.kernel_init, name="conv")
+        collapsed = self.method == "nearest" and self.placement == "after" and is_fast(self.lowering)
+        conv = convolution(
+            self.features, self.kernel_size, self.dtype, self.kernel_init, self.lowering, "conv",
+            factor=self.factor if collapsed else 1,
+        )  # fmt: skip
+        if collapsed:
+            return conv(x)
         if self.placement == "before":
             return upsample(conv(x), self.factor, self.method)
         return conv(upsample(x, self.factor, self.method))
@@ -107,7 +133,7 @@ class UpsampleConv(nn.Module):
 class TransposeConv(nn.Module):
     """Learned upsampling by stride: the transpose of a strided convolution, equal to Keras' Conv2DTranspose.
 
-    [b, h, w, c] -> [b, stride*h, stride*w, features] with padding "SAME", and
+    [b, h, w, c] -> [b, stride*h, stride*w, features] with padding "SAME",
     [b, stride*h + max(kernel_size - stride, 0), ..., features] with "VALID".
 
     Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", section 4. Where the kernel size is
@@ -117,28 +143,25 @@ class TransposeConv(nn.Module):
       features: channels out.
       kernel_size: height and width of the kernel, in pixels.
       stride: how many times larger the output is.
-      padding: "SAME" or "VALID".
+      padding: "SAME", "VALID", or (before, after) of each axis, see `aeden.lowering.transposed_convolution`.
       dtype: type of the computation (parameters stay float32); None follows the input.
-      lowering: "reference" is `flax.linen.ConvTranspose`; "fast" computes the same from the same parameters by phases,
-        see `aeden.lowering`; "auto" is "fast" on CPUs and "reference" elsewhere.
+      lowering: "reference" (`flax.linen.ConvTranspose`), "fast" (by phases) or "auto".
     """
 
     features: int
     kernel_size: int = 3
     stride: int = 2
-    padding: str = "SAME"
+    padding: lowerings.Padding = "SAME"
     dtype: Any = None
     kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
-        if self.padding not in ("SAME", "VALID"):
-            raise ValueError(f"unknown padding {self.padding!r}: use 'SAME' or 'VALID'")
-        if self.lowering not in LOWERINGS:
-            raise ValueError(f"unknown lowering {self.lowering!r}: use one of {', '.join(LOWERINGS)}")
+        if isinstance(self.padding, str) and self.padding not in ("SAME", "VALID"):
+            raise ValueError(f"unknown padding {self.padding!r}: use 'SAME', 'VALID' or (before, after) of each axis")
         init = _transposed(self.kernel_init)
-        if self.lowering == "fast" or (self.lowering == "auto" and jax.default_backend() == "cpu"):
+        if is_fast(self.lowering):
             shape = (self.kernel_size, self.kernel_size, self.features, x.shape[-1])
             kernel, bias = _Weights(shape, self.features, init, name="conv")()
             x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)

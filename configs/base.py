@@ -42,6 +42,7 @@ def get_config() -> ConfigDict:
     model.factors = (2, 2)  # how many times each stage shrinks height and width
     model.kernel_size = 3  # pixels
     model.dtype = "float32"  # float32 | bfloat16, of the computation; parameters stay float32
+    model.lowering = "auto"  # reference (plain Flax) | fast (the same numbers) | auto (the faster on this backend)
 
     config.log_every = 20  # steps between rows of metrics.csv; 0 for once an epoch
     config.steps_per_dispatch = 0  # steps a call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs

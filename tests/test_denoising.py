@@ -46,7 +46,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
     config.learning_rate = 0.5
     model = denoising.build_model(config, 1)
     task = denoising.build_task(config, model, (12, 12, 1), 10, split)
-    state = task.init(jax.random.key(1))
+    state = jax.jit(task.init)(jax.random.key(1))
     batch = TrainBatches(split, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
     stream = keys.stream_key(0, keys.Stream.TRAIN)
     taken, logged = parallel.pmap_steps(lambda s, b: task.step(s, b, stream))(
@@ -60,7 +60,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
     def mean_loss(params):
         return optax.sigmoid_binary_cross_entropy(model.apply({"params": params}, noisy), clean).mean()
 
-    loss, gradient = jax.value_and_grad(mean_loss)(state.params)
+    loss, gradient = jax.jit(jax.value_and_grad(mean_loss))(state.params)
     np.testing.assert_allclose(logged["loss"], [loss], rtol=1e-5)
     expected = jax.tree.map(lambda p, g: p - 0.5 * g, state.params, gradient)
     for mine, its in zip(jax.tree.leaves(taken.params), jax.tree.leaves(expected), strict=True):
@@ -71,7 +71,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
 def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, split, monkeypatch, batch):
     monkeypatch.setattr(denoising, "EVALUATION_BATCH", batch)
     model = denoising.build_model(config, 1)
-    params = model.init(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noises = {"0.2": denoising.build_corruption(config, 0.2), "0.6": denoising.build_corruption(config, 0.6)}
     figures = denoising.make_evaluation(model, noises, 0, keys.Stream.TEST)(params, split)
 
@@ -79,7 +79,7 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
     example_keys = keys.example_keys(keys.stream_key(0, keys.Stream.TEST), 0, jnp.arange(21))
     for name, noise in noises.items():
         noisy = noise(example_keys, clean)
-        restored = jax.nn.sigmoid(model.apply({"params": params}, noisy))
+        restored = jax.nn.sigmoid(jax.jit(model.apply)({"params": params}, noisy))
         for metric, function in metrics.METRICS.items():
             np.testing.assert_allclose(figures[name]["noisy"][metric], function(noisy, clean).mean(), rtol=1e-4)
             np.testing.assert_allclose(figures[name]["restored"][metric], function(restored, clean).mean(), rtol=1e-4)
@@ -87,7 +87,7 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
 
 def test_samples_are_what_the_evaluation_saw(config, split):
     model = denoising.build_model(config, 1)
-    params = model.init(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noise = denoising.build_corruption(config)
     one = Split(split.images[:1])
     clean, noisy, restored = denoising.restore_samples(model, params, noise, one, 0)

@@ -10,9 +10,19 @@ import pytest
 from jax import lax
 from scipy import ndimage
 
-from aeden.layers import RESIZE_METHODS, TransposeConv, Upsample, UpsampleConv, max_pool, upsample
+from aeden.layers import (
+    RESIZE_METHODS,
+    TransposeConv,
+    Upsample,
+    UpsampleConv,
+    convolution,
+    default_kernel_init,
+    upsample,
+)
 
 KERNELS_STRIDES_PADDINGS = list(product(range(1, 7), range(1, 5), ("SAME", "VALID")))
+FEW = [(1, 2, "SAME"), (2, 2, "VALID"), (3, 1, "SAME"), (3, 2, "SAME"), (3, 2, "VALID"), (4, 2, "SAME"), (5, 3, "SAME"),
+       (2, 3, "SAME"), (6, 4, "VALID")]  # fmt: skip
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4])
@@ -57,7 +67,10 @@ def test_upsample_conv_is_a_resize_and_a_flax_convolution(rng, placement, method
     np.testing.assert_allclose(layer.apply(params, x), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("kernel", "stride", "padding"), KERNELS_STRIDES_PADDINGS)
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding"),
+    [pytest.param(*case, marks=() if case in FEW else pytest.mark.proof) for case in KERNELS_STRIDES_PADDINGS],
+)
 def test_transpose_conv_is_the_transpose_of_a_strided_convolution(rng, kernel, stride, padding):
     x = jnp.asarray(rng.normal(size=(2, 4, 3, 5)), jnp.float32)
     layer = TransposeConv(4, kernel, stride, padding)
@@ -78,13 +91,34 @@ def test_transpose_conv_is_the_transpose_of_a_strided_convolution(rng, kernel, s
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
-def test_fast_and_reference_share_parameters(rng):
+LAYERS = {
+    "transpose": lambda name: TransposeConv(4, lowering=name),
+    "transpose, padded by hand": lambda name: TransposeConv(4, 4, padding=((2, 2), (1, 3)), lowering=name),
+    "upsample": lambda name: UpsampleConv(4, lowering=name),
+    "bilinear": lambda name: UpsampleConv(4, method="bilinear", lowering=name),
+    "before": lambda name: UpsampleConv(4, placement="before", lowering=name),
+    "convolution": lambda name: convolution(1, 3, None, default_kernel_init, name, "conv"),
+}
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_fast_and_reference_share_parameters(rng, make):
     x = jnp.asarray(rng.normal(size=(2, 5, 4, 3)), jnp.float32)
-    fast, reference = (TransposeConv(4, lowering=name) for name in ("fast", "reference"))
-    params = reference.init(jax.random.key(2), x)
-    for ours, theirs in zip(jax.tree.leaves(fast.init(jax.random.key(2), x)), jax.tree.leaves(params), strict=True):
+    params = make("reference").init(jax.random.key(2), x)
+    fast = make("fast").init(jax.random.key(2), x)
+    assert jax.tree.structure(fast) == jax.tree.structure(params)
+    for ours, theirs in zip(jax.tree.leaves(fast), jax.tree.leaves(params), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    np.testing.assert_allclose(fast.apply(params, x), reference.apply(params, x), atol=1e-5)
+    for name in ("fast", "auto"):
+        np.testing.assert_allclose(make(name).apply(params, x), make("reference").apply(params, x), atol=1e-5)
+
+
+def test_the_plain_layers_have_forward_mode_and_the_fast_ones_say_that_they_have_not(rng):
+    x = jnp.asarray(rng.normal(size=(1, 4, 4, 2)), jnp.float32)
+    params = TransposeConv(3).init(jax.random.key(0), x)
+    jax.jvp(lambda x: TransposeConv(3, lowering="reference").apply(params, x), (x,), (x,))
+    with pytest.raises(TypeError, match="forward-mode"):
+        jax.jvp(lambda x: TransposeConv(3, lowering="fast").apply(params, x), (x,), (x,))
 
 
 def test_bfloat16_computes_in_bfloat16_with_float32_parameters(rng):
@@ -100,25 +134,6 @@ def test_bfloat16_computes_in_bfloat16_with_float32_parameters(rng):
 def test_unknown_options_are_named(layer):
     with pytest.raises(ValueError, match=r"'FULL'|'best'|'inside'"):
         layer.init(jax.random.key(0), jnp.ones((1, 4, 4, 1)))
-
-
-@pytest.mark.parametrize("factor", [1, 2, 3])
-def test_max_pool_agrees_with_flax(rng, factor):
-    # All values differ, so that no tie has to be shared.
-    x = jnp.asarray(rng.permutation(2 * 7 * 6 * 3).reshape(2, 7, 6, 3), jnp.float32)
-
-    def pool(x):
-        return nn.max_pool(x, (factor, factor), (factor, factor))
-
-    np.testing.assert_array_equal(max_pool(x, factor), pool(x))
-    weights = jnp.asarray(rng.normal(size=pool(x).shape), jnp.float32)
-    ours, theirs = (jax.grad(lambda x, f=f: jnp.sum(f(x) * weights))(x) for f in (lambda x: max_pool(x, factor), pool))
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
-
-
-def test_ties_share_the_gradient_of_a_pool():
-    gradient = jax.grad(lambda x: jnp.sum(max_pool(x, 2)))(jnp.zeros((1, 2, 2, 1)))
-    np.testing.assert_allclose(gradient, np.full((1, 2, 2, 1), 0.25))
 
 
 def test_the_spread_of_a_transposed_kernel_follows_its_channels_in():

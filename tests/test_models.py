@@ -4,10 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aeden.models import DECODERS, ConvAutoencoder, count_parameters, pad_to_multiple
+from aeden.models import DECODERS, ConvAutoencoder, Encoder, count_parameters, pad_to_multiple
 
 
 def parameters(model, shape):
@@ -44,17 +45,44 @@ def test_logits_have_the_shape_of_the_image_and_both_decoders_the_same_size(h, w
 def test_an_odd_size_is_padded_and_cropped(rng, decoder):
     model = ConvAutoencoder(decoder, (4, 4))
     x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
-    params = model.init(jax.random.key(0), x)
+    params = jax.jit(model.init)(jax.random.key(0), x)
     padded = pad_to_multiple(x, 4)
     np.testing.assert_array_equal(padded, np.pad(x, ((0, 0), (0, 3), (0, 2), (0, 0)), mode="edge"))
-    np.testing.assert_array_equal(model.apply(params, x), model.apply(params, padded)[:, :9, :10])
+    apply = jax.jit(model.apply)
+    np.testing.assert_array_equal(apply(params, x), apply(params, padded)[:, :9, :10])
+
+
+def test_the_encoder_is_the_keras_example_whose_relu_comes_before_the_pool(rng):
+    x = jnp.asarray(rng.normal(size=(2, 12, 12, 1)), jnp.float32)
+    encoder = Encoder((8, 5))
+    params = encoder.init(jax.random.key(0), x)
+    expected = x
+    for i, width in enumerate((8, 5)):
+        conv = nn.Conv(width, (3, 3)).bind({"params": params["params"][f"stage{i}"]})
+        expected = nn.max_pool(nn.relu(conv(expected)), (2, 2), (2, 2))
+    np.testing.assert_allclose(encoder.apply(params, x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_both_lowerings_are_one_model(rng, decoder):
+    x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
+    models = [ConvAutoencoder(decoder, (8, 8), lowering=name) for name in ("fast", "reference")]
+    params = jax.jit(models[0].init)(jax.random.key(0), x)
+
+    def loss(params, model):
+        return jnp.mean(jnp.square(model.apply(params, x)))
+
+    (ours, fast), (theirs, reference) = jax.jit(lambda p: [jax.value_and_grad(loss)(p, m) for m in models])(params)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    for mine, its in zip(jax.tree.leaves(fast), jax.tree.leaves(reference), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_bfloat16_is_near_float32(rng, decoder):
     x = jnp.asarray(rng.uniform(size=(2, 8, 8, 1)), jnp.float32)
     full, half = ConvAutoencoder(decoder, (8, 8)), ConvAutoencoder(decoder, (8, 8), dtype=jnp.bfloat16)
-    params = full.init(jax.random.key(0), x)
+    params = jax.jit(full.init)(jax.random.key(0), x)
     assert half.apply(params, x).dtype == jnp.float32
     np.testing.assert_allclose(half.apply(params, x), full.apply(params, x), atol=0.05)
 

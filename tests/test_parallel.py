@@ -69,6 +69,31 @@ def test_sums_over_devices(rng):
                                rtol=1e-5)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("examples", "pixels", "parts"),
+    [(64, 784, 4), (32, 784, 2), (16, 784, 1), (1, 10**6, 1), (66, 784, 3), (4, 512 * 512, 4), (64, 512 * 512, 8)],
+)
+def test_parts_are_equal_and_few(examples, pixels, parts):
+    assert parallel.part_count(examples, pixels) == parts
+
+
+def test_sums_over_parts_are_sums_over_the_whole(rng):
+    batch = {"image": jnp.asarray(rng.normal(size=(48, 28, 28, 1)), jnp.float32), "weight": jnp.arange(48.0)}
+    seen = []
+
+    def weighted(part):
+        seen.append(len(part["weight"]))
+        return {
+            "sum": jnp.einsum("n,nhwc->hwc", part["weight"], part["image"]),
+            "count": jnp.float32(len(part["weight"])),
+        }
+
+    total = jax.jit(lambda b: parallel.sum_over_parts(weighted, b))(batch)
+    assert seen == [16, 16, 16]
+    assert total["count"] == 48
+    np.testing.assert_allclose(total["sum"], np.einsum("n,nhwc->hwc", batch["weight"], batch["image"]), rtol=1e-4)
+
+
 def test_numbers_of_processes_that_do_not_fit():
     with pytest.raises(ValueError, match="--process from 0"):
         parallel.join_processes("localhost:1", 2, 2)

@@ -209,6 +209,11 @@ def _logits(model: ConvAutoencoder, params: PyTree, images: Array) -> Array:
     return cast(Array, model.apply({"params": params}, images))
 
 
+def make_restore(model: ConvAutoencoder, params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
+    """Compiles the restoration of noisy images: float32 [n, h, w, c] -> the same shape in [0, 1]."""
+    return parallel.map_examples(lambda p, images: nn.sigmoid(_logits(model, p, images)), params)
+
+
 def restore_samples(
     model: ConvAutoencoder, params: PyTree, noise: Corrupt, split: Split, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -221,8 +226,7 @@ def restore_samples(
     index = np.arange(count, dtype=np.int32) * len(split) // count
     clean = to_unit(jnp.asarray(split.images[index]))
     noisy = noise(keys.example_keys(keys.stream_key(seed, keys.Stream.TEST), 0, jnp.asarray(index)), clean)
-    restored = jax.jit(lambda p, x: nn.sigmoid(_logits(model, p, x)))(params, noisy)
-    return np.asarray(clean), np.asarray(noisy), np.asarray(restored)
+    return np.asarray(clean), np.asarray(noisy), make_restore(model, params)(np.asarray(noisy))
 
 
 def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:

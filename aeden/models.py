@@ -143,6 +143,28 @@ class ConvAutoencoder(nn.Module):
         h, w = x.shape[1:3]
         return self.decode(self.encode(x))[:, :h, :w]
 
+    def multiplications(self, height: int, width: int) -> int:
+        """Multiplications that the network needs for an image, zeros and repetitions left out.
+
+        A transposed convolution needs k^2 a pixel in; a nearest resize by s and its convolution ceil((k + s - 1) / s)^2
+        a pixel out, since equal pixels need not be multiplied twice; another resize k^2 a pixel out. The resize itself
+        is not counted.
+        """
+        k, stride = self.kernel_size, math.prod(self.factors)
+        h, w = (-(-size // stride) * stride for size in (height, width))
+        total, channels = 0, self.channels
+        for width_, factor in zip(self.features, self.factors, strict=True):
+            total += h * w * k * k * channels * width_
+            h, w, channels = h // factor, w // factor, width_
+        for width_, factor in zip(reversed(self.features), reversed(self.factors), strict=True):
+            taps = k * k
+            if self.decoder == "upsample" and self.placement == "after":
+                each = -(-(k + factor - 1) // factor) if self.resize == "nearest" else k
+                taps = (each * factor) ** 2
+            total += h * w * taps * channels * width_
+            h, w, channels = h * factor, w * factor, width_
+        return total + h * w * k * k * channels * self.channels
+
     def encode(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         """The code of images: [b, h, w, channels] -> [b, ceil(h/s), ceil(w/s), features[-1]], s the whole stride."""
         return self.encoder(pad_to_multiple(x, math.prod(self.factors)))

@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from aeden.runs import cores
+from aeden.shapes import Array
 
 AXIS = "devices"
 # Fewer examples than this a device, and a CPU device spends its time on overhead.
@@ -109,6 +110,11 @@ def replicate(tree: PyTree) -> PyTree:
     return jax.device_put(tree, replicated_sharding())
 
 
+def split_sharding() -> NamedSharding:
+    """The sharding of what has a leading axis for the devices."""
+    return NamedSharding(Mesh(np.asarray(jax.devices()), (AXIS,)), PartitionSpec(AXIS))
+
+
 def replicated_sharding() -> NamedSharding:
     """The sharding of a state: the same on every device of every process."""
     return NamedSharding(Mesh(np.asarray(jax.devices()), (AXIS,)), PartitionSpec())
@@ -200,6 +206,28 @@ def part_count(examples: int, pixels: int) -> int:
     """Into how many equal parts a CPU device cuts its share: each more is compiled, so there are never more than 8."""
     wanted = min(MOST_PARTS, -(-examples * pixels // PIXELS_PER_CPU_PART))
     return max(count for count in range(1, wanted + 1) if examples % count == 0)
+
+
+def map_examples(function: Callable[[PyTree, Array], Array], params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
+    """Compiles (params, examples) -> results, an example a result, for this process: NumPy in, NumPy out.
+
+    Many examples are spread over the local devices, padded to a multiple of them; few are one device's work.
+    """
+    devices = jax.local_devices()
+    alone, mapped = jax.jit(function), jax.pmap(function, AXIS, in_axes=(None, 0), devices=devices)
+    here = jax.device_put(params, devices[0])
+    everywhere = jax.device_put(params, NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec()))
+
+    def apply(examples: np.ndarray) -> np.ndarray:
+        count = len(examples)
+        if len(devices) == 1 or count < EXAMPLES_PER_CPU_DEVICE * len(devices):
+            return np.asarray(alone(here, examples))
+        padding = np.zeros((-count % len(devices), *examples.shape[1:]), examples.dtype)
+        whole = np.concatenate([examples, padding]) if len(padding) else examples
+        results = np.asarray(mapped(everywhere, whole.reshape(len(devices), -1, *examples.shape[1:])))
+        return results.reshape(len(whole), *results.shape[2:])[:count]
+
+    return apply
 
 
 def sum_over_devices(tree: PyTree) -> PyTree:

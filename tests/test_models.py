@@ -87,6 +87,17 @@ def test_bfloat16_is_near_float32(rng, decoder):
     np.testing.assert_allclose(half.apply(params, x), full.apply(params, x), atol=0.05)
 
 
+def test_multiplications_of_the_keras_example():
+    shared = 28 * 28 * 9 * 32 + 14 * 14 * 9 * 32 * 32 + 28 * 28 * 9 * 32
+    assert ConvAutoencoder("transpose").multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 9 * 32 * 32
+    # Four 2 x 2 kernels a source pixel, where resize and convolution as written take 9 a pixel out.
+    assert ConvAutoencoder("upsample").multiplications(28, 28) == shared + (14 * 14 + 28 * 28) * 4 * 32 * 32
+    bilinear = ConvAutoencoder("upsample", resize="bilinear")
+    assert bilinear.multiplications(27, 28) == shared + (14 * 14 + 28 * 28) * 9 * 32 * 32
+    before = ConvAutoencoder("upsample", placement="before")
+    assert before.multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 9 * 32 * 32
+
+
 def test_unknown_decoder_and_wrong_channels_are_named():
     with pytest.raises(ValueError, match="'transposed'"):
         ConvAutoencoder("transposed").init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))

@@ -94,6 +94,13 @@ def test_sums_over_parts_are_sums_over_the_whole(rng):
     np.testing.assert_allclose(total["sum"], np.einsum("n,nhwc->hwc", batch["weight"], batch["image"]), rtol=1e-4)
 
 
+@pytest.mark.parametrize("count", [1, 63, 64, 65])
+def test_examples_are_mapped_in_order_however_many(rng, count):
+    x = rng.normal(size=(count, 3)).astype(np.float32)
+    doubled = parallel.map_examples(lambda scale, x: scale * x, jnp.float32(2))(x)
+    np.testing.assert_array_equal(doubled, 2 * x)
+
+
 def test_numbers_of_processes_that_do_not_fit():
     with pytest.raises(ValueError, match="--process from 0"):
         parallel.join_processes("localhost:1", 2, 2)

@@ -1,7 +1,7 @@
-"""One contender at work: `python -m experiments.contenders LIBRARY JOB SETTINGS`, for `experiments.benchmark`.
+"""One contender at work: `python -m experiments.contenders "MODULE VARIANT"`, for `experiments.contenders.race`.
 
-It prints a line of JSON that describes it once it is built and warm. Then each line it reads, a number of steps, it
-answers with the seconds that they took. It ends where its input ends.
+It reads a request a line, {"job", "settings", "steps"}, and answers each with a line: {"seconds", "description"}, or
+{"absent": why}. A job is built and warmed up when it is first asked for, and kept. It ends where its input ends.
 """
 
 from __future__ import annotations
@@ -11,26 +11,44 @@ import json
 import os
 import sys
 import time
+from typing import Any
+
+from experiments.contenders import Absent, Job
 
 WARM_UP_STEPS = 3
 
 
 def main() -> None:
-    """Builds a job, warms it up, and times it as often as asked."""
-    library, job, settings = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    """Answers requests until there are no more."""
+    module, _, variant = sys.argv[1].partition(" ")
     # Whatever a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    module = importlib.import_module(f"experiments.contenders.{library.partition(' ')[0]}")
-    began = time.perf_counter()
-    run, description = getattr(module, job)(library.partition(" ")[2], **settings)
-    run(WARM_UP_STEPS)
-    print(json.dumps({**description, "warm_up_seconds": time.perf_counter() - began}), file=answers)
+    jobs: dict[str, Job] = {}
     for line in sys.stdin:
-        steps = int(line)
-        began = time.perf_counter()
-        run(steps)
-        print(json.dumps(time.perf_counter() - began), file=answers)
+        request = json.loads(line)
+        name = json.dumps([request["job"], request["settings"]])
+        try:
+            if name not in jobs:
+                jobs.clear()  # a library's memory pools are kept, its arrays are not
+                jobs[name] = build(module, variant, request["job"], request["settings"])
+            run, description = jobs[name]
+            began = time.perf_counter()
+            run(request["steps"])
+            print(json.dumps({"seconds": time.perf_counter() - began, "description": description}), file=answers)
+        except Exception as error:
+            print(json.dumps({"absent": f"{type(error).__name__}: {error}".splitlines()[0][:200]}), file=answers)
+
+
+def build(module: str, variant: str, job: str, settings: dict[str, Any]) -> Job:
+    """A job, warm."""
+    make = getattr(importlib.import_module(f"experiments.contenders.{module}"), job, None)
+    if make is None:
+        raise Absent(f"{module} has no {job}")
+    began = time.perf_counter()
+    run, description = make(variant, **settings)
+    run(WARM_UP_STEPS)
+    return run, {**description, "warm_up_seconds": time.perf_counter() - began}
 
 
 if __name__ == "__main__":

@@ -1,46 +1,45 @@
-"""aeden, as `experiments.main` runs it: its own batches, task and pmapped steps."""
+"""aeden, as `experiments.main` runs it: its own batches, task and pmapped steps. Variant: "", "reference" (lowering)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from aeden import denoising, keys, parallel
+from aeden import denoising, keys, layers, parallel, runs
 from aeden.data.pipeline import Split, TrainBatches
 from aeden.models import count_parameters
 from configs import base
+from experiments.contenders import LEARNING_RATE, Absent, Job
 
-Job = tuple[Callable[[int], None], dict[str, Any]]
 
-
-def training(variant: str, decoder: str, batch: int, size: int) -> Job:
+def training(variant: str, decoder: str, batch: int, size: int, devices: int = 0, dtype: str = "float32") -> Job:
     """Training steps, every metric read at once as on a CPU.
 
     Args:
-      variant: number of CPU devices; "" for aeden's choice.
+      variant: the lowering; "" for aeden's choice.
       decoder: "transpose" or "upsample".
       batch: images a step.
-      size: height and width of the images.
+      size: height and width of the images, in pixels.
+      devices: CPU devices; 0 for aeden's choice.
+      dtype: type of the computation.
     """
-    parallel.configure(batch, None, int(variant or 0))
+    _configure(batch, devices)
     config = base.get_config()
-    config.batch_size, config.model.decoder = batch, decoder
+    config.batch_size, config.model.decoder, config.model.lowering = batch, decoder, variant or "auto"
+    config.model.dtype, config.learning_rate = dtype, LEARNING_RATE
     config.optimizer.name, config.optimizer.weight_decay = "adam", 0.0
-    images = np.random.default_rng(0).integers(0, 256, (20 * batch, size, size, 1), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (4 * batch, size, size, 1), dtype=np.uint8)
     batches = TrainBatches(Split(images), batch, seed=0)
     model = denoising.build_model(config, 1)
     task = denoising.build_task(config, model, images.shape[1:], 1_000_000, Split(images[:batch]))
     state = parallel.replicate(jax.jit(task.init)(jax.random.key(0)))
     step = parallel.pmap_steps(lambda s, b: task.step(s, b, keys.stream_key(0, keys.Stream.TRAIN)))
     dispatch = 1 if parallel.runs_in_step() else 50
-    description = {
-        "parameters": count_parameters(state.params),
-        "devices": f"{jax.device_count()} {jax.default_backend()}",
-        "version": jax.__version__,
-    }
+    description = {**_description(), "parameters": count_parameters(state.params)}
     taken = 0
 
     def run(steps: int) -> None:
@@ -49,7 +48,111 @@ def training(variant: str, decoder: str, batch: int, size: int) -> Job:
             state, metrics = step(state, parallel.deal(batches.at(taken, dispatch)))
             taken += dispatch
             if parallel.runs_in_step():
-                float(metrics["loss"][-1])
+                jax.device_get(metrics)
         jax.block_until_ready(state)
 
     return run, description
+
+
+def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
+    """Restoring a batch of noisy images, from NumPy to NumPy."""
+    _configure(128, 0)
+    config = base.get_config()
+    config.model.decoder, config.model.lowering = decoder, variant or "auto"
+    model = denoising.build_model(config, 1)
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))["params"]
+    restore = denoising.make_restore(model, params)
+    noisy = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            restore(noisy)
+
+    return run, _description()
+
+
+def layer(
+    variant: str, kind: str, pass_: str, batch: int, size: int, channels: int, features: int, kernel: int, stride: int
+) -> Job:
+    """A decoder's layer on size x size inputs, dealt to the devices.
+
+    Args:
+      variant: the lowering; "" for aeden's choice.
+      kind: "transpose" or "upsample".
+      pass_: "forward", "input gradient", "kernel gradient" or "forward and backward".
+      batch: images a step.
+      size: height and width of the input.
+      channels, features: channels in and out.
+      kernel, stride: in pixels; the stride is the upsampling's factor.
+    """
+    _configure(batch, 0)
+    chosen = variant or "auto"
+    module: Any = (layers.TransposeConv(features, kernel, stride, lowering=chosen) if kind == "transpose"
+                   else layers.UpsampleConv(features, kernel, stride, lowering=chosen))  # fmt: skip
+    share = batch // jax.device_count()
+    params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, size, size, channels)))
+    one = layer_pass(lambda p, x: module.apply(p, x), pass_)
+    mapped = jax.pmap(one, in_axes=(None, 0, 0))
+    rng = np.random.default_rng(0)
+    shapes = ((size, channels), (stride * size, features))
+    x, g = (rng.normal(size=(jax.device_count(), share, s, s, c)).astype(np.float32) for s, c in shapes)
+    given = (parallel.replicate(params), *jax.device_put((x, g), parallel.split_sharding()))
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            jax.block_until_ready(mapped(*given))
+
+    return run, _description()
+
+
+def layer_pass(apply: Any, pass_: str) -> Any:
+    """(params, x, gradient of the output) -> what a pass of a layer yields; the backward passes run forward too only
+    where they need it, which a linear layer does not.
+    """
+    if pass_ == "forward":
+        return lambda p, x, g: apply(p, x)
+    if pass_ == "input gradient":
+        return lambda p, x, g: jax.vjp(lambda x: apply(p, x), x)[1](g)
+    if pass_ == "kernel gradient":
+        return lambda p, x, g: jax.vjp(lambda p: apply(p, x), p)[1](g)
+
+    def both(p: Any, x: Any, g: Any) -> Any:
+        out, pullback = jax.vjp(apply, p, x)
+        return out, pullback(g)
+
+    return both
+
+
+def peaks(variant: str) -> Job:
+    """The machine's limits, for the description: matrix products of 1024^3, and copies of 256 MB, on all devices."""
+    _configure(128, 0)
+    count = jax.device_count()
+    side = 1024 if jax.default_backend() == "cpu" else 8192
+    a = jax.device_put(np.ones((count, side, side), np.float32), parallel.split_sharding())
+    big = jax.device_put(np.ones((count, 1 << 25), np.float32), parallel.split_sharding())
+    rates = {}
+    for name, function, given, amount in (("gflops", lambda x: x @ x, a, 2e-9 * side**3 * count),
+                                          ("gigabytes_per_second", lambda x: x + 1, big, 2e-9 * big.nbytes)):  # fmt: skip
+        mapped = jax.pmap(function)
+        jax.block_until_ready(mapped(given))
+        times = []
+        for _ in range(12):
+            began = time.perf_counter()
+            jax.block_until_ready(mapped(given))
+            times.append(time.perf_counter() - began)
+        rates[name] = amount / min(times)
+    return lambda steps: None, {**_description(), **rates, "hardware": runs.hardware()}
+
+
+def _configure(batch: int, devices: int) -> None:
+    """Sets JAX up once; the number of CPU devices cannot change afterwards, so a job that wants another is absent."""
+    if not getattr(_configure, "done", False):
+        parallel.configure(batch, None, devices)
+        _configure.done = True  # type: ignore[attr-defined]
+    elif devices and devices != jax.device_count():
+        raise Absent(f"{jax.device_count()} devices are set up in this process")
+    parallel.check_divides(batch)
+
+
+def _description() -> dict[str, Any]:
+    return {"devices": f"{jax.device_count()} {jax.default_backend()}", "version": jax.__version__}

@@ -1,8 +1,9 @@
 """The contenders of `experiments.benchmark`: the same network, noise, loss and optimiser, written for each library.
 
-A contender is a module here and a variant of it, e.g. "pytorch compile". It works in a process of its own (`__main__`)
-that `race` starts. A module's jobs are functions (variant, **settings) -> (run, description): run(steps) returns when so
-many steps are done, and the description says what was built. What cannot run here raises `Absent`, or ImportError.
+A contender is a module here and a variant of it, e.g. "pytorch compile". It works in a process of its own
+(`__main__`) that `race` starts. A module's jobs are functions (variant, **settings) -> (run, description): run(steps)
+returns when so many steps are done, and the description says what was built. What cannot run here raises `Absent`, or
+ImportError.
 
     training   one step: new noise, forward, backward, optimiser
     inference  one step: a batch of noisy images, restored, from NumPy to NumPy

@@ -1,4 +1,4 @@
-"""aeden, as `experiments.main` runs it: its own batches, task and pmapped steps. Variant: "", "reference" (lowering)."""
+"""aeden, as `experiments.main` runs it: its own batches, task and pmapped steps. Variant: its lowering, "" for auto."""
 
 from __future__ import annotations
 
@@ -131,8 +131,10 @@ def peaks(variant: str) -> Job:
     a = jax.device_put(np.ones((count, side, side), np.float32), parallel.split_sharding())
     big = jax.device_put(np.ones((count, 1 << 25), np.float32), parallel.split_sharding())
     rates = {}
-    for name, function, given, amount in (("gflops", lambda x: x @ x, a, 2e-9 * side**3 * count),
-                                          ("gigabytes_per_second", lambda x: x + 1, big, 2e-9 * big.nbytes)):  # fmt: skip
+    for name, function, given, amount in (
+        ("gflops", lambda x: x @ x, a, 2e-9 * side**3 * count),
+        ("gigabytes_per_second", lambda x: x + 1, big, 2e-9 * big.nbytes),
+    ):
         mapped = jax.pmap(function)
         jax.block_until_ready(mapped(given))
         times = []

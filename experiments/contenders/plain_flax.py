@@ -87,7 +87,7 @@ def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
     """Restoring a batch of noisy images, from NumPy to NumPy."""
     model = Autoencoder(decoder)
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))
-    restore = jax.jit(lambda x: nn.sigmoid(model.apply(params, x)))
+    restore = jax.jit(lambda x: jax.nn.sigmoid(jnp.asarray(model.apply(params, x))))
     noisy = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
 
     def run(steps: int) -> None:

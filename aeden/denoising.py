@@ -21,16 +21,20 @@ from aeden.data.pipeline import Split, TrainBatches, evaluation_batches
 from aeden.data.sources import Dataset
 from aeden.layers import LOWERINGS, PLACEMENTS, RESIZE_METHODS
 from aeden.logbook import Logbook
-from aeden.models import DECODERS, ConvAutoencoder, count_parameters
+from aeden.models import DECODERS, ConvAutoencoder, DenseAutoencoder, count_parameters
 from aeden.optimizers import learning_rate_schedule, make_optimizer
 from aeden.shapes import Array, Float, Key, UInt8
 from aeden.train import Fitted, Schedule, Task, TrainState, fit
 
 PyTree = Any
+Autoencoder = ConvAutoencoder | DenseAutoencoder
 Figures = dict[str, float]
 # images in [0, 1] and their keys -> corrupted images
 Corrupt = Callable[[Array, Array], Array]
+# noisy images -> restored images
+Restore = Callable[[np.ndarray], np.ndarray]
 
+ARCHITECTURES = ("conv", "dense")
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 EVALUATION_BATCH = 256
 SAMPLES = 10
@@ -58,14 +62,15 @@ def reconstruction_loss(kind: str, logits: Float[Array, "b h w c"], target: Floa
     return jnp.mean(losses, axis=(1, 2, 3))
 
 
-def build_model(config: Any, channels: int) -> ConvAutoencoder:
-    """The autoencoder that a config describes.
+def build_model(config: Any, image_shape: tuple[int, ...]) -> Autoencoder:
+    """The autoencoder that a config describes, for images [height, width, channels].
 
     Raises:
       ValueError: a field of `model` has a value that it cannot have.
     """
     model = config.model
     for field, value, choices in (
+        ("architecture", model.architecture, ARCHITECTURES),
         ("decoder", model.decoder, DECODERS),
         ("resize", model.resize, RESIZE_METHODS),
         ("placement", model.placement, PLACEMENTS),
@@ -74,15 +79,32 @@ def build_model(config: Any, channels: int) -> ConvAutoencoder:
     ):
         if value not in choices:
             raise ValueError(f"unknown model.{field} {value!r}: use one of {', '.join(choices)}")
-    features, factors = tuple(model.features), tuple(model.factors)
+    hidden, features, factors = tuple(model.hidden), tuple(model.features), tuple(model.factors)
     if len(features) != len(factors) or not features:
         raise ValueError(f"model.features {features} and model.factors {factors} need one number a stage each")
-    if min(*features, *factors, model.kernel_size) < 1:
-        raise ValueError("model.features, model.factors and model.kernel_size take whole numbers from 1 up")
+    if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
+        raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
+    if model.architecture == "dense":
+        height, width, channels = image_shape
+        return DenseAutoencoder((height, width, channels), hidden, model.tied, DTYPES[model.dtype])
     return ConvAutoencoder(
-        decoder=model.decoder, features=features, factors=factors, kernel_size=model.kernel_size, channels=channels,
-        resize=model.resize, placement=model.placement, dtype=DTYPES[model.dtype], lowering=model.lowering,
+        decoder=model.decoder, features=features, factors=factors, kernel_size=model.kernel_size,
+        channels=image_shape[-1], resize=model.resize, placement=model.placement, dtype=DTYPES[model.dtype],
+        lowering=model.lowering,
     )  # fmt: skip
+
+
+def part_pixels(model: Autoencoder, image_shape: tuple[int, ...]) -> int:
+    """The pixels by which a device cuts its share of a batch (`parallel.part_count`), 0 for not at all.
+
+    Only feature maps are worth a cache's while: a dense layer's weights outweigh them, and want many rows at once.
+    """
+    return image_shape[0] * image_shape[1] if isinstance(model, ConvAutoencoder) else 0
+
+
+def decoder_name(config: Any) -> str:
+    """What restores the images, for tables and titles: "transpose", "upsample" or "dense"."""
+    return "dense" if config.model.architecture == "dense" else config.model.decoder
 
 
 def build_corruption(config: Any, level: float | None = None) -> Corrupt:
@@ -124,9 +146,7 @@ def build_schedule(config: Any, steps_per_epoch: int) -> Schedule:
     )
 
 
-def build_task(
-    config: Any, model: ConvAutoencoder, image_shape: tuple[int, ...], steps: int, validation: Split
-) -> Task:
+def build_task(config: Any, model: Autoencoder, image_shape: tuple[int, ...], steps: int, validation: Split) -> Task:
     """The denoising task of a config: (state, batch, key) -> (state, metrics).
 
     Raises:
@@ -136,7 +156,7 @@ def build_task(
     optimizer = make_optimizer(
         config.optimizer.name, schedule, config.optimizer.weight_decay, config.optimizer.grad_clip
     )
-    noise = build_corruption(config)
+    noise, pixels = build_corruption(config), part_pixels(model, image_shape)
     evaluate = make_evaluation(model, {"validation": noise}, config.seed, keys.Stream.VALIDATION)
 
     def init(key: Key[Array, ""]) -> TrainState:
@@ -152,11 +172,10 @@ def build_task(
             losses = reconstruction_loss(config.loss, _logits(model, params, part["noisy"]), part["image"])
             return metrics.masked_sum(losses, part["mask"]) / examples
 
+        whole = {"image": target, "noisy": noisy, "mask": batch["mask"]}
+        parts = parallel.part_count(len(target), pixels)
         loss, gradient = parallel.sum_over_devices(
-            parallel.sum_over_parts(
-                lambda part: jax.value_and_grad(loss_share)(state.params, part),
-                {"image": target, "noisy": noisy, "mask": batch["mask"]},
-            )
+            parallel.sum_over_parts(lambda part: jax.value_and_grad(loss_share)(state.params, part), whole, parts)
         )
         updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -169,7 +188,7 @@ def build_task(
 
 
 def make_evaluation(
-    model: ConvAutoencoder, noises: dict[str, Corrupt], seed: int, stream: keys.Stream
+    model: Autoencoder, noises: dict[str, Corrupt], seed: int, stream: keys.Stream
 ) -> Callable[[PyTree, Split], dict[str, dict[str, Figures]]]:
     """Compiles the evaluation of a whole split under several corruptions.
 
@@ -205,17 +224,18 @@ def make_evaluation(
     return evaluate
 
 
-def _logits(model: ConvAutoencoder, params: PyTree, images: Array) -> Array:
+def _logits(model: Autoencoder, params: PyTree, images: Array) -> Array:
     return cast(Array, model.apply({"params": params}, images))
 
 
-def make_restore(model: ConvAutoencoder, params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
-    """Compiles the restoration of noisy images: float32 [n, h, w, c] -> the same shape in [0, 1]."""
-    return parallel.map_examples(lambda p, images: nn.sigmoid(_logits(model, p, images)), params)
+def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...]) -> Restore:
+    """Compiles the restoration of noisy images of a shape: float32 [n, h, w, c] -> the same in [0, 1]."""
+    pixels = part_pixels(model, image_shape)
+    return parallel.map_examples(lambda p, images: nn.sigmoid(_logits(model, p, images)), params, pixels)
 
 
 def restore_samples(
-    model: ConvAutoencoder, params: PyTree, noise: Corrupt, split: Split, seed: int
+    model: Autoencoder, params: PyTree, noise: Corrupt, split: Split, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images spread over the test split (a set may be in the order of its classes), as the evaluation saw them.
 
@@ -226,7 +246,7 @@ def restore_samples(
     index = np.arange(count, dtype=np.int32) * len(split) // count
     clean = to_unit(jnp.asarray(split.images[index]))
     noisy = noise(keys.example_keys(keys.stream_key(seed, keys.Stream.TEST), 0, jnp.asarray(index)), clean)
-    return np.asarray(clean), np.asarray(noisy), make_restore(model, params)(np.asarray(noisy))
+    return np.asarray(clean), np.asarray(noisy), make_restore(model, params, clean.shape[1:])(np.asarray(noisy))
 
 
 def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
@@ -245,7 +265,7 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
       ValueError: a field of the config has a value that it cannot have.
       TrainingDiverged, Interrupted, OSError: see `aeden.train.fit`.
     """
-    model = build_model(config, dataset.image_shape[-1])
+    model = build_model(config, dataset.image_shape)
     batches = TrainBatches(dataset.train, config.batch_size, config.seed)
     schedule = build_schedule(config, batches.steps_per_epoch)
     task = build_task(config, model, dataset.image_shape, schedule.steps, dataset.validation)
@@ -281,7 +301,7 @@ def _summary(
         "dataset_sha256": dataset.sha256,
         "dataset_notes": list(dataset.notes),
         "examples": {"train": len(dataset.train), "validation": len(dataset.validation), "test": len(dataset.test)},
-        "decoder": config.model.decoder,
+        "decoder": decoder_name(config),
         "parameters": count_parameters(fitted.state.params),
         "noise": config.noise.to_dict(),
         "seed": config.seed,
@@ -301,12 +321,12 @@ def _summary(
 
 
 def _draw(
-    config: Any, dataset: Dataset, model: ConvAutoencoder, fitted: Fitted, summary: dict[str, Any], workdir: Path
+    config: Any, dataset: Dataset, model: Autoencoder, fitted: Fitted, summary: dict[str, Any], workdir: Path
 ) -> None:
     noise = config.noise
     clipped = "clipped" if noise.clip else "not clipped"
     level = f"{noise.level:g}" + (f"-{noise.level_max:g}" if noise.level_max > noise.level else "")
-    what = f"{dataset.name}, {noise.kind} {level} {clipped}, {config.model.decoder} decoder"
+    what = f"{dataset.name}, {noise.kind} {level} {clipped}, {decoder_name(config)} decoder"
     if dataset.is_fallback:
         what += f" (in place of {dataset.requested})"
     clean, noisy, restored = restore_samples(

@@ -1,10 +1,11 @@
-"""Encoder, decoder and the autoencoder they make, from plain arguments.
+"""Encoder, decoder and the autoencoders, from plain arguments.
 
 Images are [batch, height, width, channels] with values in [0, 1]; models return logits, whose sigmoid is the image.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax.linen.dtypes import promote_dtype
 
 from aeden.layers import Initializer, TransposeConv, UpsampleConv, convolution, default_kernel_init
 from aeden.lowering import max_pool
@@ -172,6 +174,68 @@ class ConvAutoencoder(nn.Module):
     def decode(self, code: Float[Array, "b H W f"]) -> Float[Array, "b h w c"]:
         """Logits of a code: [b, H, W, features[-1]] -> [b, s*H, s*W, channels]."""
         return self.decoder_net(code)
+
+
+class DenseAutoencoder(nn.Module):
+    """A feed-forward network with as many nodes out as in: [b, h, w, c] -> logits alike, with whole images as vectors.
+
+    Fewer hidden nodes than pixels make it compress; more are of use with corruption (Vincent et al. 2010, "Stacked
+    denoising autoencoders"). The decoder mirrors the encoder; every layer but the last is followed by a ReLU.
+
+    Attributes:
+      shape: height, width and channels of the images.
+      hidden: nodes of the encoder's layers, first to last; the last is the code.
+      tied: the decoder's weights are the encoder's, transposed, with biases of its own.
+      dtype: type of the computation; parameters and logits stay float32.
+    """
+
+    shape: tuple[int, int, int]
+    hidden: Sequence[int] = (512,)
+    tied: bool = False
+    dtype: Any = None
+    kernel_init: Initializer = default_kernel_init
+
+    def setup(self) -> None:
+        widths = (math.prod(self.shape), *self.hidden)
+        zeros = nn.initializers.zeros
+        self.encoder = [
+            (self.param(f"encoder{i}_kernel", self.kernel_init, (m, n)), self.param(f"encoder{i}_bias", zeros, (n,)))
+            for i, (m, n) in enumerate(itertools.pairwise(widths))
+        ]
+        self.decoder = [
+            (None if self.tied else self.param(f"decoder{i}_kernel", self.kernel_init, (n, m)),
+             self.param(f"decoder{i}_bias", zeros, (m,)))
+            for i, (m, n) in enumerate(itertools.pairwise(widths))
+        ]  # fmt: skip
+
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        return self.decode(self.encode(x))
+
+    def encode(self, x: Float[Array, "b h w c"]) -> Float[Array, "b n"]:
+        """The code of images: [b, h, w, c] -> [b, hidden[-1]]."""
+        if x.shape[1:] != self.shape:
+            raise ValueError(f"this autoencoder takes [batch, {', '.join(map(str, self.shape))}], not {x.shape}")
+        code = x.reshape(len(x), -1)
+        for kernel, bias in self.encoder:
+            code = nn.relu(self._layer(code, kernel, bias))
+        return code
+
+    def decode(self, code: Float[Array, "b n"]) -> Float[Array, "b h w c"]:
+        """Logits of a code: [b, hidden[-1]] -> [b, h, w, c]."""
+        for i in reversed(range(len(self.hidden))):
+            kernel, bias = self.decoder[i]
+            code = self._layer(code, self.encoder[i][0].T if kernel is None else kernel, bias)
+            if i:
+                code = nn.relu(code)
+        return code.astype(jnp.float32).reshape(len(code), *self.shape)
+
+    def multiplications(self, height: int, width: int) -> int:
+        """Multiplications that the network needs for an image."""
+        return 2 * sum(m * n for m, n in itertools.pairwise((math.prod(self.shape), *self.hidden)))
+
+    def _layer(self, x: Array, kernel: Array, bias: Array) -> Array:
+        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+        return x @ kernel + bias[None]
 
 
 def pad_to_multiple(x: Float[Array, "b h w c"], multiple: int) -> Float[Array, "b H W c"]:

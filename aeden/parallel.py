@@ -179,21 +179,20 @@ def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyT
     return jax.pmap(total, AXIS, in_axes=(None, 1), out_axes=None)
 
 
-def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree) -> PyTree:
-    """Calls a function of a device's share of a batch on one part of it after the other, and sums the results.
+def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree, count: int) -> PyTree:
+    """Calls a function on one part of a device's share of a batch after the other, and sums the results.
 
-    On a CPU the parts are so small that what a forward pass leaves behind is still in a cache when the backward pass
-    wants it; elsewhere the whole share is one part. It is for sums over examples, which do not depend on the cut.
+    What a forward pass leaves behind is then still in a cache when the backward pass wants it. It is for sums over
+    examples, which do not depend on the cut.
 
     Args:
       function: part of the batch -> tree of arrays, of one shape for every part.
-      batch: arrays [examples, ...]; the one named "image" is [examples, h, w, c].
+      batch: arrays [examples, ...].
+      count: into how many equal parts to cut it, see `part_count`.
     """
-    examples, h, w = batch["image"].shape[:3]
-    count = part_count(examples, h * w) if jax.default_backend() == "cpu" else 1
     total = None
     for i in range(count):
-        part = jax.tree.map(lambda x, i=i: x[i * examples // count : (i + 1) * examples // count], batch)
+        part = jax.tree.map(lambda x, i=i: x[i * len(x) // count : (i + 1) * len(x) // count], batch)
         if total is not None:
             # Otherwise XLA would work at several parts at a time, and none would stay in the cache.
             part, total = jax.lax.optimization_barrier((part, total))
@@ -203,18 +202,39 @@ def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree) -> PyTre
 
 
 def part_count(examples: int, pixels: int) -> int:
-    """Into how many equal parts a CPU device cuts its share: each more is compiled, so there are never more than 8."""
-    wanted = min(MOST_PARTS, -(-examples * pixels // PIXELS_PER_CPU_PART))
+    """Into how many equal parts to cut a device's share of images of so many pixels.
+
+    On a CPU a part is some 16 images of 28 x 28; each part more is compiled, so there are never more than 8. Elsewhere
+    the share is one part.
+    """
+    wanted = -(-examples * pixels // PIXELS_PER_CPU_PART) if jax.default_backend() == "cpu" else 1
+    wanted = min(max(wanted, 1), MOST_PARTS)
     return max(count for count in range(1, wanted + 1) if examples % count == 0)
 
 
-def map_examples(function: Callable[[PyTree, Array], Array], params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
+def map_examples(
+    function: Callable[[PyTree, Array], Array], params: PyTree, pixels: int = 0
+) -> Callable[[np.ndarray], np.ndarray]:
     """Compiles (params, examples) -> results, an example a result, for this process: NumPy in, NumPy out.
 
     Many examples are spread over the local devices, padded to a multiple of them; few are one device's work.
+
+    Args:
+      function: params, examples [n, ...] -> results [n, ...], each result of its own example alone.
+      params: its parameters.
+      pixels: of an example, where a device is to take its share in parts, see `part_count`; 0 for the share at once.
     """
     devices = jax.local_devices()
-    alone, mapped = jax.jit(function), jax.pmap(function, AXIS, in_axes=(None, 0), devices=devices)
+
+    def in_parts(params: PyTree, examples: Array) -> Array:
+        results: list[Array] = []
+        for part in jnp.split(examples, part_count(len(examples), pixels)):
+            if results:
+                part, results[-1] = jax.lax.optimization_barrier((part, results[-1]))
+            results.append(function(params, part))
+        return jnp.concatenate(results)
+
+    alone, mapped = jax.jit(in_parts), jax.pmap(in_parts, AXIS, in_axes=(None, 0), devices=devices)
     here = jax.device_put(params, devices[0])
     everywhere = jax.device_put(params, NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec()))
 

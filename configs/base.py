@@ -35,6 +35,9 @@ def get_config() -> ConfigDict:
     noise.clip = True  # clip the noisy image to [0, 1]
 
     config.model = model = ConfigDict()
+    model.architecture = "conv"  # conv (convolutional, either decoder) | dense (fully connected)
+    model.hidden = (512,)  # nodes of each layer of a dense encoder; its decoder mirrors them
+    model.tied = False  # a dense decoder's weights are its encoder's, transposed
     model.decoder = "transpose"  # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve)
     model.resize = "nearest"  # nearest | bilinear | cubic | lanczos3 | lanczos5; of the upsample decoder
     model.placement = "after"  # the upsample decoder convolves `after` or `before` the resize

@@ -41,8 +41,8 @@ OUTPUT = flags.DEFINE_string("output", None, "The JSON file; benchmarks/<hardwar
 # Kernel, stride, height and width in, channels in and out of the layers compared; the first is the one in the README.
 LAYERS = ((3, 2, 14, 32, 32), (4, 2, 14, 32, 32), (3, 2, 7, 128, 64))
 PASSES = ("forward", "input gradient", "kernel gradient", "forward and backward")
-LAYER_CONTENDERS = ("aeden", "aeden, reference lowering", "plain Flax", "PyTorch", "PyTorch, channels last")
-QUICK_CONTENDERS = ("aeden", "plain Flax", "Keras on TensorFlow", "PyTorch, channels last")
+LAYER_CONTENDERS = ("aeden", "aeden (reference lowering)", "plain Flax", "PyTorch", "PyTorch (channels last)")
+QUICK_CONTENDERS = ("aeden", "plain Flax", "Keras on TensorFlow", "PyTorch (channels last)")
 
 Cell = dict[str, Any]
 

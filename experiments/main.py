@@ -100,7 +100,7 @@ def _experiment(config: Any, workdir: Path) -> None:
 def _opening(config: Any, dataset: sources.Dataset) -> str:
     hardware = runs.hardware()
     return (
-        f"{config.model.decoder} decoder on {dataset.name}: {len(dataset.train):,} images to train on, "
+        f"{denoising.decoder_name(config)} decoder on {dataset.name}: {len(dataset.train):,} images to train on, "
         f"{len(dataset.validation):,} to validate, {len(dataset.test):,} to test; "
         f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}"
     )

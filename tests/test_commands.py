@@ -285,14 +285,3 @@ def test_the_commands_of_the_readme(tmp_path, command, monkeypatch):
 def test_the_summary_is_json_that_others_can_read(finished):
     text = (finished[0] / "summary.json").read_text()
     assert json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-
-
-def test_the_benchmark_compares(tmp_path):
-    result = start("experiments.benchmark", "--rounds=2", "--seconds=0.05", "--batch=32", "--decoders=transpose",
-                   f"--output={tmp_path / 'benchmark.json'}")  # fmt: skip
-    out, err = result.communicate(timeout=200)
-    assert result.returncode == 0, err
-    rows = read_json(tmp_path / "benchmark.json")["training"]["transpose"]
-    assert [row["name"] for row in rows] == ["aeden", "plain Flax, one CPU device"]
-    assert {row["parameters"] for row in rows} == {28_353}
-    assert "| aeden |" in out

@@ -20,7 +20,7 @@ def test_one_abstract_step(name):
     config = importlib.import_module(f"configs.{name}").get_config()
     shape = (28, 28, 1)
     validation = Split(np.zeros((4, *shape), np.uint8))
-    model = denoising.build_model(config, 1)
+    model = denoising.build_model(config, shape)
     schedule = denoising.build_schedule(config, 430)
     task = denoising.build_task(config, model, shape, schedule.steps, validation)
     state = jax.eval_shape(task.init, jax.random.key(0))

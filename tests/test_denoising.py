@@ -40,11 +40,15 @@ def test_losses_by_their_definition(rng, kind, expected):
     np.testing.assert_allclose(loss, expected(1 / (1 + np.exp(-logits)), target).mean(axis=(1, 2, 3)), rtol=1e-5)
 
 
-@pytest.mark.parametrize("decoder", ["transpose", "upsample"])
+@pytest.mark.parametrize("decoder", ["transpose", "upsample", "dense"])
 def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, split, decoder):
-    config.model.decoder = decoder
+    if decoder == "dense":
+        config.model.architecture = "dense"
+    else:
+        config.model.decoder = decoder
+    assert denoising.decoder_name(config) == decoder
     config.learning_rate = 0.5
-    model = denoising.build_model(config, 1)
+    model = denoising.build_model(config, (12, 12, 1))
     task = denoising.build_task(config, model, (12, 12, 1), 10, split)
     state = jax.jit(task.init)(jax.random.key(1))
     batch = TrainBatches(split, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
@@ -70,7 +74,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
 @pytest.mark.parametrize("batch", [2, 8, 256])
 def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, split, monkeypatch, batch):
     monkeypatch.setattr(denoising, "EVALUATION_BATCH", batch)
-    model = denoising.build_model(config, 1)
+    model = denoising.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noises = {"0.2": denoising.build_corruption(config, 0.2), "0.6": denoising.build_corruption(config, 0.6)}
     figures = denoising.make_evaluation(model, noises, 0, keys.Stream.TEST)(params, split)
@@ -86,7 +90,7 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
 
 
 def test_samples_are_what_the_evaluation_saw(config, split):
-    model = denoising.build_model(config, 1)
+    model = denoising.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noise = denoising.build_corruption(config)
     one = Split(split.images[:1])
@@ -115,9 +119,10 @@ def test_schedules_that_make_no_sense(config, field, value, match):
 
 @pytest.mark.parametrize(("field", "value"), [
     ("model.decoder", "transposed"), ("model.resize", "linear"), ("model.placement", "middle"),
+    ("model.architecture", "convolutional"), ("model.hidden", ()), ("model.hidden", (4, 0)),
     ("model.dtype", "float8"), ("model.features", (32,)), ("model.kernel_size", 0), ("model.features", (0, 4)),
 ])  # fmt: skip
 def test_models_that_cannot_be_built(config, field, value):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=field.replace(".", r"\.") + "|" + str(value)):
-        denoising.build_model(config, 1)
+        denoising.build_model(config, (12, 12, 1))

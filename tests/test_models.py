@@ -8,7 +8,7 @@ from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aeden.models import DECODERS, ConvAutoencoder, Encoder, count_parameters, pad_to_multiple
+from aeden.models import DECODERS, ConvAutoencoder, DenseAutoencoder, Encoder, count_parameters, pad_to_multiple
 
 
 def parameters(model, shape):
@@ -103,3 +103,26 @@ def test_unknown_decoder_and_wrong_channels_are_named():
         ConvAutoencoder("transposed").init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))
     with pytest.raises(ValueError, match=r"\(1, 8, 8, 3\)"):
         ConvAutoencoder().init(jax.random.key(0), jnp.ones((1, 8, 8, 3)))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_dense_autoencoder_is_matrix_products(rng, tied):
+    model = DenseAutoencoder((4, 3, 2), (10, 5), tied)
+    x = jnp.asarray(rng.uniform(size=(3, 4, 3, 2)), jnp.float32)
+    p = {name: rng.normal(size=leaf.shape).astype(np.float32)
+         for name, leaf in model.init(jax.random.key(0), x)["params"].items()}  # fmt: skip
+    weights = [p["encoder0_kernel"], p["encoder1_kernel"]]
+    back = [w.T for w in weights] if tied else [p["decoder0_kernel"], p["decoder1_kernel"]]
+    code = np.asarray(x).reshape(3, 24)
+    for i in range(2):
+        code = np.maximum(code @ weights[i] + p[f"encoder{i}_bias"], 0)
+    np.testing.assert_allclose(model.apply({"params": p}, x, method="encode"), code, rtol=1e-4)
+    out = np.maximum(code @ back[1] + p["decoder1_bias"], 0) @ back[0] + p["decoder0_bias"]
+    np.testing.assert_allclose(model.apply({"params": p}, x), out.reshape(x.shape), rtol=1e-3, atol=1e-3)
+    assert count_parameters(p) == (1 if tied else 2) * (24 * 10 + 10 * 5) + 10 + 5 + 24 + 10
+    assert model.multiplications(4, 3) == 2 * (24 * 10 + 10 * 5)
+
+
+def test_a_dense_autoencoder_is_for_one_size():
+    with pytest.raises(ValueError, match=r"\[batch, 4, 4, 1\], not \(1, 5, 4, 1\)"):
+        DenseAutoencoder((4, 4, 1)).init(jax.random.key(0), jnp.ones((1, 5, 4, 1)))

@@ -71,33 +71,40 @@ def test_sums_over_devices(rng):
 
 @pytest.mark.parametrize(
     ("examples", "pixels", "parts"),
-    [(64, 784, 4), (32, 784, 2), (16, 784, 1), (1, 10**6, 1), (66, 784, 3), (4, 512 * 512, 4), (64, 512 * 512, 8)],
+    [
+        (64, 784, 4),
+        (32, 784, 2),
+        (16, 784, 1),
+        (1, 10**6, 1),
+        (66, 784, 3),
+        (64, 0, 1),
+        (4, 512 * 512, 4),
+        (64, 512 * 512, 8),
+    ],
 )
 def test_parts_are_equal_and_few(examples, pixels, parts):
     assert parallel.part_count(examples, pixels) == parts
 
 
 def test_sums_over_parts_are_sums_over_the_whole(rng):
-    batch = {"image": jnp.asarray(rng.normal(size=(48, 28, 28, 1)), jnp.float32), "weight": jnp.arange(48.0)}
+    batch = {"image": jnp.asarray(rng.normal(size=(48, 5, 5, 1)), jnp.float32), "weight": jnp.arange(48.0)}
     seen = []
 
     def weighted(part):
-        seen.append(len(part["weight"]))
-        return {
-            "sum": jnp.einsum("n,nhwc->hwc", part["weight"], part["image"]),
-            "count": jnp.float32(len(part["weight"])),
-        }
+        count = len(part["weight"])
+        seen.append(count)
+        return {"sum": jnp.einsum("n,nhwc->hwc", part["weight"], part["image"]), "count": jnp.float32(count)}
 
-    total = jax.jit(lambda b: parallel.sum_over_parts(weighted, b))(batch)
+    total = jax.jit(lambda b: parallel.sum_over_parts(weighted, b, 3))(batch)
     assert seen == [16, 16, 16]
     assert total["count"] == 48
     np.testing.assert_allclose(total["sum"], np.einsum("n,nhwc->hwc", batch["weight"], batch["image"]), rtol=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, 63, 64, 65])
-def test_examples_are_mapped_in_order_however_many(rng, count):
+@pytest.mark.parametrize(("count", "pixels"), [(1, 784), (63, 0), (63, 784), (64, 784), (65, 784)])
+def test_examples_are_mapped_in_order_however_many(rng, count, pixels):
     x = rng.normal(size=(count, 3)).astype(np.float32)
-    doubled = parallel.map_examples(lambda scale, x: scale * x, jnp.float32(2))(x)
+    doubled = parallel.map_examples(lambda scale, x: scale * x, jnp.float32(2), pixels)(x)
     np.testing.assert_array_equal(doubled, 2 * x)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -18,14 +19,14 @@ from aeden import allocator
 # Names in tables, and the module and variant behind them.
 CONTENDERS = {
     "aeden": "aeden_itself",
-    "aeden, reference lowering": "aeden_itself reference",
+    "aeden (reference lowering)": "aeden_itself reference",
     "plain Flax": "plain_flax",
     "Keras on TensorFlow": "keras3 tensorflow",
     "Keras on JAX": "keras3 jax",
     "PyTorch": "pytorch eager",
-    "PyTorch, channels last": "pytorch channels_last",
-    "PyTorch, compiled": "pytorch compile",
-    "PyTorch, CUDA graphs": "pytorch graphs",
+    "PyTorch (channels last)": "pytorch channels_last",
+    "PyTorch (compiled)": "pytorch compile",
+    "PyTorch (CUDA graphs)": "pytorch graphs",
 }
 PEERS = tuple(name for name in CONTENDERS if name.startswith(("Keras", "PyTorch")))
 
@@ -43,15 +44,20 @@ class Worker:
         )  # fmt: skip
 
     def ask(self, job: str, settings: dict[str, Any], steps: int) -> dict[str, Any]:
-        """Has some steps of a job done, and returns the answer."""
+        """Has some steps of a job done, and returns the answer. In between the process is stopped.
+
+        The idle threads of some libraries spin for a while, or for ever, and would slow down whoever is next.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        self._process.send_signal(signal.SIGCONT)
         try:
             self._process.stdin.write(json.dumps({"job": job, "settings": settings, "steps": steps}) + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        self._process.send_signal(signal.SIGSTOP)
         return json.loads(line) if line else {"absent": "its process ended"}
 
     def close(self) -> None:

@@ -1,0 +1,17 @@
+"""Denoising MNIST with a dense autoencoder: as many nodes out as in, and one overcomplete hidden layer.
+
+python -m experiments.main --config=configs/dense_mnist.py
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.data.name = "mnist"
+    config.model.architecture = "dense"
+    config.model.hidden = (1024,)
+    config.learning_rate = 1e-3
+    return config

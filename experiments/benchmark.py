@@ -164,7 +164,8 @@ def main() -> None:
         cells += clocks.time_to_quality(DATA.value)
     kept = [] if QUICK.value or not path.exists() else runs.read_json(path)["results"]
     kept = [cell for cell in kept if cell["section"] not in CHOSEN.value]
-    result = {**hardware, "versions": runs.versions(), "commit": runs.commit(), "results": kept + cells}
+    cells = [{**cell, "commit": runs.commit()} for cell in cells]
+    result = {**hardware, "versions": runs.versions(), "results": kept + cells}
     path.parent.mkdir(parents=True, exist_ok=True)
     runs.write_json(path, result)
     table = markdown(result, PEERS)

@@ -116,9 +116,10 @@ def test_a_dense_autoencoder_is_matrix_products(rng, tied):
     code = np.asarray(x).reshape(3, 24)
     for i in range(2):
         code = np.maximum(code @ weights[i] + p[f"encoder{i}_bias"], 0)
-    np.testing.assert_allclose(model.apply({"params": p}, x, method="encode"), code, rtol=1e-4)
+    variables = {"params": jax.tree.map(jnp.asarray, p)}
+    np.testing.assert_allclose(model.apply(variables, x, method="encode"), code, rtol=1e-4)
     out = np.maximum(code @ back[1] + p["decoder1_bias"], 0) @ back[0] + p["decoder0_bias"]
-    np.testing.assert_allclose(model.apply({"params": p}, x), out.reshape(x.shape), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(model.apply(variables, x), out.reshape(x.shape), rtol=1e-3, atol=1e-3)
     assert count_parameters(p) == (1 if tied else 2) * (24 * 10 + 10 * 5) + 10 + 5 + 24 + 10
     assert model.multiplications(4, 3) == 2 * (24 * 10 + 10 * 5)
 

@@ -11,18 +11,21 @@ def markdown(result: dict[str, Any], peers: tuple[str, ...]) -> str:
     """All tables of a result, with the machine and the versions."""
     hardware = result["hardware"]
     cores = f", {hardware['cores']} cores" if hardware["platform"] == "cpu" else ""
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     lines = [
-        f"# {hardware['processor'] if hardware['platform'] == 'cpu' else hardware['device_kind']}{cores}", "",
+        f"# {hardware['processor'] if hardware['platform'] == 'cpu' else hardware['device_kind']}{cores}",
+        "",
         f"float32. Limits measured on all devices: {result['gflops']:.0f} GFLOP/s in matrix products, "
-        f"{result['gigabytes_per_second']:.1f} GB/s in copies (read and written). aeden at commit "
-        f"{result['commit'][:12]}. " + ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-        + ". Medians over rounds taken in turn; ratios hold within a table, times drift between them.", "",
-    ]  # fmt: skip
+        f"{result['gigabytes_per_second']:.1f} GB/s in copies (read and written). {versions}. Medians over rounds "
+        "taken in turn; ratios hold within a table, times drift between them.",
+        "",
+    ]
     for section, write in (("training", _training), ("inference", _inference), ("layers", _layers),
                            ("scaling", _scaling), ("startup", _startup), ("quality", _quality)):  # fmt: skip
         cells = [cell for cell in result["results"] if cell["section"] == section]
         if cells:
-            lines += [f"## {section.capitalize()}", "", *write(cells, result, peers), ""]
+            commit = f"aeden at commit {cells[0]['commit'][:12]}."
+            lines += [f"## {section.capitalize()}", "", commit, "", *write(cells, result, peers), ""]
     if hardware["platform"] == "cpu":
         lines += ["No GPU was at hand for this table.", ""]
     return "\n".join(lines)

@@ -156,8 +156,14 @@ def test_values_gradients_and_their_gradients_are_the_sums(k, s, padding, size, 
 
 @pytest.mark.proof
 @pytest.mark.parametrize(("k", "s", "padding", "size", "channels"), GRID)
-def test_the_whole_grid(k, s, padding, size, channels):
+def test_the_whole_grid_in_float64(k, s, padding, size, channels):
     check_against_numpy(k, s, padding, size, channels)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(("k", "s", "padding"), list(product(range(1, 7), range(1, 5), PADDINGS)))
+def test_the_whole_grid_in_float32_against_the_plain_layers(k, s, padding):
+    size, channels = SIZES[(k + s) % 2], CHANNELS[k % 4]
     check_against_plain(transposed_convolution, flax_transposed, k, s, padding, size, channels)
     check_against_plain(convolution, lax_convolution, k, s, padding, size, channels)
     if padding == "SAME":

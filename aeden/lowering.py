@@ -133,6 +133,11 @@ def resized_convolution(
     return _scatter(grid, x, flipped)
 
 
+def resized_taps(taps: int, factor: int) -> int:
+    """Multiplications of `resized_convolution` a pixel in and pair of channels, for a kernel of taps x taps."""
+    return (-(-(taps + factor - 1) // factor) * factor) ** 2
+
+
 def max_pool(x: Float[Array, "b h w c"], factor: int) -> Float[Array, "b H W c"]:
     """Maximum over windows of factor x factor that do not overlap: [b, h, w, c] -> [b, h//factor, w//factor, c].
 

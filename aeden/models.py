@@ -16,7 +16,7 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
 from aeden.layers import Initializer, TransposeConv, UpsampleConv, convolution, default_kernel_init
-from aeden.lowering import max_pool
+from aeden.lowering import max_pool, resized_taps
 from aeden.shapes import Array, Float
 
 DECODERS = ("transpose", "upsample")
@@ -161,8 +161,7 @@ class ConvAutoencoder(nn.Module):
         for width_, factor in zip(reversed(self.features), reversed(self.factors), strict=True):
             taps = k * k
             if self.decoder == "upsample" and self.placement == "after":
-                each = -(-(k + factor - 1) // factor) if self.resize == "nearest" else k
-                taps = (each * factor) ** 2
+                taps = resized_taps(k, factor) if self.resize == "nearest" else (k * factor) ** 2
             total += h * w * taps * channels * width_
             h, w, channels = h * factor, w * factor, width_
         return total + h * w * k * k * channels * self.channels

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from aeden.lowering import resized_taps
+
 Record = dict[str, Any]
 
 
@@ -46,9 +48,8 @@ def _training(cells: list[Record], result: Record, peers: tuple[str, ...]) -> li
                 lines.append(f"| {one['name']} | absent: {one['absent']} | | | | | |")
                 continue
             step = one["median_seconds"]
-            limit = 6e-9 * cell["multiplications"] * settings["batch"] / result["gflops"]
             lines.append(
-                f"| {one['name']} | {settings['batch'] / step:.0f} | {_ms(step)} | {limit / step:.0%} | "
+                f"| {one['name']} | {settings['batch'] / step:.0f} | {_ms(step)} | {_of_limit(cell, step, result)} | "
                 f"{_ratio(best, step)} | {one['devices']} | {one['version']} |"
             )
         lines.append("")
@@ -80,9 +81,7 @@ def _layers(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list
     for cell in cells:
         s = cell["settings"]
         ours = next((one.get("median_seconds") for one in cell["contenders"] if one["name"] == "aeden"), None)
-        taps = s["kernel"] ** 2
-        if s["kind"] == "upsample":
-            taps = (-(-(s["kernel"] + s["stride"] - 1) // s["stride"]) * s["stride"]) ** 2
+        taps = s["kernel"] ** 2 if s["kind"] == "transpose" else resized_taps(s["kernel"], s["stride"])
         times = 3 if s["pass_"].endswith("backward") else 1
         work = 2e-9 * times * s["batch"] * s["size"] ** 2 * taps * s["channels"] * s["features"]
         entries = []
@@ -110,10 +109,9 @@ def _scaling(cells: list[Record], result: Record, peers: tuple[str, ...]) -> lis
             lines.append(f"| {s['decoder']} | {s['batch']} | {s['size']} | {one['absent']} | | |")
             continue
         step = one["median_seconds"]
-        limit = 6e-9 * cell["multiplications"] * s["batch"] / result["gflops"]
         lines.append(
             f"| {s['decoder']} | {s['batch']} | {s['size']} | {one['devices']} | {s['batch'] / step:.0f} | "
-            f"{limit / step:.0%} |"
+            f"{_of_limit(cell, step, result)} |"
         )
     return lines
 
@@ -150,6 +148,12 @@ def _quality(cells: list[Record], result: Record, peers: tuple[str, ...]) -> lis
             f"{more}{it['seconds'] / ours['seconds']:.1f} |"
         )
     return lines
+
+
+def _of_limit(cell: Record, step: float, result: Record) -> str:
+    """The share of a training step that its multiplications would take at the rate of matrix products."""
+    limit = 6e-9 * cell["multiplications"] * cell["settings"]["batch"] / result["gflops"]
+    return f"{limit / step:.0%}"
 
 
 def _best(cell: Record, peers: tuple[str, ...]) -> float | None:

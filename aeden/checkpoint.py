@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from aeden import parallel
@@ -94,8 +95,8 @@ class Checkpoints:
         Steps that are not whole are moved aside, as `STEP.damaged`, so that they are not counted again.
         """
         complaints: list[str] = []
-        for step in self._steps_on_disk():
-            problem = self._problem(step)
+        for step in self.steps_on_disk():
+            problem = self.problem(step)
             if problem is None:
                 return self._manifest(step), complaints
             complaints.append(f"checkpoint {step} is not used: {problem}")
@@ -154,7 +155,8 @@ class Checkpoints:
         if (self.folder / str(step)).exists():
             os.replace(self.folder / str(step), aside)
 
-    def _problem(self, step: int) -> str | None:
+    def problem(self, step: int) -> str | None:
+        """What is wrong with a step, or None where all its files are as they were written."""
         if not self._manifest_path(step).exists():
             return "it was not written to the end"
         try:
@@ -169,7 +171,8 @@ class Checkpoints:
                 return f"its file {name} is damaged (sha256 differs from the manifest)"
         return None
 
-    def _steps_on_disk(self) -> list[int]:
+    def steps_on_disk(self) -> list[int]:
+        """Every step of which there is something, newest first."""
         return sorted({int(path.stem) for path in self.folder.iterdir() if path.stem.isdigit()
                        and path.suffix in ("", ".json")}, reverse=True)  # fmt: skip
 
@@ -181,6 +184,28 @@ class Checkpoints:
 
     def _manifest_path(self, step: int) -> Path:
         return self.folder / f"{step}.json"
+
+
+def newest_params(folder: Path) -> PyTree:
+    """The parameters in the newest whole checkpoint of another run's folder, as NumPy arrays. Writes nothing.
+
+    Raises:
+      ValueError: no checkpoint of it is whole.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"there are no checkpoints in {folder}")
+    checkpoints = Checkpoints(folder)
+    try:
+        step = next((step for step in checkpoints.steps_on_disk() if checkpoints.problem(step) is None), None)
+    finally:
+        checkpoints.close()
+    if step is None:
+        raise ValueError(f"no checkpoint in {folder} is whole")
+    with ocp.PyTreeCheckpointer() as reader:
+        tree = reader.metadata(checkpoints.folder / str(step)).item_metadata.tree
+        # As arrays of this machine: the devices that the checkpoint was written on may not be here.
+        arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+        return reader.restore(checkpoints.folder / str(step), restore_args=arguments)["params"]
 
 
 def remove_leftovers(folder: Path) -> None:

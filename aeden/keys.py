@@ -1,4 +1,4 @@
-"""Random keys from (seed, stream, step, example index): no key is used twice, and every one can be made again.
+"""Random keys from (seed, phase, stream, step, example index): no key is used twice, and every one can be made again.
 
 A key depends on nothing else, so a resumed run replays the same noise, and noise is the same for every batch size
 and device count.
@@ -21,11 +21,16 @@ class Stream(enum.IntEnum):
     TRAIN = 2
     VALIDATION = 3
     TEST = 4
+    LABELS = 5
 
 
-def stream_key(seed: int | Integer[Array, ""], stream: Stream) -> Key[Array, ""]:
-    """The key of one stream of one run."""
-    return jax.random.fold_in(jax.random.key(seed), int(stream))
+# Streams of a phase: room for more of them than there will ever be.
+STREAMS = 256
+
+
+def stream_key(seed: int | Integer[Array, ""], stream: Stream, phase: int = 0) -> Key[Array, ""]:
+    """The key of one stream of one phase of a run, from 0."""
+    return jax.random.fold_in(jax.random.key(seed), STREAMS * phase + int(stream))
 
 
 def example_keys(key: Key[Array, ""], step: int | Integer[Array, ""], index: Integer[Array, b]) -> Key[Array, b]:

@@ -1,4 +1,4 @@
-"""Restoration metrics, per example: two [b, h, w, c] -> [b]. Reduce once, with `masked_sum` over the count.
+"""Metrics per example: two images [b, h, w, c], or logits and labels -> [b]. Reduce once, by sum over count.
 
 Images are in [0, 1]; an estimate may leave that range (noise that is not clipped does).
 """
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden.shapes import Array, Bool, Float, Scalar
+from aeden.shapes import Array, Bool, Float, Integer, Scalar
 
 # Keras' clipping of probabilities before a logarithm, so that figures compare.
 EPSILON = 1e-7
@@ -71,6 +71,16 @@ def _window_matrix(size: int) -> np.ndarray:
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / 1.5) ** 2)
     taps /= taps.sum()
     return np.stack([np.convolve(np.eye(size)[i], taps, mode="valid") for i in range(size)], axis=1)
+
+
+def accuracy(logits: Float[Array, "b k"], labels: Integer[Array, b]) -> Float[Array, b]:
+    """1 where the label's logit is the highest, 0 elsewhere."""
+    return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
+
+
+def cross_entropy(logits: Float[Array, "b k"], labels: Integer[Array, b]) -> Float[Array, b]:
+    """-log of the softmax's probability of the label, in nats."""
+    return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=-1)[:, 0]
 
 
 METRICS = {"bce": bce, "bce_excess": bce_excess, "mse": mse, "psnr": psnr, "ssim": ssim}

@@ -5,10 +5,11 @@ Images are [batch, height, width, channels] with values in [0, 1]; models return
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,9 @@ from aeden.lowering import max_pool, resized_taps
 from aeden.shapes import Array, Float
 
 DECODERS = ("transpose", "upsample")
+
+# (number of a layer, its code) -> the code with some of it left out
+Drop = Callable[[int, Array], Array]
 
 
 class Encoder(nn.Module):
@@ -195,17 +199,10 @@ class DenseAutoencoder(nn.Module):
     kernel_init: Initializer = default_kernel_init
 
     def setup(self) -> None:
-        widths = (math.prod(self.shape), *self.hidden)
-        zeros = nn.initializers.zeros
-        self.encoder = [
-            (self.param(f"encoder{i}_kernel", self.kernel_init, (m, n)), self.param(f"encoder{i}_bias", zeros, (n,)))
-            for i, (m, n) in enumerate(itertools.pairwise(widths))
-        ]
-        self.decoder = [
-            (None if self.tied else self.param(f"decoder{i}_kernel", self.kernel_init, (n, m)),
-             self.param(f"decoder{i}_bias", zeros, (m,)))
-            for i, (m, n) in enumerate(itertools.pairwise(widths))
-        ]  # fmt: skip
+        widths = list(itertools.pairwise((math.prod(self.shape), *self.hidden)))
+        affine = functools.partial(Affine, dtype=self.dtype, kernel_init=self.kernel_init)
+        self.encoder = [affine(m, n) for m, n in widths]
+        self.decoder = [affine(n, m, not self.tied) for m, n in widths]
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         return self.decode(self.encode(x))
@@ -215,15 +212,14 @@ class DenseAutoencoder(nn.Module):
         if x.shape[1:] != self.shape:
             raise ValueError(f"this autoencoder takes [batch, {', '.join(map(str, self.shape))}], not {x.shape}")
         code = x.reshape(len(x), -1)
-        for kernel, bias in self.encoder:
-            code = nn.relu(self._layer(code, kernel, bias))
+        for layer in self.encoder:
+            code = nn.relu(layer(code))
         return code
 
     def decode(self, code: Float[Array, "b n"]) -> Float[Array, "b h w c"]:
         """Logits of a code: [b, hidden[-1]] -> [b, h, w, c]."""
         for i in reversed(range(len(self.hidden))):
-            kernel, bias = self.decoder[i]
-            code = self._layer(code, self.encoder[i][0].T if kernel is None else kernel, bias)
+            code = self.decoder[i](code, self.encoder[i].kernel.T if self.tied else None)
             if i:
                 code = nn.relu(code)
         return code.astype(jnp.float32).reshape(len(code), *self.shape)
@@ -232,9 +228,95 @@ class DenseAutoencoder(nn.Module):
         """Multiplications that the network needs for an image."""
         return 2 * sum(m * n for m, n in itertools.pairwise((math.prod(self.shape), *self.hidden)))
 
-    def _layer(self, x: Array, kernel: Array, bias: Array) -> Array:
-        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
+
+class Affine(nn.Module):
+    """x @ kernel + bias, whose kernel may be another layer's: [b, inputs] -> [b, outputs].
+
+    Attributes:
+      inputs, outputs: nodes in and out.
+      own_kernel: False where the kernel is given at every call.
+      dtype: type of the computation; parameters stay float32.
+    """
+
+    inputs: int
+    outputs: int
+    own_kernel: bool = True
+    dtype: Any = None
+    kernel_init: Initializer = default_kernel_init
+
+    def setup(self) -> None:
+        if self.own_kernel:
+            self.kernel = self.param("kernel", self.kernel_init, (self.inputs, self.outputs))
+        self.bias = self.param("bias", nn.initializers.zeros, (self.outputs,))
+
+    def __call__(self, x: Float[Array, "b m"], kernel: Float[Array, "m n"] | None = None) -> Float[Array, "b n"]:
+        x, kernel, bias = promote_dtype(x, self.kernel if kernel is None else kernel, self.bias, dtype=self.dtype)
         return x @ kernel + bias[None]
+
+
+SingleAutoencoder = ConvAutoencoder | DenseAutoencoder
+
+
+class Stack(nn.Module):
+    """Autoencoders on top of each other, each of which restores the code of the one below (Vincent et al. 2010).
+
+    [b, h, w, c] -> logits alike, through all encoders and back through all decoders ("unrolled"). Codes are not
+    negative, and a ReLU follows every decoder but the first's, whose output is the logits. Without layers the code is
+    the image itself.
+
+    Attributes:
+      layers: the autoencoders, lowest first; a `DenseAutoencoder` above another has the shape [1, 1, nodes].
+    """
+
+    layers: Sequence[SingleAutoencoder]
+
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        return self._through(x, 0)
+
+    def encode(self, x: Float[Array, "b h w c"], drop: Drop | None = None) -> Float[Array, "b H W f"]:
+        """The code of images: [b, h, w, c] -> the highest layer's, [b, H, W, f] or [b, 1, 1, nodes].
+
+        Args:
+          x: the images.
+          drop: (number of a layer from 0, its code) -> the code that the next one sees, for dropout.
+        """
+        for i, layer in enumerate(self.layers):
+            x = _as_image(layer.encode(x))
+            x = drop(i, x) if drop else x
+        return x
+
+    def _through(self, x: Array, i: int) -> Array:
+        layer, (h, w) = self.layers[i], x.shape[1:3]
+        code = layer.encode(x)
+        if i + 1 < len(self.layers):
+            code = nn.relu(self._through(_as_image(code), i + 1)).reshape(code.shape)
+        return layer.decode(code)[:, :h, :w]
+
+
+class Classifier(nn.Module):
+    """Logistic regression on a stack's code: [b, h, w, c] -> logits of the classes [b, classes].
+
+    Attributes:
+      stack: what makes the code.
+      classes: how many there are.
+    """
+
+    stack: Stack
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], drop: Drop | None = None) -> Float[Array, "b k"]:
+        code = self.stack.encode(x, drop).astype(jnp.float32)
+        head = nn.Dense(self.classes, kernel_init=nn.initializers.zeros, name="head")
+        return head(code.reshape(len(code), -1))
+
+
+Autoencoder = SingleAutoencoder | Stack
+
+
+def _as_image(code: Array) -> Array:
+    """[b, n] -> [b, 1, 1, n]: what one layer's code is to the next."""
+    return code.reshape(len(code), 1, 1, -1) if code.ndim == 2 else code
 
 
 def pad_to_multiple(x: Float[Array, "b h w c"], multiple: int) -> Float[Array, "b H W c"]:
@@ -243,6 +325,11 @@ def pad_to_multiple(x: Float[Array, "b h w c"], multiple: int) -> Float[Array, "
     if not bottom and not right:
         return x
     return jnp.pad(x, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="edge")
+
+
+def apply(model: nn.Module, params: Any, *inputs: Any, method: str | None = None) -> Array:
+    """What a model, or a method of it, makes of its inputs under some parameters."""
+    return cast(Array, model.apply({"params": params}, *inputs, method=method))
 
 
 def count_parameters(params: Any) -> int:

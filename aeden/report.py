@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import matplotlib
 import numpy as np
+
+from aeden import metrics
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -49,6 +52,16 @@ def save_samples(path: Path, title: str, rows: dict[str, np.ndarray], captions: 
     plt.close(figure)
 
 
+def save_restoration(path: Path, title: str, clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> None:
+    """Images [n, h, w, c] in [0, 1] clean, noisy and restored, with the PSNR of each, and the error."""
+    decibels = {
+        name: [f"{x:.1f} dB" for x in np.asarray(metrics.psnr(jnp.asarray(images), jnp.asarray(clean)))]
+        for name, images in (("noisy", noisy), ("restored", restored))
+    }
+    rows = {"clean": clean, "noisy": noisy, "restored": restored, "error": restored - clean}
+    save_samples(path, title, rows, decibels)
+
+
 def save_curves(
     path: Path, title: str, rows: list[dict[str, int | float]], noisy: dict[str, float], loss: str = "bce"
 ) -> None:
@@ -69,10 +82,7 @@ def save_curves(
         axis.spines[["top", "right"]].set_visible(False)
     _plot(left, rows, "train_loss", BLUE, "training", marker="")
     _plot(left, rows, f"validation_{loss}", ORANGE, "validation")
-    # The first steps are so much worse that all the rest would look flat.
-    losses = sorted(row["train_loss"] for row in rows if "train_loss" in row)
-    if len(losses) > 10:
-        left.set_ylim(losses[0] - 0.05 * (losses[len(losses) * 9 // 10] - losses[0]), losses[len(losses) * 95 // 100])
+    _frame_losses(left, rows)
     _plot(right, rows, "validation_psnr", ORANGE, "restored")
     right.axhline(noisy["psnr"], color=GRAY, linestyle="--", linewidth=1, label="noisy input")
     for axis in (left, right):
@@ -81,6 +91,41 @@ def save_curves(
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     figure.savefig(path)
     plt.close(figure)
+
+
+def save_phases(path: Path, title: str, phases: list[tuple[str, str, list[dict[str, int | float]]]]) -> None:
+    """A row a phase: its training loss, and its metric on validation, by epoch.
+
+    Args:
+      path: the PNG to write.
+      title: what was trained.
+      phases: (what it does, its metric, the logbook's rows) of each.
+    """
+    figure, axes = plt.subplots(len(phases), 2, figsize=(9, 2.1 * len(phases) + 0.8), squeeze=False, dpi=150)
+    for (left, right), (name, metric, rows) in zip(axes, phases, strict=True):
+        _plot(left, rows, "train_loss", BLUE, "training", marker="")
+        _plot(right, rows, f"validation_{metric}", ORANGE, "validation")
+        left.set_title(name, fontsize=9, color=INK, loc="left")
+        left.set_ylabel("training loss", color=INK, fontsize=8)
+        right.set_ylabel({"psnr": "validation PSNR (dB)"}.get(metric, f"validation {metric}"), color=INK, fontsize=8)
+        _frame_losses(left, rows)
+        for axis in (left, right):
+            axis.grid(color="#e5e7eb", linewidth=0.7)
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.tick_params(labelsize=8)
+    for axis in axes[-1]:
+        axis.set_xlabel("epoch", color=INK)
+    figure.suptitle(title, fontsize=10, color=INK)
+    figure.tight_layout(rect=(0, 0, 1, 0.98))
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def _frame_losses(axis: Any, rows: list[dict[str, int | float]]) -> None:
+    """The first steps are so much worse that all the rest would look flat: they may leave the frame."""
+    losses = sorted(row["train_loss"] for row in rows if "train_loss" in row)
+    if len(losses) > 10:
+        axis.set_ylim(losses[0] - 0.05 * (losses[len(losses) * 9 // 10] - losses[0]), losses[len(losses) * 95 // 100])
 
 
 def _plot(axis: Any, rows: list[dict[str, int | float]], name: str, color: str, label: str, marker: str = "o") -> None:

@@ -145,6 +145,11 @@ def read_json(path: Path) -> Any:
         raise RunFolderError(f"{path} is damaged ({error}): delete it, or choose another --workdir") from error
 
 
+def cause() -> dict[str, Any]:
+    """What a result owes to the place it was made: hardware, versions, commit."""
+    return {"hardware": hardware(), "versions": versions(), "commit": commit()}
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of what the numbers depend on."""
     packages = ("aeden", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")

@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from flax import struct
 
 from aeden import keys, parallel
-from aeden.checkpoint import Checkpoints
+from aeden.checkpoint import Checkpoints, remove_leftovers
 from aeden.data.pipeline import TrainBatches
 from aeden.logbook import Logbook, Progress, Row
 from aeden.shapes import Array
@@ -36,26 +36,12 @@ class Interrupted(Exception):
     """The run was asked to stop, and has saved a checkpoint."""
 
 
-class TrainState(struct.PyTreeNode):
-    """What a run carries from step to step, and all that a checkpoint holds.
-
-    Attributes:
-      step: int32 [], the steps taken.
-      params: the model's parameters.
-      opt_state: the optimiser's state.
-    """
-
-    step: Any  # like every leaf, an array, or whatever a function over the tree puts in its place
-    params: PyTree
-    opt_state: PyTree
-
-
 @dataclasses.dataclass(frozen=True)
 class Task:
     """What is trained.
 
     Attributes:
-      init: key -> state, with an int32 leaf `step`.
+      init: key -> state, with an int32 leaf `step`; compiled by whoever makes it.
       step: (state, one device's share of a batch, the stream's key) -> (state with step + 1, metrics). It sums over
         the devices itself (`parallel.sum_over_devices`); metrics are scalars and hold `loss`.
       validate: state -> metrics on the validation split, as numbers.
@@ -130,15 +116,28 @@ class Clock:
     train_seconds: float = 0.0
     train_images: int = 0
 
+    def images_per_second(self) -> float | None:
+        """The rate of training; None where nothing was trained."""
+        return self.train_images / self.train_seconds if self.train_seconds else None
+
 
 @dataclasses.dataclass(frozen=True)
 class Fitted:
-    """A finished training: its last state and validation, the time it took over all its starts, and its logbook."""
+    """A finished training.
+
+    Attributes:
+      state: the last.
+      validation: its figures on the validation split.
+      clock: the time it took, over all its starts.
+      rows: its logbook's.
+      best_step: the checkpoint that did best on validation, or None where none was evaluated.
+    """
 
     state: PyTree
     validation: dict[str, float]
     clock: Clock
     rows: list[Row]
+    best_step: int | None
 
 
 def fit(
@@ -149,6 +148,7 @@ def fit(
     make_logbook: Callable[[int], Logbook],
     seed: int,
     started: float,
+    phase: int = 0,
 ) -> Fitted:
     """Trains a task from its newest whole checkpoint, or from the start, to the end of its schedule.
 
@@ -162,13 +162,14 @@ def fit(
       make_logbook: the step resumed from -> the logbook.
       seed: of every random number.
       started: `time.monotonic()` when this start of the run began.
+      phase: which training of the run it is, where there are several: each has random numbers of its own.
 
     Raises:
       TrainingDiverged: the loss is not finite.
       Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
       OSError: a checkpoint could not be written.
     """
-    state = parallel.replicate(jax.jit(task.init)(keys.stream_key(seed, keys.Stream.INIT)))
+    state = parallel.replicate(task.init(keys.stream_key(seed, keys.Stream.INIT, phase)))
     step, state, saved, complaints = _resume(checkpoints, state)
     window, clock = Window(**saved.get("window", {})), Clock(**saved.get("clock", {}))
     validation: dict[str, float] = saved.get("validation", {})
@@ -177,7 +178,7 @@ def fit(
     progress = Progress(batches.examples(schedule.steps), batches.examples(step), parallel.is_primary())
     for line in complaints:
         progress.say(line)
-    run = parallel.pmap_steps(_with_key(task.step, seed))
+    run = parallel.pmap_steps(_with_key(task.step, seed, phase))
     unread: list[tuple[int, Metrics]] = []
     seen_sizes: set[int] = set()
 
@@ -219,7 +220,42 @@ def fit(
                 raise Interrupted(f"stopped at step {step}, which is saved: run the same command again to go on")
     checkpoints.wait()
     clock.wall_seconds = wall_before + time.monotonic() - started
-    return Fitted(state, validation, clock, logbook.rows)
+    return Fitted(state, validation, clock, logbook.rows, checkpoints.best_step())
+
+
+def fit_in_folder(
+    folder: Path,
+    task: Task,
+    batches: TrainBatches,
+    schedule: Schedule,
+    seed: int,
+    started: float,
+    keep: int = 2,
+    best_metric: str = "psnr",
+    phase: int = 0,
+) -> Fitted:
+    """`fit`, with checkpoints and logbook in a folder, made where it does not exist; the caller holds its run's lock.
+
+    Args:
+      folder: holds `checkpoints/`, `metrics.csv` and `tensorboard/`.
+      task, batches, schedule, seed, started, phase: see `fit`.
+      keep, best_metric: see `Checkpoints`.
+
+    Raises:
+      TrainingDiverged, Interrupted, OSError: see `fit`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    primary = parallel.is_primary()
+    if primary:
+        remove_leftovers(folder / "checkpoints")
+    checkpoints = Checkpoints(folder / "checkpoints", keep, best_metric)
+    try:
+        return fit(
+            task, batches, schedule, checkpoints, lambda step: Logbook(folder if primary else None, step), seed,
+            started, phase,
+        )  # fmt: skip
+    finally:
+        checkpoints.close()
 
 
 def _resume(checkpoints: Checkpoints, state: PyTree) -> tuple[int, PyTree, dict[str, Any], list[str]]:
@@ -231,11 +267,11 @@ def _resume(checkpoints: Checkpoints, state: PyTree) -> tuple[int, PyTree, dict[
     return step, checkpoints.restore(step, state), manifest["extra"], [*complaints, f"resuming at step {step}"]
 
 
-def _with_key(step: Callable[..., Any], seed: int) -> Callable[[PyTree, PyTree], tuple[PyTree, Metrics]]:
-    """(state, batch, key) -> ... as (state, batch) -> ..., the key being that of the run's training stream."""
+def _with_key(step: Callable[..., Any], seed: int, phase: int) -> Callable[[PyTree, PyTree], tuple[PyTree, Metrics]]:
+    """(state, batch, key) -> ... as (state, batch) -> ..., the key being that of the phase's training stream."""
 
     def keyed(state: PyTree, batch: PyTree) -> tuple[PyTree, Metrics]:
-        return step(state, batch, keys.stream_key(seed, keys.Stream.TRAIN))
+        return step(state, batch, keys.stream_key(seed, keys.Stream.TRAIN, phase))
 
     return keyed
 

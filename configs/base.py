@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """The defaults: the network, noise and batch of the Keras denoising example, trained with AdamW."""
     config = ConfigDict()
+    config.task = "denoise"  # denoise | stack (pre-train a stacked autoencoder, then tell classes by its code)
     config.seed = 0  # of the initial parameters, the order of the data and all noise
     config.epochs = 8.0  # length in passes over the training split; 0 when `steps` says it
     config.steps = 0  # length in steps; 0 when `epochs` says it
@@ -46,6 +47,20 @@ def get_config() -> ConfigDict:
     model.kernel_size = 3  # pixels
     model.dtype = "float32"  # float32 | bfloat16, of the computation; parameters stay float32
     model.lowering = "auto"  # reference (plain Flax) | fast (the same numbers) | auto (the faster on this backend)
+
+    config.stack = stack = ConfigDict()  # for task="stack"; `epochs` or `steps` is then the length of the head's phase
+    stack.layerwise = True  # pre-train layer after layer (greedy); False: the whole autoencoder at once
+    stack.levels = ()  # noise.level of each layer's own input, lowest first; () for noise.level everywhere
+    stack.pretrain_epochs = 10.0  # of each layer; 0 for none: the head's phase starts from random parameters
+    stack.pretrain_learning_rate = 1e-3  # at its peak, of pre-training and unrolling
+    stack.unroll_epochs = 0.0  # of all layers together, as one deep autoencoder, after pre-training; 0 for none
+    stack.pretrained = ""  # a finished run folder whose autoencoder to take instead of pre-training one
+    stack.head = "finetune"  # finetune (whole network) | frozen (code) | pixels (images themselves) | none (no classes)
+    stack.labels = 0  # labelled examples that the head's phase uses, as many of each class; 0 for all
+    stack.noise = True  # the head's phase too sees corrupted images: `noise`, at the first layer's level
+    stack.dropout = 0.0  # share of the nodes of each layer's code left out in the head's phase, in steps of 1/256
+    stack.label_smoothing = 0.0  # share of each label spread over all classes
+    stack.embedding = "tsne"  # tsne | pca | none: of the test images' code, for embedding.png
 
     config.log_every = 20  # steps between rows of metrics.csv; 0 for once an epoch
     config.steps_per_dispatch = 0  # steps a call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs

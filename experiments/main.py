@@ -23,9 +23,11 @@ from typing import Any  # noqa: E402
 from absl import flags  # noqa: E402
 from ml_collections import config_flags  # noqa: E402
 
-from aeden import cache, denoising, parallel, runs  # noqa: E402
+from aeden import build, cache, denoising, parallel, runs, stacked  # noqa: E402
 from aeden.data import sources  # noqa: E402
 from aeden.train import Interrupted  # noqa: E402
+
+TASKS: dict[str, Any] = {"denoise": denoising, "stack": stacked}
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, a file of configs/.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The run folder; runs/<config name> by default.")
@@ -77,7 +79,9 @@ def _experiment(config: Any, workdir: Path) -> None:
     programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
     if COORDINATOR.value:
         parallel.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
-    parallel.configure(config.batch_size, programs, DEVICES.value)
+    if config.task not in TASKS:
+        raise ValueError(f"unknown task {config.task!r}: use one of {', '.join(TASKS)}")
+    parallel.configure(config.batch_size, programs, DEVICES.value or build.cpu_devices(config))
     with runs.locked(workdir, parallel.is_primary()):
         runs.check_config(workdir, config.to_dict())
         summary = runs.finished(workdir)
@@ -87,7 +91,7 @@ def _experiment(config: Any, workdir: Path) -> None:
             sources.announce(dataset)
         if summary is None:
             print(_opening(config, dataset), file=sys.stderr)
-            summary = denoising.run(config, dataset, workdir, _STARTED)
+            summary = TASKS[config.task].run(config, dataset, workdir, _STARTED)
             if parallel.is_primary():
                 runs.write_json(workdir / "summary.json", summary)
         else:
@@ -100,7 +104,7 @@ def _experiment(config: Any, workdir: Path) -> None:
 def _opening(config: Any, dataset: sources.Dataset) -> str:
     hardware = runs.hardware()
     return (
-        f"{denoising.decoder_name(config)} decoder on {dataset.name}: {len(dataset.train):,} images to train on, "
+        f"{TASKS[config.task].opening(config)} on {dataset.name}: {len(dataset.train):,} images to train on, "
         f"{len(dataset.validation):,} to validate, {len(dataset.test):,} to test; "
         f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}"
     )
@@ -110,12 +114,9 @@ def _closing(summary: dict[str, Any]) -> str:
     data = summary["dataset"]
     if data != summary["requested_dataset"]:
         data += f" (NOT {summary['requested_dataset']})"
-    lines = [f"{data}, {summary['decoder']} decoder, {summary['parameters']:,} parameters, test split:"]
-    for name, figures in (("noisy", summary["noisy"]), ("restored", summary["test"])):
-        lines.append(
-            f"  {name:<9} PSNR {figures['psnr']:6.2f} dB   SSIM {figures['ssim']:.4f}   MSE {figures['mse']:.5f}   "
-            f"BCE {figures['bce']:.4f} ({figures['bce_excess']:.4f} above a perfect restoration)"
-        )
+    what = f"{summary['decoder']} decoder" if summary["task"] == "denoise" else f"stack ({summary['decoder']})"
+    lines = [f"{data}, {what}, {summary['parameters']:,} parameters, test split:"]
+    lines += TASKS[summary["task"]].closing(summary)
     rate = f", {summary['images_per_second']:.0f} images/s" if summary["images_per_second"] else ""
     return "\n".join([*lines, f"  {summary['steps']} steps in {summary['wall_seconds']:.0f} s{rate}"])
 

@@ -9,11 +9,13 @@ from conftest import ROOT
 
 FLOORS = {
     0: ("shapes", "allocator", "keys", "cache", "runs", "lowering", "corruption", "metrics"),
-    1: ("layers", "parallel", "optimizers", "logbook", "report", "data.pipeline", "data.folder", "data.glyphs",
+    1: ("layers", "parallel", "optimizers", "logbook", "report", "report_classes", "data.pipeline", "data.folder", "data.glyphs",
         "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
-    2: ("models", "checkpoint"),
-    3: ("train",),
-    4: ("denoising",),
+    2: ("models", "checkpoint", "descent", "evaluation"),
+    3: ("train", "transfer"),
+    4: ("build", "restoration", "classification"),
+    5: ("denoising", "phases"),
+    6: ("stacked",),
 }  # fmt: skip
 FLOOR = {f"aeden.{name}": floor for floor, names in FLOORS.items() for name in names}
 # Within the data room, files build on each other in this order.

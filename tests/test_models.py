@@ -111,14 +111,14 @@ def test_a_dense_autoencoder_is_matrix_products(rng, tied):
     x = jnp.asarray(rng.uniform(size=(3, 4, 3, 2)), jnp.float32)
     p = {name: rng.normal(size=leaf.shape).astype(np.float32)
          for name, leaf in model.init(jax.random.key(0), x)["params"].items()}  # fmt: skip
-    weights = [p["encoder0_kernel"], p["encoder1_kernel"]]
-    back = [w.T for w in weights] if tied else [p["decoder0_kernel"], p["decoder1_kernel"]]
+    weights = [p["encoder_0"]["kernel"], p["encoder_1"]["kernel"]]
+    back = [w.T for w in weights] if tied else [p["decoder_0"]["kernel"], p["decoder_1"]["kernel"]]
     code = np.asarray(x).reshape(3, 24)
     for i in range(2):
         code = np.maximum(code @ weights[i] + p[f"encoder{i}_bias"], 0)
     variables = {"params": jax.tree.map(jnp.asarray, p)}
     np.testing.assert_allclose(model.apply(variables, x, method="encode"), code, rtol=1e-4)
-    out = np.maximum(code @ back[1] + p["decoder1_bias"], 0) @ back[0] + p["decoder0_bias"]
+    out = np.maximum(code @ back[1] + p["decoder_1"]["bias"], 0) @ back[0] + p["decoder_0"]["bias"]
     np.testing.assert_allclose(model.apply(variables, x), out.reshape(x.shape), rtol=1e-3, atol=1e-3)
     assert count_parameters(p) == (1 if tied else 2) * (24 * 10 + 10 * 5) + 10 + 5 + 24 + 10
     assert model.multiplications(4, 3) == 2 * (24 * 10 + 10 * 5)

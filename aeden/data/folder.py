@@ -112,11 +112,8 @@ def load(source: Path) -> tuple[dict[str, Split], tuple[str, ...]]:
     classes = sorted(set(names))
     labels = np.array([classes.index(name) for name in names], np.int32)
     where = np.array([hash_split(content_hash(image)) for image in images])
-    stacked = np.stack(images)
-    splits = {
-        name: Split(stacked[where == name], labels[where == name] if len(classes) > 1 else None)
-        for name in ("train", "validation", "test")
-    }
+    whole = Split(np.stack(images), labels, tuple(classes)) if len(classes) > 1 else Split(np.stack(images))
+    splits = {name: whole.select(np.flatnonzero(where == name)) for name in ("train", "validation", "test")}
     return splits, skipped_note(skipped)
 
 

@@ -101,7 +101,7 @@ def _draw_split(name: str, faces: list[Path], characters: str, count: int, limit
     changes = rng.uniform(low, high, size=(count, 5))
     chosen_few = list(zip(chosen, labels, changes, strict=True))[:limit]
     images = np.stack([_change(masters[face][label], *change) for face, label, change in chosen_few])
-    return Split(images[..., None], labels[:limit])
+    return Split(images[..., None], labels[:limit], tuple(characters))
 
 
 def _draw_master(face: Path, character: str) -> Image.Image:

@@ -16,6 +16,8 @@ from aeden.data.folder import content_hash, decode, hash_split, read_members
 URL = "https://commondatastorage.googleapis.com/books1000/"
 CLASSES = "ABCDEFGHIJ"
 LARGE_VALIDATION_SHARE = 0.02
+# Share of wrong labels as its author estimates it: nobody can be right more often on such a split than by luck.
+LABEL_NOISE = {"small": {"train": 0.005, "test": 0.005}, "large": {"train": 0.065, "test": 0.005}}
 
 
 def needed(size: str) -> tuple[str, ...]:

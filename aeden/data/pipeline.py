@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from aeden.keys import Stream
+from aeden.keys import STREAMS, Stream
 
 Batch = dict[str, np.ndarray]
 
@@ -23,19 +23,48 @@ class Split:
     Attributes:
       images: uint8 [n, h, w, c].
       labels: int32 [n], or None for images without labels.
+      classes: the names of the labels 0, 1, ..., where they are known.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
 
     def first(self, limit: int) -> Split:
         """The first `limit` examples; all of them for 0."""
-        if not limit or limit >= len(self):
+        return self if not limit or limit >= len(self) else self.select(slice(limit))
+
+    def select(self, index: np.ndarray | slice) -> Split:
+        """The examples of an index, in its order."""
+        return dataclasses.replace(
+            self, images=self.images[index], labels=None if self.labels is None else self.labels[index]
+        )
+
+    def stratified(self, count: int, seed: int) -> Split:
+        """`count` examples drawn at random, as many of each class as of any other, or one more; all of them for 0.
+
+        Where a class has too few, the others make up for it. The same seed draws the same examples.
+
+        Raises:
+          ValueError: there are no labels, too few examples, or fewer wanted than there are classes.
+        """
+        if self.labels is None:
+            raise ValueError("these images have no labels to draw from")
+        if not count:
             return self
-        return Split(self.images[:limit], None if self.labels is None else self.labels[:limit])
+        rng = np.random.default_rng((seed, int(Stream.LABELS)))
+        members = [rng.permutation(np.flatnonzero(self.labels == k)) for k in rng.permutation(np.unique(self.labels))]
+        if count > len(self):
+            raise ValueError(f"a budget of {count:,} labels is more than the {len(self):,} examples there are")
+        if count < len(members):
+            raise ValueError(f"a budget of {count} labels is less than one of each of {len(members)} classes")
+        # Dealt in turns: the first of every class, then the second of every class ...
+        turn = np.concatenate([np.arange(len(examples)) for examples in members])
+        dealt = np.concatenate(members)[np.argsort(turn, kind="stable")]
+        return self.select(np.sort(dealt[:count]))
 
     def take(self, index: np.ndarray, size: int) -> Batch:
         """The examples of `index`, padded to `size` with zeros that the mask leaves out."""
@@ -55,13 +84,13 @@ class Split:
 class TrainBatches:
     """The batches of a training run by step number, each epoch in an order of its own.
 
-    The order of an epoch depends on the seed and the epoch alone, so a run can start anywhere.
+    The order of an epoch depends on the seed, the phase of the run and the epoch alone, so a run can start anywhere.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int):
+    def __init__(self, split: Split, batch_size: int, seed: int, phase: int = 0):
         if not len(split):
             raise ValueError("the training split is empty")
-        self.split, self.batch_size, self.seed = split, batch_size, seed
+        self.split, self.batch_size, self.seed = split, batch_size, (seed, STREAMS * phase + int(Stream.ORDER))
         self.steps_per_epoch = -(-len(split) // batch_size)
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
@@ -78,7 +107,7 @@ class TrainBatches:
     def _batch(self, step: int) -> Batch:
         epoch, position = divmod(step, self.steps_per_epoch)
         if self._order[0] != epoch:
-            rng = np.random.default_rng((self.seed, int(Stream.ORDER), epoch))
+            rng = np.random.default_rng((*self.seed, epoch))
             self._order = (epoch, rng.permutation(len(self.split)))
         start = position * self.batch_size
         return self.split.take(self._order[1][start : start + self.batch_size], self.batch_size)

@@ -77,7 +77,9 @@ def read(prepared: Path) -> tuple[dict[str, Split], dict[str, Any]]:
     for name in info["splits"]:
         labels = folder / f"{name}_labels.npy"
         splits[name] = Split(
-            np.load(folder / f"{name}_images.npy", mmap_mode="r"), np.load(labels) if labels.exists() else None
+            np.load(folder / f"{name}_images.npy", mmap_mode="r"),
+            np.load(labels) if labels.exists() else None,
+            tuple(info.get("classes", ())),
         )
     return splits, info["metadata"]
 
@@ -99,8 +101,10 @@ def _decode_into(prepared: Path, folder: Path) -> None:
                     np.save(temporary / f"{name}_{kind}.npy", array)
         # Only what a Python dict holds: TFDS' own metadata object reads its keys from a file.
         metadata = dict(builder.info.metadata or {})
+        features = builder.info.features
+        classes = getattr(features["label"] if "label" in features else None, "names", None) or []
     splits = [name for name, split in builder.info.splits.items() if split.num_examples]
-    (temporary / "info.json").write_text(json.dumps({"splits": splits, "metadata": metadata}))
+    (temporary / "info.json").write_text(json.dumps({"splits": splits, "classes": classes, "metadata": metadata}))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(temporary, folder)
 

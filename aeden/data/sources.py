@@ -60,6 +60,30 @@ class Dataset:
         return {"name": self.name, "requested": self.requested, "sha256": self.sha256}
 
     @property
+    def label(self) -> str:
+        """Its name for titles, which says what it stands in for."""
+        return f"{self.name} (in place of {self.requested})" if self.is_fallback else self.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of its classes; their numbers where they have none; none where there are no labels."""
+        if self.train.labels is None:
+            return ()
+        count = 1 + max(int(split.labels.max()) for split in (self.train, self.test) if split.labels is not None)
+        return self.train.classes or tuple(map(str, range(count)))
+
+    def describe(self) -> dict[str, Any]:
+        """What a summary says of it; `label_noise` is the share of wrong labels, where it is known."""
+        return {
+            "dataset": self.name,
+            "requested_dataset": self.requested,
+            "dataset_sha256": self.sha256,
+            "dataset_notes": list(self.notes),
+            "label_noise": notmnist.LABEL_NOISE.get(self.name.removeprefix("notmnist/")),
+            "examples": {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)},
+        }
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """[height, width, channels]."""
         return self.train.images.shape[1:]
@@ -183,17 +207,13 @@ def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
     validation = next((splits[name] for name in ("validation", "val", "dev") if name in splits), None)
     if test is None:
         shares = np.array([folder.hash_split(folder.content_hash(image)) for image in train.images])
-        dealt = {name: _select(train, np.flatnonzero(shares == name)) for name in ("train", "validation", "test")}
+        dealt = {name: train.select(np.flatnonzero(shares == name)) for name in ("train", "validation", "test")}
         return dealt if validation is None else {**dealt, "validation": validation}
     if validation is None:
         kept = len(train) - len(train) // 12
-        validation = Split(train.images[kept:], None if train.labels is None else train.labels[kept:])
+        validation = train.select(slice(kept, None))
         train = train.first(kept)
     return {"train": train, "validation": validation, "test": test}
-
-
-def _select(split: Split, index: np.ndarray) -> Split:
-    return Split(split.images[index], None if split.labels is None else split.labels[index])
 
 
 def _hash(splits: dict[str, Split]) -> str:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden import denoising, keys, layers, parallel, runs
+from aeden import build, denoising, keys, layers, parallel, restoration, runs
 from aeden.data.pipeline import Split, TrainBatches
 from aeden.models import count_parameters
 from configs import base
@@ -34,7 +34,7 @@ def training(variant: str, decoder: str, batch: int, size: int, devices: int = 0
     config.optimizer.name, config.optimizer.weight_decay = "adam", 0.0
     images = np.random.default_rng(0).integers(0, 256, (4 * batch, size, size, 1), dtype=np.uint8)
     batches = TrainBatches(Split(images), batch, seed=0)
-    model = denoising.build_model(config, images.shape[1:])
+    model = build.build_model(config, images.shape[1:])
     task = denoising.build_task(config, model, images.shape[1:], 1_000_000, Split(images[:batch]))
     state = parallel.replicate(jax.jit(task.init)(jax.random.key(0)))
     step = parallel.pmap_steps(lambda s, b: task.step(s, b, keys.stream_key(0, keys.Stream.TRAIN)))
@@ -59,9 +59,9 @@ def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
     _configure(128, 0)
     config = base.get_config()
     config.model.decoder, config.model.lowering = decoder, variant or "auto"
-    model = denoising.build_model(config, (size, size, 1))
+    model = build.build_model(config, (size, size, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))["params"]
-    restore = denoising.make_restore(model, params, (size, size, 1))
+    restore = restoration.make_restore(model, params, (size, size, 1))
     noisy = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
 
     def run(steps: int) -> None:

@@ -1,0 +1,183 @@
+"""The trainings that make a stacked run: which, in what order, from which parameters."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from aeden import build, classification, keys, restoration
+from aeden.corruption import Corrupt
+from aeden.data.pipeline import Split
+from aeden.data.sources import Dataset
+from aeden.models import Classifier, Stack, apply
+from aeden.shapes import Array
+from aeden.train import Task
+from aeden.transfer import overlay
+
+PyTree = Any
+
+HEADS = ("finetune", "frozen", "pixels", "none")
+EMBEDDINGS = ("tsne", "pca", "none")
+# Codes are not negative and have no upper bound: what is defined for gray levels only makes no sense above the images.
+CODE_NOISES = ("masking", "gaussian")
+
+
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """One training of the run.
+
+    Attributes:
+      number: which of its stack's phases it is, whichever of them a run has: its random numbers depend on it.
+      name: of its folder in `phases/`.
+      title: what it does, in words.
+      metric: of validation, whose highest value makes a checkpoint the best.
+      split: what it is trained on.
+      epochs, steps: its length, see `build.build_schedule`.
+      make_task: (parameters so far, steps) -> what it trains.
+    """
+
+    number: int
+    name: str
+    title: str
+    metric: str
+    split: Split
+    epochs: float
+    steps: int
+    make_task: Callable[[PyTree, int], Task]
+
+
+def check_stack(config: Any, dataset: Dataset) -> None:
+    """Refuses a run that cannot be, before anything is trained.
+
+    Raises:
+      ValueError: naming the field and the remedy.
+    """
+    stack, layers = config.stack, len(build.build_stack(config, dataset.image_shape).layers)
+    for field, value, choices in (("head", stack.head, HEADS), ("embedding", stack.embedding, EMBEDDINGS)):
+        if value not in choices:
+            raise ValueError(f"unknown stack.{field} {value!r}: use one of {', '.join(choices)}")
+    if stack.head != "none" and dataset.train.labels is None:
+        raise ValueError(f"stack.head={stack.head} needs labels, and {dataset.name} has none: set stack.head=none")
+    if stack.levels and len(stack.levels) != layers:
+        raise ValueError(f"stack.levels {tuple(stack.levels)} needs one level for each of {layers} layers, or none")
+    if layers > 1 and stack.pretrain_epochs and config.noise.kind not in CODE_NOISES:
+        raise ValueError(f"noise.kind {config.noise.kind} is for images: codes take {' or '.join(CODE_NOISES)}")
+    for field in ("dropout", "label_smoothing"):
+        if not 0 <= stack[field] < 1:
+            raise ValueError(f"stack.{field} {stack[field]:g} is out of range: use 0 or more, and less than 1")
+    if min(stack.pretrain_epochs, stack.unroll_epochs, stack.labels) < 0:
+        raise ValueError("stack.pretrain_epochs, stack.unroll_epochs and stack.labels take 0 or more")
+    if stack.head == "none" and not stack.unroll_epochs and (stack.pretrained or not stack.pretrain_epochs):
+        raise ValueError("nothing to train: set stack.head, stack.pretrain_epochs or stack.unroll_epochs")
+    for i in range(layers):
+        layer_noise(config, i)
+
+
+def plan_phases(config: Any, dataset: Dataset, stack: Stack) -> list[Phase]:
+    """The trainings of a run, in their order.
+
+    Raises:
+      ValueError: a label budget that the training split does not hold.
+    """
+    options, count, phases = config.stack, len(stack.layers), []
+    if options.head != "pixels" and not options.pretrained and options.pretrain_epochs:
+        phases += [
+            Phase(
+                i, f"pretrain-{i + 1}", f"pre-training layer {i + 1} of {count}",
+                "psnr", dataset.train, options.pretrain_epochs, 0,
+                functools.partial(pretraining_task, config, stack, dataset, i),
+            )
+            for i in range(count)
+        ]  # fmt: skip
+    if options.head != "pixels" and options.unroll_epochs:
+        phases.append(Phase(
+            count, "unroll", "fine-tuning as an autoencoder", "psnr", dataset.train, options.unroll_epochs, 0,
+            functools.partial(unrolling_task, config, stack, dataset),
+        ))  # fmt: skip
+    if options.head != "none":
+        titles = {"finetune": "learning classes, all weights", "frozen": "logistic regression on the frozen code",
+                  "pixels": "logistic regression on pixels"}  # fmt: skip
+        phases.append(Phase(
+            count + 1, "classify", titles[options.head], "accuracy",
+            dataset.train.stratified(options.labels, config.seed), config.epochs, config.steps,
+            functools.partial(head_task, config, stack, dataset),
+        ))  # fmt: skip
+    return phases
+
+
+def layer_noise(config: Any, i: int) -> Corrupt:
+    """The corruption of layer i's input; images' is clipped or not as `noise.clip` says, codes' never."""
+    level = config.stack.levels[i] if config.stack.levels else None
+    return build.build_corruption(config, level, clip=config.noise.clip and i == 0)
+
+
+def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given: PyTree, steps: int) -> Task:
+    """Layer i learns to restore its corrupted input; those below, `given`, stay as they are.
+
+    The loss of an image is the config's, that of a code its mean squared error. Validation restores images through all
+    layers so far, so that its figures compare over the phases.
+    """
+    below, upto, layer, name = Stack(stack.layers[:i]), Stack(stack.layers[: i + 1]), stack.layers[i], f"layers_{i}"
+    image_losses = restoration.image_losses(config.loss, layer)
+
+    def losses(params: PyTree, noisy: Array, clean: Array) -> Array:
+        if i == 0:
+            return image_losses(params[name], noisy, clean)
+        restored = apply(layer, params[name], noisy)
+        return jnp.mean(jnp.square(restored - clean), axis=(1, 2, 3))
+
+    pixels = restoration.part_pixels(stack, dataset.image_shape)
+    return restoration.restoration_task(
+        lambda key: overlay(_init(upto, dataset, key), given),
+        build.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels, (name,)),
+        layer_noise(config, i), losses, _validation(config, upto, dataset),
+        lambda params, images: apply(below, params, images, method="encode"),
+    )  # fmt: skip
+
+
+def unrolling_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Task:
+    """All layers, from `given` where there are such, learn to restore images as one deep autoencoder."""
+    pixels = restoration.part_pixels(stack, dataset.image_shape)
+    return restoration.restoration_task(
+        lambda key: overlay(_init(stack, dataset, key), given),
+        build.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels),
+        layer_noise(config, 0), restoration.image_losses(config.loss, stack), _validation(config, stack, dataset),
+    )  # fmt: skip
+
+
+def build_classifier(config: Any, stack: Stack, classes: int) -> Classifier:
+    """The head on a stack's code, or on the images themselves."""
+    return Classifier(Stack(()) if config.stack.head == "pixels" else stack, classes)
+
+
+def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Task:
+    """The softmax head learns the classes, and with `head="finetune"` the encoders below it, from `given`, do too."""
+    options = config.stack
+    model = build_classifier(config, stack, len(dataset.classes))
+    logits = functools.partial(apply, model)
+    scores = classification.make_scores(logits)
+    pixels = restoration.part_pixels(model.stack, dataset.image_shape)
+    trained = None if options.head == "finetune" else ("head",)
+    return classification.classification_task(
+        lambda key: overlay(_init(model, dataset, key), {"stack": given}),
+        build.build_descent(config, config.learning_rate, steps, pixels, trained),
+        logits, layer_noise(config, 0) if options.noise else lambda _, images: images,
+        options.dropout, options.label_smoothing, lambda params: scores(params, dataset.validation),
+    )  # fmt: skip
+
+
+def _init(model: Any, dataset: Dataset, key: Array) -> PyTree:
+    """Initial parameters, compiled."""
+    image = jnp.zeros((1, *dataset.image_shape))
+    return jax.jit(lambda key: model.init(key, image).get("params", {}))(key)
+
+
+def _validation(config: Any, model: Stack, dataset: Dataset) -> Callable[[PyTree], dict[str, float]]:
+    noises = {"validation": layer_noise(config, 0)}
+    evaluate = restoration.make_evaluation(model, noises, config.seed, keys.Stream.VALIDATION)
+    return lambda params: evaluate(params, dataset.validation)["validation"]["restored"]

@@ -1,0 +1,222 @@
+"""The stacked run: pre-train autoencoders on top of each other, fine-tune them, tell classes by their code.
+
+Layer-wise pre-training follows Vincent et al. 2010, "Stacked denoising autoencoders": each layer restores its own
+corrupted input, the code of the layers below, which stay as they are. Then the whole may be trained as one deep
+autoencoder (Hinton & Salakhutdinov 2006, "Reducing the dimensionality of data with neural networks"), and a softmax
+layer on its code, logistic regression, tells the classes, with all weights or none but its own trained.
+
+Each training is a phase with a folder of its own, `phases/NAME`, that holds what a denoising run's folder does;
+a phase starts from the last state of the one before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from aeden import build, classification, keys, parallel, report, report_classes, restoration, runs
+from aeden.data.pipeline import TrainBatches
+from aeden.data.sources import Dataset
+from aeden.evaluation import map_split
+from aeden.models import Stack, apply, count_parameters
+from aeden.phases import Phase, build_classifier, check_stack, layer_noise, plan_phases
+from aeden.train import Fitted, Schedule, fit_in_folder
+from aeden.transfer import load_autoencoder
+
+PyTree = Any
+Done = tuple[Phase, Schedule, Fitted]
+
+
+def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
+    """Trains, tests and reports a stacked run in its locked folder; goes on where an earlier start stopped.
+
+    Args:
+      config: the experiment, see `configs/base.py`.
+      dataset: the opened data.
+      workdir: the run folder.
+      started: `time.monotonic()` when the process began.
+
+    Returns:
+      The summary, as written to `summary.json`.
+
+    Raises:
+      ValueError: a field of the config has a value that it cannot have.
+      TrainingDiverged, Interrupted, OSError: see `aeden.train.fit`.
+    """
+    check_stack(config, dataset)
+    stack = build.build_stack(config, dataset.image_shape)
+    plan = plan_phases(config, dataset, stack)
+    given = (
+        load_autoencoder(Path(config.stack.pretrained), stack, dataset.image_shape) if config.stack.pretrained else {}
+    )
+    done: list[Done] = []
+    for i, phase in enumerate(plan):
+        if parallel.is_primary():
+            print(f"phase {i + 1} of {len(plan)}: {phase.title}", file=sys.stderr, flush=True)
+        batches = TrainBatches(phase.split, config.batch_size, config.seed, phase.number)
+        schedule = build.build_schedule(config, batches.steps_per_epoch, phase.epochs, phase.steps)
+        fitted = fit_in_folder(
+            workdir / "phases" / phase.name, phase.make_task(given, schedule.steps), batches, schedule, config.seed,
+            started, config.checkpoint.keep, phase.metric, phase.number,
+        )  # fmt: skip
+        given = {**given, **jax.device_get(fitted.state.params)}
+        done.append((phase, schedule, fitted))
+        started = time.monotonic()
+    tested = _test(config, dataset, stack, plan, given)
+    summary = _summary(config, dataset, done, tested, given)
+    if parallel.is_primary():
+        _draw(config, dataset, done, tested, summary, workdir)
+    summary["wall_seconds"] = round(summary["wall_seconds"] + time.monotonic() - started, 3)
+    return summary
+
+
+@dataclasses.dataclass(frozen=True)
+class Tested:
+    """What the test split showed.
+
+    Attributes:
+      restoration: {"noisy", "restored"}: figures of the autoencoder as it was before a head; None where none was made.
+      samples: clean, noisy and restored images of it.
+      logits: of every image [n, classes]; None without a head.
+      code: of every image, flattened [n, nodes]; None for a head on pixels.
+      filters: the lowest layer's kernels as images [n, h, w, c]; None for a head on pixels.
+    """
+
+    restoration: dict[str, dict[str, float]] | None
+    samples: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    logits: np.ndarray | None
+    code: np.ndarray | None
+    filters: np.ndarray | None
+
+
+def _test(config: Any, dataset: Dataset, stack: Stack, plan: list[Phase], params: PyTree) -> Tested:
+    restoration_, samples, logits, code, filters = None, None, None, None, None
+    noise, pixels = layer_noise(config, 0), restoration.part_pixels(stack, dataset.image_shape)
+    if any(phase.name != "classify" for phase in plan):
+        evaluate = restoration.make_evaluation(stack, {"noise": noise}, config.seed, keys.Stream.TEST)
+        restoration_ = evaluate(params, dataset.test)["noise"]
+        samples = restoration.restore_samples(stack, params, noise, dataset.test, config.seed)
+    if config.stack.head != "none":
+        model = build_classifier(config, stack, len(dataset.classes))
+        logits = map_split(functools.partial(apply, model), params, dataset.test, pixels)
+    if config.stack.head != "pixels":
+        encoder = params.get("stack", params)
+        filters = first_filters(encoder["layers_0"], dataset.image_shape)
+        code = map_split(functools.partial(apply, stack, method="encode"), encoder, dataset.test, pixels)
+        code = code.reshape(len(code), -1)
+    return Tested(restoration_, samples, logits, code, filters)
+
+
+def first_filters(layer: PyTree, image_shape: tuple[int, ...]) -> np.ndarray:
+    """The kernels that look at the images, as images: [n, h, w, c], whole images for a dense layer."""
+    if "encoder" in layer:
+        return np.moveaxis(np.asarray(layer["encoder"]["stage0"]["kernel"]), -1, 0)
+    return np.asarray(layer["encoder_0"]["kernel"]).T.reshape(-1, *image_shape)
+
+
+def _summary(config: Any, dataset: Dataset, done: list[Done], tested: Tested, params: PyTree) -> dict[str, Any]:
+    last_phase, last_schedule, last = done[-1]
+    images, seconds = (sum(getattr(fitted.clock, name) for _, _, fitted in done)
+                       for name in ("train_images", "train_seconds"))  # fmt: skip
+    test = dict(tested.restoration["restored"]) if tested.restoration else {}
+    confusion = None
+    if tested.logits is not None and dataset.test.labels is not None:
+        test |= classification.score(tested.logits, dataset.test.labels)
+        confusion = classification.confusion(tested.logits, dataset.test.labels).tolist()
+    return {
+        **dataset.describe(),
+        "task": "stack",
+        "decoder": build.decoder_name(config),
+        "head": config.stack.head,
+        "labels": len(last_phase.split) if config.stack.head != "none" else 0,
+        "classes": list(dataset.classes),
+        "parameters": count_parameters({name: params[name] for name in params if name in last.state.params}),
+        "noise": {**config.noise.to_dict(), "levels": list(config.stack.levels)},
+        "seed": config.seed,
+        "steps": sum(schedule.steps for _, schedule, _ in done),
+        "epochs": last_schedule.steps * config.batch_size / max(len(last_phase.split), config.batch_size),
+        "best_step": last.best_step,
+        "wall_seconds": sum(fitted.clock.wall_seconds for _, _, fitted in done),
+        "images_per_second": images / seconds if seconds else None,
+        "noisy": tested.restoration["noisy"] if tested.restoration else None,
+        "test": test,
+        "validation": last.validation,
+        "confusion": confusion,
+        "phases": [
+            {"name": phase.name, "steps": schedule.steps, "images": len(phase.split), "seconds":
+             fitted.clock.wall_seconds, "images_per_second": fitted.clock.images_per_second(),
+             "validation": fitted.validation}
+            for phase, schedule, fitted in done
+        ],
+        **runs.cause(),
+    }  # fmt: skip
+
+
+def _draw(
+    config: Any, dataset: Dataset, done: list[Done], tested: Tested, summary: dict[str, Any], workdir: Path
+) -> None:
+    what = f"{dataset.label}, {opening(config)}"
+    test, classes, labels = summary["test"], dataset.classes, dataset.test.labels
+    report.save_phases(workdir / "curves.png", what, [
+        (phase.title, phase.metric, fitted.rows) for phase, _, fitted in done
+    ])  # fmt: skip
+    if tested.samples is not None:
+        title = f"{what}: test PSNR {summary['noisy']['psnr']:.2f} to {test['psnr']:.2f} dB"
+        report.save_restoration(workdir / "samples.png", title, *tested.samples)
+    if tested.filters is not None:
+        report_classes.save_filters(workdir / "filters.png", f"{what}: filters of the first layer", tested.filters)
+    if tested.code is not None and config.stack.embedding != "none":
+        points, index = report_classes.embed(tested.code, config.stack.embedding, config.seed)
+        report_classes.save_embedding(
+            workdir / "embedding.png", f"{what}: {len(index):,} test images by their code", points,
+            None if labels is None else labels[index], classes, config.stack.embedding,
+        )  # fmt: skip
+    if tested.logits is not None and labels is not None:
+        accuracy = f"test accuracy {test['accuracy']:.2%}, {summary['labels']:,} labels"
+        counts = np.array(summary["confusion"])
+        report_classes.save_confusion(workdir / "confusion.png", f"{what}: {accuracy}", counts, classes)
+        report_classes.save_errors(
+            workdir / "errors.png", f"{what}: the most confident errors\n{label_noise_note(dataset)}",
+            dataset.test.images, labels, tested.logits, classes,
+        )  # fmt: skip
+
+
+def label_noise_note(dataset: Dataset) -> str:
+    """What to say of wrong labels beside errors."""
+    noise = dataset.describe()["label_noise"]
+    if noise is None:
+        return "some of these may be the labels' errors"
+    return f"about {noise['test']:.1%} of the test labels are wrong themselves, by the data's author"
+
+
+def opening(config: Any) -> str:
+    """What is trained, in a few words."""
+    heads = {"finetune": "fine-tuned with a softmax head", "frozen": "logistic regression on its frozen code",
+             "pixels": "logistic regression on pixels", "none": "pre-trained"}  # fmt: skip
+    if config.stack.head == "pixels":
+        return heads["pixels"]
+    start = "from random parameters, " if not (config.stack.pretrain_epochs or config.stack.pretrained) else ""
+    return f"stacked {build.decoder_name(config)} autoencoder, {start}{heads[config.stack.head]}"
+
+
+def closing(summary: dict[str, Any]) -> list[str]:
+    """The lines that a finished run prints, after what was trained on what."""
+    lines = [
+        f"  {phase['name']:<12} {phase['steps']:>6} steps in {phase['seconds']:4.0f} s" for phase in summary["phases"]
+    ]
+    test = summary["test"]
+    if summary["noisy"]:
+        lines.append(
+            f"  restored     PSNR {summary['noisy']['psnr']:.2f} to {test['psnr']:.2f} dB, SSIM {test['ssim']:.4f}"
+        )
+    if "accuracy" in test:
+        lines.append(f"  classes      accuracy {test['accuracy']:.2%}, cross-entropy {test['cross_entropy']:.4f} "
+                     f"({summary['labels']:,} labels)")  # fmt: skip
+    return lines

@@ -1,0 +1,24 @@
+"""WIP
+
+python -m experiments.main --config=configs/stacked_mnist.py
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.task = "stack"
+    config.data.name = "mnist"
+    config.model.architecture = "dense"
+    config.model.hidden = (1000, 1000, 1000)
+    config.noise.kind = "masking"
+    config.noise.level = 0.1
+    config.stack.levels = (0.1, 0.2, 0.3)
+    config.stack.dropout = 0.5
+    config.epochs = 20.0
+    config.learning_rate = 1e-3
+    config.log_every = 50
+    return config

@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from aeden import parallel, runs
+from aeden.augmentation import check_moves, move
 from aeden.corruption import Corrupt, check_noise, corrupt
 from aeden.descent import Descent
 from aeden.layers import LOWERINGS, PLACEMENTS, RESIZE_METHODS
@@ -99,6 +100,19 @@ def build_corruption(config: Any, level: float | None = None, clip: bool | None 
     check_noise(noise.kind, (low, high))
     clip = noise.clip if clip is None else clip
     return lambda example_keys, images: corrupt(example_keys, images, noise.kind, low, high, clip)
+
+
+def build_moves(config: Any) -> Corrupt | None:
+    """The random moves of training images that a config describes; None where there are none.
+
+    Raises:
+      ValueError: a value is out of range.
+    """
+    moves = config.augment
+    check_moves(moves.shift, moves.turn, moves.zoom)
+    if not (moves.shift or moves.turn or moves.zoom):
+        return None
+    return lambda example_keys, images: move(example_keys, images, moves.shift, moves.turn, moves.zoom)
 
 
 def build_descent(

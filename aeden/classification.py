@@ -60,6 +60,7 @@ def classification_task(
     descent: Descent,
     logits: Logits,
     noise: Corrupt,
+    moves: Corrupt | None,
     dropout: float,
     smoothing: float,
     validate: Callable[[PyTree], dict[str, float]],
@@ -71,6 +72,7 @@ def classification_task(
       descent: how they follow the gradient.
       logits: the model.
       noise: (keys, images) -> corrupted images, which it learns from.
+      moves: (keys, images) -> images moved at random, before they are corrupted; None for none.
       dropout: share of the nodes of each code left out.
       smoothing: of the labels.
       validate: params -> figures on the validation split.
@@ -78,8 +80,9 @@ def classification_task(
 
     def step(state: TrainState, batch: PyTree, key: Key[Array, ""]) -> tuple[TrainState, dict[str, Array]]:
         example_keys = keys.example_keys(key, state.step, batch["index"])
-        noise_keys, drop_keys = jnp.moveaxis(jax.vmap(jax.random.split)(example_keys), 1, 0)
-        noisy = noise(noise_keys, to_unit(batch["image"]))
+        noise_keys, drop_keys, move_keys = keys.split_each(example_keys, 3)
+        images = to_unit(batch["image"])
+        noisy = noise(noise_keys, images if moves is None else moves(move_keys, images))
 
         def losses(params: PyTree, part: PyTree) -> Array:
             scores = logits(params, part["image"], make_dropout(part["key"], dropout))

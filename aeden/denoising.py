@@ -31,7 +31,7 @@ def build_task(
         jax.jit(lambda key: model.init(key, jnp.zeros((1, *image_shape)))["params"]),
         build.build_descent(config, config.learning_rate, steps, part_pixels(model, image_shape)),
         noise, image_losses(config.loss, model),
-        lambda params: evaluate(params, validation)["validation"]["restored"],
+        lambda params: evaluate(params, validation)["validation"]["restored"], build.build_moves(config),
     )  # fmt: skip
 
 

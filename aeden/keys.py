@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 
 import jax
+import jax.numpy as jnp
 
 from aeden.shapes import Array, Integer, Key
 
@@ -37,3 +38,8 @@ def example_keys(key: Key[Array, ""], step: int | Integer[Array, ""], index: Int
     """One key an example, from a stream's key, the step and the examples' indices in their split."""
     at_step = jax.random.fold_in(key, step)
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(at_step, index)
+
+
+def split_each(example_keys: Key[Array, b], count: int) -> Key[Array, "count b"]:
+    """`count` new keys for each example, by purpose."""
+    return jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(example_keys), 1, 0)

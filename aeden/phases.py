@@ -136,6 +136,7 @@ def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given:
         lambda key: overlay(_init(upto, dataset, key), given),
         build.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels, (name,)),
         layer_noise(config, i), losses, _validation(config, upto, dataset),
+        build.build_moves(config),
         lambda params, images: apply(below, params, images, method="encode"),
     )  # fmt: skip
 
@@ -147,6 +148,7 @@ def unrolling_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, s
         lambda key: overlay(_init(stack, dataset, key), given),
         build.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels),
         layer_noise(config, 0), restoration.image_losses(config.loss, stack), _validation(config, stack, dataset),
+        build.build_moves(config),
     )  # fmt: skip
 
 
@@ -167,7 +169,8 @@ def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps:
         lambda key: overlay(_init(model, dataset, key), {"stack": given}),
         build.build_descent(config, config.learning_rate, steps, pixels, trained),
         logits, layer_noise(config, 0) if options.noise else lambda _, images: images,
-        options.dropout, options.label_smoothing, lambda params: scores(params, dataset.validation),
+        build.build_moves(config), options.dropout, options.label_smoothing,
+        lambda params: scores(params, dataset.validation),
     )  # fmt: skip
 
 

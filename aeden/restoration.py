@@ -60,6 +60,7 @@ def restoration_task(
     noise: Corrupt,
     losses: Callable[[PyTree, Array, Array], Array],
     validate: Callable[[PyTree], Figures],
+    moves: Corrupt | None = None,
     target: Callable[[PyTree, Array], Array] = lambda params, images: images,
 ) -> Task:
     """A task that restores corrupted images, or what is made of them.
@@ -70,12 +71,17 @@ def restoration_task(
       noise: (keys, targets) -> corrupted targets.
       losses: (params, corrupted, targets) -> the loss of each [b].
       validate: params -> figures on the validation split.
+      moves: (keys, images) -> images moved at random, before all else; None for none.
       target: (params, images [b, h, w, c] in [0, 1]) -> what is corrupted and restored: the images, or their code.
     """
 
     def step(state: TrainState, batch: PyTree, key: Key[Array, ""]) -> tuple[TrainState, dict[str, Array]]:
-        clean = target(state.params, to_unit(batch["image"]))
-        noisy = noise(keys.example_keys(key, state.step, batch["index"]), clean)
+        noise_keys, images = keys.example_keys(key, state.step, batch["index"]), to_unit(batch["image"])
+        if moves is not None:
+            noise_keys, move_keys = keys.split_each(noise_keys, 2)
+            images = moves(move_keys, images)
+        clean = target(state.params, images)
+        noisy = noise(noise_keys, clean)
         return descent.step(
             state, lambda params, part: losses(params, part["noisy"], part["clean"]),
             {"clean": clean, "noisy": noisy, "mask": batch["mask"]},

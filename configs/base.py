@@ -29,6 +29,11 @@ def get_config() -> ConfigDict:
     data.fallback = "glyphs"  # stands in where MNIST or notMNIST cannot be had; "" makes that an error
     data.limit = 0  # examples a split at most; 0 for all
 
+    config.augment = augment = ConfigDict()  # random moves of each training image, before it is corrupted
+    augment.shift = 0.0  # pixels at most, along each axis
+    augment.turn = 0.0  # degrees at most, either way
+    augment.zoom = 0.0  # largest relative change of the size
+
     config.noise = noise = ConfigDict()
     noise.kind = "gaussian"  # gaussian | salt_and_pepper | masking | speckle | poisson
     noise.level = 0.4  # standard deviation for images in [0, 1]; share of pixels for salt_and_pepper and masking

@@ -101,8 +101,8 @@ def _decode_into(prepared: Path, folder: Path) -> None:
                     np.save(temporary / f"{name}_{kind}.npy", array)
         # Only what a Python dict holds: TFDS' own metadata object reads its keys from a file.
         metadata = dict(builder.info.metadata or {})
-        features = builder.info.features
-        classes = getattr(features["label"] if "label" in features else None, "names", None) or []
+        label = dict(builder.info.features.items()).get("label")
+        classes = getattr(label, "names", None) or []
     splits = [name for name, split in builder.info.splits.items() if split.num_examples]
     (temporary / "info.json").write_text(json.dumps({"splits": splits, "classes": classes, "metadata": metadata}))
     shutil.rmtree(folder, ignore_errors=True)

@@ -102,6 +102,11 @@ def opening(config: Any) -> str:
     return f"{build.decoder_name(config)} decoder"
 
 
+def title(summary: dict[str, Any]) -> str:
+    """What was trained, in a few words."""
+    return f"{summary['decoder']} decoder"
+
+
 def closing(summary: dict[str, Any]) -> list[str]:
     """The lines that a finished run prints, after what was trained on what."""
     return [

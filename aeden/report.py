@@ -14,7 +14,7 @@ from aeden import metrics
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-INK, GRAY, BLUE, ORANGE = "#1f2430", "#6b7280", "#1f6feb", "#d9730d"
+INK, GRAY, BLUE, ORANGE, GREEN = "#1f2430", "#6b7280", "#1f6feb", "#d9730d", "#2e9e5b"
 
 
 def save_samples(path: Path, title: str, rows: dict[str, np.ndarray], captions: dict[str, list[str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from aeden.report import BLUE, GRAY, INK
+from aeden.report import BLUE, GRAY, GREEN, INK, ORANGE
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -167,5 +167,34 @@ def save_errors(
         axes[0, 0].text(0, 0.5, "no errors", fontsize=9, color=INK)
     figure.suptitle(f"{title}; {len(wrong):,} errors in {len(labels):,}", fontsize=9, color=INK)
     figure.tight_layout(pad=0.4, h_pad=0.8, rect=(0, 0, 1, 0.96))
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def save_budgets(path: Path, title: str, points: dict[str, list[tuple[int, list[float]]]]) -> None:
+    """Test error by number of labels, both on logarithmic axes: a line a method, its seeds as dots.
+
+    Args:
+      path: the PNG to write.
+      title: of what.
+      points: method -> (labels, accuracy of each seed) by budget.
+    """
+    figure, axis = plt.subplots(figsize=(6.4, 4.2), dpi=150)
+    for (name, budgets), color in zip(points.items(), (GRAY, ORANGE, GREEN, BLUE), strict=False):
+        labels = [count for count, _ in budgets]
+        axis.plot(labels, [100 * (1 - np.mean(seeds)) for _, seeds in budgets], color=color, linewidth=1.5, label=name)
+        for count, seeds in budgets:
+            axis.scatter([count] * len(seeds), 100 * (1 - np.array(seeds)), color=color, s=10, alpha=0.6, linewidths=0)
+    axis.set(xscale="log", yscale="log")
+    axis.set_xlabel("labelled images", color=INK)
+    axis.set_ylabel("test error (%)", color=INK)
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter("{x:g}")
+    axis.tick_params(which="both", labelsize=8)
+    axis.grid(which="both", color="#e5e7eb", linewidth=0.6)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.legend(frameon=False, fontsize=8)
+    axis.set_title(title, fontsize=9, color=INK)
+    figure.tight_layout()
     figure.savefig(path)
     plt.close(figure)

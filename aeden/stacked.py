@@ -206,6 +206,11 @@ def opening(config: Any) -> str:
     return f"stacked {build.decoder_name(config)} autoencoder, {start}{heads[config.stack.head]}"
 
 
+def title(summary: dict[str, Any]) -> str:
+    """What was trained, in a few words."""
+    return "logistic regression on pixels" if summary["head"] == "pixels" else f"{summary['decoder']} stack"
+
+
 def closing(summary: dict[str, Any]) -> list[str]:
     """The lines that a finished run prints, after what was trained on what."""
     lines = [

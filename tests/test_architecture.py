@@ -8,7 +8,8 @@ import pytest
 from conftest import ROOT
 
 FLOORS = {
-    0: ("shapes", "allocator", "keys", "cache", "runs", "lowering", "augmentation", "corruption", "metrics"),
+    0: ("shapes", "allocator", "keys", "cache", "runs", "lowering", "augmentation", "corruption", "metrics",
+        "statistics"),
     1: ("layers", "parallel", "optimizers", "logbook", "report", "report_classes", "data.pipeline", "data.folder", "data.glyphs",
         "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
     2: ("models", "checkpoint", "descent", "evaluation"),

@@ -1,0 +1,145 @@
+"""What the commands that run experiments share: their flags, one experiment in its folder, errors in one line.
+
+Import it after `allocator.restart_tuned`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import config_flags
+
+from aeden import build, cache, denoising, parallel, runs, stacked
+from aeden.data import sources
+from aeden.train import Interrupted
+
+TASKS: dict[str, Any] = {"denoise": denoising, "stack": stacked}
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, a file of configs/.")
+DEBUG = flags.DEFINE_bool("debug", False, "Show where an error comes from.")
+DEVICES = flags.DEFINE_integer("cpu_devices", 0, "XLA devices to make of the CPU; 0 for aeden's choice.")
+COMPILATION_CACHE = flags.DEFINE_bool("compilation_cache", True, "Keep compiled programs for the next start.")
+COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, for a run of several processes.")
+PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes of the run.")
+PROCESS = flags.DEFINE_integer("process", None, "Number of this process, from 0.")
+
+
+def guarded(command: Callable[[], None]) -> int:
+    """Parses the flags, runs a command and returns the exit status; an error is one line on standard error."""
+    if "--debug" not in sys.argv:
+        # A failed write is told below, in one line; Orbax' threads and log would print pages about it.
+        sys.unraisablehook = lambda _: None
+        for name in ("absl", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        _parse()
+        command()
+        return 0
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 1
+
+
+def _parse() -> None:
+    rest = flags.FLAGS(sys.argv)[1:]
+    if rest:
+        raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
+    if CONFIG.value is None:
+        raise ValueError("name an experiment: --config=configs/transpose_mnist.py")
+
+
+def config_name() -> str:
+    """The name of the config's file, without its ending."""
+    return Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
+
+
+def set_up(config: Any) -> None:
+    """Joins the other processes, where there are any, and sets JAX up for a config. Once a process.
+
+    Raises:
+      ValueError: unknown task, or a batch that the devices cannot share evenly.
+    """
+    programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
+    if COORDINATOR.value:
+        parallel.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
+    if config.task not in TASKS:
+        raise ValueError(f"unknown task {config.task!r}: use one of {', '.join(TASKS)}")
+    parallel.configure(config.batch_size, programs, DEVICES.value or build.cpu_devices(config))
+
+
+def execute(config: Any, workdir: Path, started: float) -> tuple[dict[str, Any], bool]:
+    """Runs one experiment in its folder to its end, or goes on with it, or finds it finished.
+
+    Args:
+      config: the experiment.
+      workdir: the run folder.
+      started: `time.monotonic()` when it began.
+
+    Returns:
+      The summary, and whether it was finished before.
+
+    Raises:
+      RunFolderError: the folder is another run's.
+      ValueError, OSError, TrainingDiverged, Interrupted: see the task's `run`.
+    """
+    with runs.locked(workdir, parallel.is_primary()):
+        runs.check_config(workdir, config.to_dict())
+        summary = runs.finished(workdir)
+        if summary is None or summary["dataset"] != summary["requested_dataset"]:
+            dataset = sources.open_dataset(config.data.name, config.data.dir, config.data.fallback, config.data.limit)
+            runs.claim(workdir, config.to_dict(), dataset.identity(), parallel.is_primary())
+            sources.announce(dataset)
+        if summary is not None:
+            return summary, True
+        if parallel.is_primary():
+            print(opening(config, dataset), file=sys.stderr)
+        summary = TASKS[config.task].run(config, dataset, workdir, started)
+        if parallel.is_primary():
+            runs.write_json(workdir / "summary.json", summary)
+        return summary, False
+
+
+def opening(config: Any, dataset: sources.Dataset) -> str:
+    """What is about to be trained, on what."""
+    hardware = runs.hardware()
+    return (
+        f"{TASKS[config.task].opening(config)} on {dataset.name}: {len(dataset.train):,} images to train on, "
+        f"{len(dataset.validation):,} to validate, {len(dataset.test):,} to test; "
+        f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}"
+    )
+
+
+def closing(summary: dict[str, Any]) -> str:
+    """What a finished run showed."""
+    data = summary["dataset"]
+    if data != summary["requested_dataset"]:
+        data += f" (NOT {summary['requested_dataset']})"
+    task = TASKS[summary["task"]]
+    lines = [
+        f"{data}, {task.title(summary)}, {summary['parameters']:,} parameters, test split:",
+        *task.closing(summary),
+    ]
+    rate = f", {summary['images_per_second']:.0f} images/s" if summary["images_per_second"] else ""
+    return "\n".join([*lines, f"  {summary['steps']} steps in {summary['wall_seconds']:.0f} s{rate}"])
+
+
+def one_line(error: BaseException) -> str:
+    """An error in one line, which says so where nobody foresaw it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    expected = (ValueError, AttributeError, OSError, ArithmeticError, runs.RunFolderError, flags.Error)
+    if isinstance(error, expected):
+        return text
+    return f"unexpected {type(error).__name__}: {text} (--debug shows where)"

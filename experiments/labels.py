@@ -1,0 +1,183 @@
+"""How many labels does it take? Logistic regression, pre-training and random initialisation by label budget.
+
+    python -m experiments.labels --config=configs/stacked_mnist.py [--budgets=100,1000,10000,0] [--seeds=3]
+
+For every seed it pre-trains the config's stack once on the training images without their labels. Then, for each budget
+of labels (0 is all of them), it trains
+
+    pixels    logistic regression on the images themselves
+    frozen    logistic regression on the pre-trained code
+    random    the whole network, from random parameters
+    finetune  the whole network, from the pre-trained ones
+
+all on the same labelled images under the same seed, as many of each class. Every cell is a run of `experiments.main`
+in a folder of its own; the same command again goes on where it was stopped. What comes out is `labels.md`,
+`labels.json`, `labels.csv` and `labels.png`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from aeden import allocator
+
+if __name__ == "__main__":
+    allocator.restart_tuned()
+
+import csv  # noqa: E402 (the process starts anew above, before anything is imported)
+import io  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import numpy as np  # noqa: E402
+from absl import flags  # noqa: E402
+
+from aeden import report_classes, runs  # noqa: E402
+from aeden.statistics import PairedDifference, paired_difference  # noqa: E402
+from experiments import command  # noqa: E402
+
+BUDGETS = flags.DEFINE_list("budgets", ["100", "1000", "10000", "0"], "Numbers of labels; 0 for all.")
+SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds, from the config's on.")
+LEAST_STEPS = flags.DEFINE_integer("least_steps", 1000, "A training lasts the config's epochs, but so many steps.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The folder; runs/labels/<config name> by default.")
+
+METHODS = {
+    "pixels": "logistic regression on pixels",
+    "frozen": "logistic regression on the frozen code",
+    "random": "fine-tuned from random initialisation",
+    "finetune": "fine-tuned from pre-training",
+}
+Cell = dict[str, Any]
+
+
+def cell_config(config: Any, seed: int, budget: int, method: str, pretrained: Path) -> Any:
+    """The experiment of one cell.
+
+    Logistic regression sees neither noise nor dropout, which would only blur it.
+    """
+    cell = config.copy_and_resolve_references()
+    cell.seed, cell.stack.labels, cell.stack.embedding = seed, budget, "none"
+    cell.stack.head = "finetune" if method == "random" else method
+    cell.stack.unroll_epochs = 0.0
+    if method in ("random", "pixels"):
+        cell.stack.pretrain_epochs = 0.0
+    else:
+        cell.stack.pretrained = str(pretrained)
+    if method in ("pixels", "frozen"):
+        cell.stack.noise, cell.stack.dropout, cell.stack.label_smoothing = False, 0.0, 0.0
+    if not cell.steps and budget and budget * cell.epochs / cell.batch_size < LEAST_STEPS.value:
+        cell.steps, cell.epochs = LEAST_STEPS.value, 0.0
+    # Nobody reads a small run's progress, and each validation writes a checkpoint.
+    cell.eval.every = 1_000_000
+    return cell
+
+
+def run_cells(config: Any, budgets: list[int], workdir: Path) -> list[Cell]:
+    """Runs what is not finished yet; returns a record a run."""
+    seeds = range(config.seed, config.seed + SEEDS.value)
+    cells: list[Cell] = []
+    total = len(seeds) * len(budgets) * len(METHODS)
+    for seed in seeds:
+        pretrained = workdir / f"seed{seed}" / "pretrained"
+        pretraining = config.copy_and_resolve_references()
+        pretraining.seed, pretraining.stack.head, pretraining.stack.embedding = seed, "none", "none"
+        command.execute(pretraining, pretrained, time.monotonic())
+        for budget in budgets:
+            for method in METHODS:
+                cell = cell_config(config, seed, budget, method, pretrained)
+                folder = workdir / f"seed{seed}" / f"{budget or 'all'}-{method}"
+                summary, _ = command.execute(cell, folder, time.monotonic())
+                cells.append({
+                    "seed": seed, "budget": budget, "labels": summary["labels"], "method": method,
+                    "accuracy": summary["test"]["accuracy"], "cross_entropy": summary["test"]["cross_entropy"],
+                    "steps": summary["steps"], "wall_seconds": summary["wall_seconds"],
+                    "dataset": summary["dataset"], "folder": str(folder),
+                })  # fmt: skip
+                print(f"[{len(cells)}/{total}] seed {seed}, {summary['labels']:,} labels, {METHODS[method]}: "
+                      f"{summary['test']['accuracy']:.2%}", file=sys.stderr, flush=True)  # fmt: skip
+    return cells
+
+
+def accuracies(cells: list[Cell], budget: int, method: str) -> list[float]:
+    """Test accuracy by seed."""
+    return [cell["accuracy"] for cell in cells if (cell["budget"], cell["method"]) == (budget, method)]
+
+
+def gains(cells: list[Cell], budgets: list[int]) -> dict[int, PairedDifference]:
+    """By budget: accuracy from pre-training minus that from random initialisation, seed by seed."""
+    return {
+        budget: paired_difference(accuracies(cells, budget, "finetune"), accuracies(cells, budget, "random"))
+        for budget in budgets
+    }
+
+
+def table(cells: list[Cell], budgets: list[int]) -> str:
+    """Mean and standard deviation over seeds, and what pre-training adds, as Markdown."""
+    names = [f"{max(cell['labels'] for cell in cells if cell['budget'] == budget):,}" for budget in budgets]
+    lines = [
+        f"| test accuracy, % | {' | '.join(f'{name} labels' for name in names)} |",
+        "|---" * (len(names) + 1) + "|",
+    ]
+    for method, name in METHODS.items():
+        shown = []
+        for budget in budgets:
+            values = 100 * np.array(accuracies(cells, budget, method))
+            spread = f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else ""
+            shown.append(f"{values.mean():.2f}{spread}")
+        lines.append(f"| {name} | {' | '.join(shown)} |")
+    shown = [
+        f"{100 * gain.mean:+.2f} [{100 * gain.low:+.2f}, {100 * gain.high:+.2f}]: {verdict(gain)}"
+        for gain in gains(cells, budgets).values()
+    ]
+    lines.append(f"| what pre-training adds, 95 % interval over paired seeds | {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
+
+
+def verdict(gain: PairedDifference) -> str:
+    """What an interval says of pre-training."""
+    return {"higher": "it helps", "lower": "it harms"}.get(gain.verdict, gain.verdict)
+
+
+def write_results(config: Any, cells: list[Cell], budgets: list[int], workdir: Path) -> None:
+    """labels.md, labels.json, labels.csv and labels.png."""
+    runs.write_text(workdir / "labels.md", table(cells, budgets))
+    runs.write_json(workdir / "labels.json", {
+        "cells": cells, "config": config.to_dict(),
+        "gain": {str(budget or "all"): {"mean": g.mean, "low": g.low, "high": g.high, "pairs": g.pairs,
+                                        "verdict": g.verdict} for budget, g in gains(cells, budgets).items()
+                 if g.pairs > 1},
+        **runs.cause(),
+    })  # fmt: skip
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(cells[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(cells)
+    runs.write_text(workdir / "labels.csv", text.getvalue())
+    points = {
+        name: [(max(c["labels"] for c in cells if c["budget"] == budget), accuracies(cells, budget, method))
+               for budget in budgets]
+        for method, name in METHODS.items()
+    }  # fmt: skip
+    title = f"{cells[0]['dataset']}: test error by number of labels, {SEEDS.value} seeds"
+    report_classes.save_budgets(workdir / "labels.png", title, points)
+
+
+def main() -> None:
+    """Runs every cell and prints the table."""
+    config, workdir = command.CONFIG.value, Path(WORKDIR.value or f"runs/labels/{command.config_name()}")
+    if config.task != "stack":
+        raise ValueError(f"config.task is {config.task!r}: labels are for stacks, e.g. configs/stacked_mnist.py")
+    if SEEDS.value < 1 or not all(budget.isdigit() for budget in BUDGETS.value):
+        raise ValueError("--seeds takes 1 or more, --budgets numbers such as 100,1000,0")
+    budgets = [int(budget) for budget in BUDGETS.value]
+    command.set_up(config)
+    workdir.mkdir(parents=True, exist_ok=True)
+    cells = run_cells(config, budgets, workdir)
+    write_results(config, cells, budgets, workdir)
+    print(table(cells, budgets))
+    print(f"run: {workdir}")
+
+
+if __name__ == "__main__":
+    sys.exit(command.guarded(main))

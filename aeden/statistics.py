@@ -30,7 +30,9 @@ class PairedDifference:
         return "higher" if self.low > 0 else "lower" if self.high < 0 else "no difference shown"
 
 
-def paired_difference(one: Sequence[float], other: Sequence[float], confidence: float = 0.95) -> PairedDifference:
+def paired_difference(
+    one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray, confidence: float = 0.95
+) -> PairedDifference:
     """`one` minus `other`, pair by pair, with the interval of Student's t over the pairs.
 
     Args:

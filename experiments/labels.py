@@ -25,17 +25,17 @@ from aeden import allocator
 if __name__ == "__main__":
     allocator.restart_tuned()
 
-import csv  # noqa: E402 (the process starts anew above, before anything is imported)
-import io  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+import csv
+import io
+from pathlib import Path
+from typing import Any
 
-import numpy as np  # noqa: E402
-from absl import flags  # noqa: E402
+import numpy as np
+from absl import flags
 
-from aeden import report_classes, runs  # noqa: E402
-from aeden.statistics import PairedDifference, paired_difference  # noqa: E402
-from experiments import command  # noqa: E402
+from aeden import report_classes, runs
+from aeden.statistics import PairedDifference, paired_difference
+from experiments import command
 
 BUDGETS = flags.DEFINE_list("budgets", ["100", "1000", "10000", "0"], "Numbers of labels; 0 for all.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds, from the config's on.")

@@ -50,9 +50,9 @@ def test_a_flipped_bit_is_found_in_any_file(saved):
             continue
         at = len(content) // 2
         path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-        assert "sha256 differs" in (Checkpoints(saved)._problem(30) or "")
+        assert "sha256 differs" in (Checkpoints(saved).problem(30) or "")
         path.write_bytes(content)
-    assert Checkpoints(saved)._problem(30) is None
+    assert Checkpoints(saved).problem(30) is None
 
 
 def test_the_step_before_a_damaged_one_is_used(saved):

@@ -9,36 +9,50 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from aeden import denoising
+from aeden import build, denoising, phases
 from aeden.data.pipeline import Split
+from aeden.data.sources import Dataset
 
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+SHAPE = (28, 28, 1)
+
+
+def tasks(config):
+    """The task of each training of a run, on a set of nothing but zeros."""
+    split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
+    if config.task == "denoise":
+        model = build.build_model(config, SHAPE)
+        steps = build.build_schedule(config, 430, config.epochs, config.steps).steps
+        return [denoising.build_task(config, model, SHAPE, steps, split)]
+    dataset = Dataset(config.data.name, config.data.name, split, split, split, "0")
+    phases.check_stack(config, dataset)
+    plan = phases.plan_phases(config, dataset, build.build_stack(config, SHAPE))
+    return [phase.make_task({}, build.build_schedule(config, 430, phase.epochs, phase.steps).steps) for phase in plan]
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_one_abstract_step(name):
     config = importlib.import_module(f"configs.{name}").get_config()
-    shape = (28, 28, 1)
-    validation = Split(np.zeros((4, *shape), np.uint8))
-    model = denoising.build_model(config, shape)
-    schedule = denoising.build_schedule(config, 430)
-    task = denoising.build_task(config, model, shape, schedule.steps, validation)
-    state = jax.eval_shape(task.init, jax.random.key(0))
-    batch = {
-        "image": jax.ShapeDtypeStruct((config.batch_size, *shape), jnp.uint8),
-        "index": jax.ShapeDtypeStruct((config.batch_size,), jnp.int32),
-        "mask": jax.ShapeDtypeStruct((config.batch_size,), jnp.bool),
-    }
-    key = jax.eval_shape(lambda: jax.random.key(0))
+    for task in tasks(config):
+        state = jax.eval_shape(task.init, jax.random.key(0))
+        batch = {
+            "image": jax.ShapeDtypeStruct((config.batch_size, *SHAPE), jnp.uint8),
+            "label": jax.ShapeDtypeStruct((config.batch_size,), jnp.int32),
+            "index": jax.ShapeDtypeStruct((config.batch_size,), jnp.int32),
+            "mask": jax.ShapeDtypeStruct((config.batch_size,), jnp.bool),
+        }
+        key = jax.eval_shape(lambda: jax.random.key(0))
 
-    def one_device(state, batch, key):
-        return jax.vmap(task.step, in_axes=(None, 0, None), axis_name="devices")(
-            state, jax.tree.map(lambda x: x[None], batch), key
-        )
+        def one_device(state, batch, key, task=task):
+            return jax.vmap(task.step, in_axes=(None, 0, None), axis_name="devices")(
+                state, jax.tree.map(lambda x: x[None], batch), key
+            )
 
-    after, metrics = jax.eval_shape(one_device, state, batch, key)
-    assert jax.tree.map(lambda x: (1, *x.shape), state) == jax.tree.map(lambda x: x.shape, after)
-    assert metrics["loss"].shape == (1,)
+        after, metrics = jax.eval_shape(one_device, state, batch, key)
+        assert jax.tree.map(lambda x: (1, *x.shape), state) == jax.tree.map(lambda x: x.shape, after)
+        assert metrics["loss"].shape == (1,)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from aeden import denoising, keys, metrics, parallel
+from aeden import build, denoising, evaluation, keys, metrics, parallel, restoration
 from aeden.data.pipeline import Split, TrainBatches
 from configs import base
 
@@ -36,7 +36,7 @@ def split(rng):
 ])  # fmt: skip
 def test_losses_by_their_definition(rng, kind, expected):
     logits, target = rng.normal(size=(3, 4, 4, 2)), rng.uniform(size=(3, 4, 4, 2))
-    loss = denoising.reconstruction_loss(kind, jnp.asarray(logits, jnp.float32), jnp.asarray(target, jnp.float32))
+    loss = restoration.reconstruction_loss(kind, jnp.asarray(logits, jnp.float32), jnp.asarray(target, jnp.float32))
     np.testing.assert_allclose(loss, expected(1 / (1 + np.exp(-logits)), target).mean(axis=(1, 2, 3)), rtol=1e-5)
 
 
@@ -46,9 +46,9 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
         config.model.architecture = "dense"
     else:
         config.model.decoder = decoder
-    assert denoising.decoder_name(config) == decoder
+    assert build.decoder_name(config) == decoder
     config.learning_rate = 0.5
-    model = denoising.build_model(config, (12, 12, 1))
+    model = build.build_model(config, (12, 12, 1))
     task = denoising.build_task(config, model, (12, 12, 1), 10, split)
     state = jax.jit(task.init)(jax.random.key(1))
     batch = TrainBatches(split, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
@@ -59,7 +59,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
 
     kept = batch["mask"][0]
     clean = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255
-    noisy = denoising.build_corruption(config)(keys.example_keys(stream, 0, batch["index"][0][kept]), clean)
+    noisy = build.build_corruption(config)(keys.example_keys(stream, 0, batch["index"][0][kept]), clean)
 
     def mean_loss(params):
         return optax.sigmoid_binary_cross_entropy(model.apply({"params": params}, noisy), clean).mean()
@@ -73,11 +73,11 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
 
 @pytest.mark.parametrize("batch", [2, 8, 256])
 def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, split, monkeypatch, batch):
-    monkeypatch.setattr(denoising, "EVALUATION_BATCH", batch)
-    model = denoising.build_model(config, (12, 12, 1))
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", batch)
+    model = build.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
-    noises = {"0.2": denoising.build_corruption(config, 0.2), "0.6": denoising.build_corruption(config, 0.6)}
-    figures = denoising.make_evaluation(model, noises, 0, keys.Stream.TEST)(params, split)
+    noises = {"0.2": build.build_corruption(config, 0.2), "0.6": build.build_corruption(config, 0.6)}
+    figures = restoration.make_evaluation(model, noises, 0, keys.Stream.TEST)(params, split)
 
     clean = jnp.asarray(split.images, jnp.float32) / 255
     example_keys = keys.example_keys(keys.stream_key(0, keys.Stream.TEST), 0, jnp.arange(21))
@@ -90,12 +90,12 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
 
 
 def test_samples_are_what_the_evaluation_saw(config, split):
-    model = denoising.build_model(config, (12, 12, 1))
+    model = build.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
-    noise = denoising.build_corruption(config)
+    noise = build.build_corruption(config)
     one = Split(split.images[:1])
-    clean, noisy, restored = denoising.restore_samples(model, params, noise, one, 0)
-    figures = denoising.make_evaluation(model, {"x": noise}, 0, keys.Stream.TEST)(params, one)["x"]
+    clean, noisy, restored = restoration.restore_samples(model, params, noise, one, 0)
+    figures = restoration.make_evaluation(model, {"x": noise}, 0, keys.Stream.TEST)(params, one)["x"]
     np.testing.assert_allclose(((noisy - clean) ** 2).mean(), figures["noisy"]["mse"], rtol=1e-5)
     np.testing.assert_allclose(((restored - clean) ** 2).mean(), figures["restored"]["mse"], rtol=1e-5)
 
@@ -103,18 +103,19 @@ def test_samples_are_what_the_evaluation_saw(config, split):
 @pytest.mark.parametrize(("epochs", "steps", "expected"), [(2.0, 0, 20), (0.0, 7, 7), (0.25, 0, 3), (1e-9, 0, 1)])
 def test_durations_in_epochs_or_steps(config, epochs, steps, expected):
     config.epochs, config.steps = epochs, steps
-    schedule = denoising.build_schedule(config, 10)
+    schedule = build.build_schedule(config, 10, config.epochs, config.steps)
     assert (schedule.steps, schedule.validate_every, schedule.steps_per_dispatch) == (expected, 10, 1)
 
 
 @pytest.mark.parametrize(("field", "value", "match"), [
     ("steps", 0, "either `epochs` or `steps`"), ("epochs", 3.0, "either `epochs` or `steps`"),
+    ("epochs", -1.0, "either `epochs` or `steps`"),
     ("log_every", -1, "log_every is negative"), ("checkpoint.every", -2, "checkpoint.every is negative"),
 ])  # fmt: skip
 def test_schedules_that_make_no_sense(config, field, value, match):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=match):
-        denoising.build_schedule(config, 10)
+        build.build_schedule(config, 10, config.epochs, config.steps)
 
 
 @pytest.mark.parametrize(("field", "value"), [
@@ -125,4 +126,4 @@ def test_schedules_that_make_no_sense(config, field, value, match):
 def test_models_that_cannot_be_built(config, field, value):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=field.replace(".", r"\.") + "|" + str(value)):
-        denoising.build_model(config, (12, 12, 1))
+        build.build_model(config, (12, 12, 1))

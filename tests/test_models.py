@@ -8,7 +8,17 @@ from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aeden.models import DECODERS, ConvAutoencoder, DenseAutoencoder, Encoder, count_parameters, pad_to_multiple
+from aeden.models import (
+    DECODERS,
+    Classifier,
+    ConvAutoencoder,
+    DenseAutoencoder,
+    Encoder,
+    Stack,
+    apply,
+    count_parameters,
+    pad_to_multiple,
+)
 
 
 def parameters(model, shape):
@@ -109,19 +119,73 @@ def test_unknown_decoder_and_wrong_channels_are_named():
 def test_a_dense_autoencoder_is_matrix_products(rng, tied):
     model = DenseAutoencoder((4, 3, 2), (10, 5), tied)
     x = jnp.asarray(rng.uniform(size=(3, 4, 3, 2)), jnp.float32)
-    p = {name: rng.normal(size=leaf.shape).astype(np.float32)
-         for name, leaf in model.init(jax.random.key(0), x)["params"].items()}  # fmt: skip
+    p = random_like(rng, model.init(jax.random.key(0), x)["params"])
     weights = [p["encoder_0"]["kernel"], p["encoder_1"]["kernel"]]
     back = [w.T for w in weights] if tied else [p["decoder_0"]["kernel"], p["decoder_1"]["kernel"]]
     code = np.asarray(x).reshape(3, 24)
     for i in range(2):
-        code = np.maximum(code @ weights[i] + p[f"encoder{i}_bias"], 0)
-    variables = {"params": jax.tree.map(jnp.asarray, p)}
-    np.testing.assert_allclose(model.apply(variables, x, method="encode"), code, rtol=1e-4)
+        code = np.maximum(code @ weights[i] + p[f"encoder_{i}"]["bias"], 0)
+    np.testing.assert_allclose(apply(model, p, x, method="encode"), code, rtol=1e-4)
     out = np.maximum(code @ back[1] + p["decoder_1"]["bias"], 0) @ back[0] + p["decoder_0"]["bias"]
-    np.testing.assert_allclose(model.apply(variables, x), out.reshape(x.shape), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(apply(model, p, x), out.reshape(x.shape), rtol=1e-3, atol=1e-3)
     assert count_parameters(p) == (1 if tied else 2) * (24 * 10 + 10 * 5) + 10 + 5 + 24 + 10
     assert model.multiplications(4, 3) == 2 * (24 * 10 + 10 * 5)
+
+
+def random_like(rng, params):
+    return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), params)
+
+
+def test_a_tied_decoder_shares_its_gradient_with_the_encoder(rng):
+    """The tied kernel's gradient is that of the encoder's kernel plus the transpose of that of an untied decoder's."""
+    x = jnp.asarray(rng.uniform(size=(3, 2, 3, 1)), jnp.float32)
+    tied, free = DenseAutoencoder((2, 3, 1), (4,), True), DenseAutoencoder((2, 3, 1), (4,))
+    p = random_like(rng, tied.init(jax.random.key(0), x)["params"])
+    q = {**p, "decoder_0": {**p["decoder_0"], "kernel": p["encoder_0"]["kernel"].T}}
+    mine = jax.grad(lambda p: jnp.sum(apply(tied, p, x) ** 2))(p)
+    its = jax.grad(lambda q: jnp.sum(apply(free, q, x) ** 2))(q)
+    expected = its["encoder_0"]["kernel"] + its["decoder_0"]["kernel"].T
+    np.testing.assert_allclose(mine["encoder_0"]["kernel"], expected, rtol=1e-4)
+
+
+def test_a_stack_of_dense_layers_is_the_deep_autoencoder(rng):
+    """Unrolled, single-layer autoencoders on top of each other are one autoencoder of as many hidden layers."""
+    stack = Stack((DenseAutoencoder((4, 3, 2), (10,)), DenseAutoencoder((1, 1, 10), (5,))))
+    deep = DenseAutoencoder((4, 3, 2), (10, 5))
+    x = jnp.asarray(rng.uniform(size=(3, 4, 3, 2)), jnp.float32)
+    p = random_like(rng, stack.init(jax.random.key(0), x)["params"])
+    q = {f"{side}_{i}": p[f"layers_{i}"][f"{side}_0"] for side in ("encoder", "decoder") for i in range(2)}
+    np.testing.assert_allclose(apply(stack, p, x), apply(deep, q, x), rtol=1e-4, atol=1e-4)
+    code = apply(stack, p, x, method="encode")
+    assert code.shape == (3, 1, 1, 5)
+    np.testing.assert_allclose(code.reshape(3, 5), apply(deep, q, x, method="encode"), rtol=1e-5)
+
+
+@pytest.mark.parametrize("decoder", ["transpose", "upsample"])
+def test_a_stack_of_convolutional_layers_encodes_as_the_deep_encoder(rng, decoder):
+    one = ConvAutoencoder(decoder, (4,), (2,), lowering="reference")
+    stack = Stack((one, one.clone(features=(6,), channels=4)))
+    deep = ConvAutoencoder(decoder, (4, 6), lowering="reference")
+    x = jnp.asarray(rng.uniform(size=(2, 10, 9, 1)), jnp.float32)
+    p = jax.jit(stack.init)(jax.random.key(0), x)["params"]
+    q = {"encoder": {f"stage{i}": p[f"layers_{i}"]["encoder"]["stage0"] for i in range(2)}}
+    assert jax.eval_shape(lambda: apply(stack, p, x)).shape == x.shape
+    mine, its = apply(stack, p, x[:, :8, :8], method="encode"), apply(deep, q, x[:, :8, :8], method="encode")
+    np.testing.assert_allclose(mine, its, rtol=1e-5)
+    assert apply(stack, p, x, method="encode").shape == (2, 3, 3, 6)
+
+
+def test_a_classifier_is_logistic_regression_on_the_code_and_has_no_decoder(rng):
+    stack = Stack((DenseAutoencoder((4, 3, 1), (6,)),))
+    x = jnp.asarray(rng.uniform(size=(3, 4, 3, 1)), jnp.float32)
+    p = Classifier(stack, 5).init(jax.random.key(0), x)["params"]
+    assert set(p["stack"]["layers_0"]) == {"encoder_0"}
+    p = random_like(rng, p)
+    code = apply(stack, p["stack"], x, method="encode").reshape(3, 6)
+    expected = code @ p["head"]["kernel"] + p["head"]["bias"][None]
+    np.testing.assert_allclose(apply(Classifier(stack, 5), p, x), expected, rtol=1e-4, atol=1e-5)
+    pixels = Classifier(Stack(()), 5)
+    assert pixels.init(jax.random.key(0), x)["params"]["head"]["kernel"].shape == (12, 5)
 
 
 def test_a_dense_autoencoder_is_for_one_size():

@@ -61,3 +61,44 @@ def test_evaluation_covers_the_split_in_order():
 def test_an_empty_split_is_refused():
     with pytest.raises(ValueError, match="empty"):
         TrainBatches(numbered(0), 4, seed=0)
+
+
+def labelled(counts):
+    labels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
+    return Split(images, labels, tuple("ABC"[: len(counts)]))
+
+
+@pytest.mark.parametrize(("counts", "budget", "expected"), [
+    ((20, 20, 20), 9, [3, 3, 3]), ((20, 20, 20), 60, [20, 20, 20]), ((2, 20, 20), 12, [2, 5, 5]), ((5, 5), 2, [1, 1]),
+])  # fmt: skip
+def test_a_budget_is_dealt_evenly_to_the_classes(counts, budget, expected):
+    chosen = labelled(counts).stratified(budget, seed=0)
+    assert np.bincount(chosen.labels).tolist() == expected
+    np.testing.assert_array_equal(chosen.labels, labelled(counts).labels[chosen.images[:, 0, 0, 0]])
+    assert len(set(chosen.images[:, 0, 0, 0].tolist())) == budget
+    assert chosen.classes == labelled(counts).classes
+
+
+def test_a_budget_is_drawn_by_the_seed():
+    split = labelled((30, 30, 30))
+    drawn = {seed: split.stratified(10, seed).images[:, 0, 0, 0].tolist() for seed in (0, 1)}
+    assert drawn[0] == split.stratified(10, 0).images[:, 0, 0, 0].tolist() != drawn[1]
+    assert sorted(np.bincount(split.stratified(10, 0).labels)) == [3, 3, 4]
+    assert split.stratified(0, 0) is split
+
+
+@pytest.mark.parametrize(("budget", "match"), [
+    (91, "91 labels is more than the 90 examples"), (2, "2 labels is less than one of each of 3 classes"),
+])  # fmt: skip
+def test_budgets_that_cannot_be(budget, match):
+    with pytest.raises(ValueError, match=match):
+        labelled((30, 30, 30)).stratified(budget, 0)
+    with pytest.raises(ValueError, match="no labels"):
+        Split(np.zeros((3, 2, 2, 1), np.uint8)).stratified(2, 0)
+
+
+def test_each_phase_has_orders_of_its_own():
+    split = labelled((30, 30))
+    orders = [TrainBatches(split, 60, 0, phase).at(0)["index"].tolist() for phase in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]

@@ -13,9 +13,10 @@ import pytest
 from aeden import parallel
 from aeden.checkpoint import Checkpoints
 from aeden.data.pipeline import Split, TrainBatches
+from aeden.descent import TrainState
 from aeden.keys import example_keys
 from aeden.logbook import Logbook
-from aeden.train import Interrupted, Schedule, Task, TrainingDiverged, TrainState, fit
+from aeden.train import Interrupted, Schedule, Task, TrainingDiverged, fit
 
 OPTIMIZER = optax.adam(0.1)
 
@@ -48,7 +49,7 @@ def linear_task(after_validation=lambda step: None, bad_step=None):
         after_validation(step)
         return {"psnr": float(step)}
 
-    return Task(init, step, validate)
+    return Task(jax.jit(init), step, validate)
 
 
 def run(folder, task=None, stop=None, dispatch=1, steps=40):

@@ -193,7 +193,7 @@ def label_noise_note(dataset: Dataset) -> str:
     noise = dataset.describe()["label_noise"]
     if noise is None:
         return "some of these may be the labels' errors"
-    return f"about {noise['test']:.1%} of the test labels are wrong themselves, by the data's author"
+    return f"by its author's estimate, about {noise['test']:.1%} of the test labels are wrong themselves"
 
 
 def opening(config: Any) -> str:

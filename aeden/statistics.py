@@ -48,7 +48,8 @@ def paired_difference(
     mean, count = float(differences.mean()), len(differences)
     if count < 2:
         return PairedDifference(mean, -math.inf, math.inf, count)
-    if np.ptp(differences) == 0:
+    # Nothing but rounding between them: there is no spread to judge by.
+    if np.ptp(differences) <= 1e-9 * np.abs(differences).max():
         return PairedDifference(mean, mean, mean, count)
     from scipy import stats
 

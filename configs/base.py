@@ -24,7 +24,7 @@ def get_config() -> ConfigDict:
     optimizer.grad_clip = 0.0  # largest global norm of the gradient; 0 for no limit
 
     config.data = data = ConfigDict()
-    data.name = "mnist"  # mnist | notmnist | notmnist/large | glyphs | glyphs/digits | folder | a prepared TFDS set
+    data.name = "mnist"  # mnist | notmnist[/large | /auto] | glyphs[/digits] | folder | a prepared TFDS set
     data.dir = ""  # data folder; "" for AEDEN_DATA, else TFDS' default. For glyphs: a folder of fonts
     data.fallback = "glyphs"  # stands in where MNIST or notMNIST cannot be had; "" makes that an error
     data.limit = 0  # examples a split at most; 0 for all

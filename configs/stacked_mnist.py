@@ -1,4 +1,4 @@
-"""WIP
+"""Telling digits: a stacked denoising autoencoder of three dense layers, pre-trained layer by layer, then fine-tuned.
 
 python -m experiments.main --config=configs/stacked_mnist.py
 """
@@ -15,10 +15,10 @@ def get_config() -> ConfigDict:
     config.model.architecture = "dense"
     config.model.hidden = (1000, 1000, 1000)
     config.noise.kind = "masking"
-    config.noise.level = 0.1
-    config.stack.levels = (0.1, 0.2, 0.3)
+    config.noise.level = 0.2
+    config.stack.levels = (0.2, 0.3, 0.3)
     config.stack.dropout = 0.5
-    config.epochs = 20.0
+    config.epochs = 40.0
     config.learning_rate = 1e-3
     config.log_every = 50
     return config

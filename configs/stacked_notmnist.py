@@ -1,14 +1,28 @@
-"""WIP
+"""Telling the letters A to J of notMNIST: a stacked denoising autoencoder of three dense layers, fine-tuned.
 
 python -m experiments.main --config=configs/stacked_notmnist.py
 """
 
 from ml_collections import ConfigDict
 
-from configs import base, stacked_mnist
+from configs import base
 
 
 def get_config() -> ConfigDict:
-    config = stacked_mnist.get_config()
-    config.data.name = "notmnist"
+    config = base.get_config()
+    config.task = "stack"
+    config.data.name = "notmnist/auto"  # large where it is on disk, else small
+    config.model.architecture = "dense"
+    config.model.hidden = (1000, 1000, 1000)
+    config.noise.kind = "masking"
+    config.noise.level = 0.2
+    config.augment.shift = 1.5
+    config.augment.turn = 8.0
+    config.augment.zoom = 0.08
+    config.stack.levels = (0.2, 0.2, 0.3)
+    config.stack.pretrain_epochs = 10.0
+    config.stack.dropout = 0.2
+    config.stack.label_smoothing = 0.1
+    config.epochs = 60.0
+    config.learning_rate = 1e-3
     return config

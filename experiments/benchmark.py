@@ -27,7 +27,7 @@ from experiments.contenders import clocks
 from experiments.contenders.race import CONTENDERS, PEERS, Race, Timing
 from experiments.contenders.tables import markdown
 
-SECTIONS = ("layers", "training", "inference", "scaling", "startup")
+SECTIONS = ("layers", "training", "dense", "inference", "scaling", "startup")
 QUICK = flags.DEFINE_bool("quick", False, "Under five minutes on two cores: fewer rounds, sizes and peers.")
 CHOSEN = flags.DEFINE_list("sections", list(SECTIONS), f"Of {', '.join(SECTIONS)} and quality.")
 ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds of each contender.", lower_bound=1)
@@ -61,6 +61,15 @@ class Plan:
             {"section": "training", "job": "training", "names": self.names,
              "settings": {"decoder": decoder, "batch": BATCH.value, "size": 28}}
             for decoder in DECODERS.value
+        ]  # fmt: skip
+
+    def _dense(self) -> list[Cell]:
+        # On a device of their own, which a process has for good.
+        names = tuple(name for name in self.names if name == "aeden" or name.startswith("PyTorch"))
+        return [
+            {"section": "dense", "job": "dense", "names": names, "alone": True,
+             "settings": {"network": network, "batch": BATCH.value}}
+            for network in ("autoencoder", "classifier")
         ]  # fmt: skip
 
     def _inference(self) -> list[Cell]:
@@ -129,7 +138,7 @@ def record(cell: Cell, timings: list[Timing]) -> Cell:
     result = {
         "section": cell["section"], "settings": settings, "contenders": [timing.record() for timing in timings]
     }  # fmt: skip
-    if cell["job"] != "layer":
+    if cell["job"] in ("training", "inference"):
         model = ConvAutoencoder(settings["decoder"])
         result["multiplications"] = model.multiplications(settings["size"], settings["size"])
     return result

@@ -39,7 +39,10 @@ Main = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="session", autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """An empty home, an empty cache that all tests share, no data folder, and no network."""
-    folder = tmp_path_factory.mktemp("isolated")
+    # The workers of pytest-xdist have folders side by side: they too share one cache.
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "isolated"
+    folder.mkdir(exist_ok=True)
     patch = pytest.MonkeyPatch()
     patch.setenv("AEDEN_CACHE", str(folder / "cache"))
     patch.setenv("HOME", str(folder / "home"))

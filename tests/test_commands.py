@@ -276,8 +276,12 @@ def test_the_commands_of_the_readme(tmp_path, command, monkeypatch):
     """As written, but short: of few images and steps, and offline (glyphs stand in)."""
     words = command.replace("FOLDER", str(tmp_path)).split()
     short = ["--config.data.limit=64", "--config.epochs=0", "--config.steps=2", "--config.model.features=(4, 4)"]
-    if words[2] == "experiments.main":
-        words += [*short, f"--workdir={tmp_path / 'run'}"]
+    # What is given last counts: a stack too is narrow, and pre-trained for a moment.
+    stack = ["--config.model.hidden=(8,)", "--config.stack.levels=()", "--config.stack.pretrain_epochs=1"]
+    if words[2] in ("experiments.main", "experiments.labels"):
+        words += [*short, f"--workdir={tmp_path / 'run'}", *(stack if "configs/stacked" in command else ())]
+    if words[2] == "experiments.labels":
+        words += ["--budgets=20", "--seeds=1", "--least_steps=2"]
     result = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
 

@@ -93,6 +93,11 @@ def test_notmnist_splits_by_content(letters, packed):
     assert sum(map(len, splits)) == 202
     assert sum(map(len, contents)) == len(set.union(*contents)) == 200
     assert data.notes == ("1 unreadable image was skipped",)
+    assert data.classes == tuple("ABCDEFGHIJ")
+    assert data.describe()["label_noise"] == {"train": 0.005, "test": 0.005}
+    chosen = open_dataset("notmnist/auto", str(letters.parent))
+    assert (chosen.name, chosen.requested, chosen.sha256) == ("notmnist/small", "notmnist/small", data.sha256)
+    assert "notMNIST large is not at hand" in chosen.notes[-1]
 
 
 def test_notmnist_large_trains_on_nothing_that_small_holds(letters, rng):
@@ -104,6 +109,9 @@ def test_notmnist_large_trains_on_nothing_that_small_holds(letters, rng):
     seen = {image.tobytes() for split in (data.train, data.validation) for image in split.images}
     assert seen == {image.tobytes() for image in own}
     assert len(data.test) == 202
+    assert data.describe()["label_noise"] == {"train": 0.065, "test": 0.005}
+    chosen = open_dataset("notmnist/auto", str(letters.parent))
+    assert (chosen.name, chosen.sha256) == ("notmnist/large", data.sha256)
 
 
 def prepare_generic(folder, name, shapes):

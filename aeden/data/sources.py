@@ -96,7 +96,8 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
     """Opens an image set, or glyphs in its stead where it cannot be had.
 
     Args:
-      name: "mnist", "notmnist" (= "notmnist/small"), "notmnist/large", "glyphs" (= "glyphs/letters"),
+      name: "mnist", "notmnist" (= "notmnist/small"), "notmnist/large", "notmnist/auto" (large where it is on disk,
+        else small), "glyphs" (= "glyphs/letters"),
         "glyphs/digits", "folder" (class folders in `data_dir`), or any other prepared TFDS image set.
       data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs: a folder of fonts.
       fallback: "glyphs" to stand in for MNIST or notMNIST; "" makes a missing set an error.
@@ -111,9 +112,13 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
     if limit < 0:
         raise ValueError(f"data.limit {limit} is negative: use 0 for all examples")
     canonical = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}.get(name, name)
+    chosen: tuple[str, ...] = ()
+    if name == "notmnist/auto":
+        canonical, chosen = _notmnist_at_hand(data_dir)
     actual = canonical
     try:
         splits, notes = _open(canonical, data_dir, limit)
+        notes += chosen
     except DatasetNotFound as error:
         if not fallback or canonical.split("/")[0] not in ("mnist", "notmnist"):
             raise
@@ -124,6 +129,14 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
             raise ValueError(f"the {split} split of {actual} is empty: it has too few images")
     splits = {split: examples.first(limit) for split, examples in splits.items()}
     return Dataset(actual, canonical, **splits, sha256=_hash(splits), notes=notes)
+
+
+def _notmnist_at_hand(data_dir: str) -> tuple[str, tuple[str, ...]]:
+    """The name of the larger notMNIST on disk, and what to tell of it. Both are tested on images of small."""
+    where = data_folder(data_dir)
+    if prepared.find(where, "notmnist/large") is not None or notmnist.find_files(where, "large") is not None:
+        return "notmnist/large", ("notMNIST large is at hand: trained on large, tested on the whole of small",)
+    return "notmnist/small", ("notMNIST large is not at hand: trained on, and tested on, splits of small",)
 
 
 def data_folder(data_dir: str) -> Path:
@@ -147,7 +160,7 @@ def _open(name: str, data_dir: str, limit: int) -> Opened:
         return _open_built(name, data_dir, files, mnist.URL, lambda to: mnist.make_builder(to, files))
     if root == "notmnist":
         if variant not in ("small", "large"):
-            raise ValueError(f"unknown data set {name!r}: use notmnist/small or notmnist/large")
+            raise ValueError(f"unknown data set {name!r}: use notmnist/small, notmnist/large or notmnist/auto")
         archives = notmnist.find_files(data_folder(data_dir), variant)
         return _open_built(
             name, data_dir, archives, notmnist.URL, lambda to: notmnist.make_builder(to, variant, archives)

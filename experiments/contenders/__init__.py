@@ -6,6 +6,7 @@ returns when so many steps are done, and the description says what was built. Wh
 ImportError.
 
     training   one step: new noise, forward, backward, optimiser
+    dense      one training step of a dense network: masking noise, forward, backward, optimiser
     inference  one step: a batch of noisy images, restored, from NumPy to NumPy
     layer      one step: a layer forward, or one of its gradients, or all of them
 """
@@ -19,6 +20,9 @@ Job = tuple[Callable[[int], None], dict[str, Any]]
 
 NOISE = 0.4
 LEARNING_RATE = 1e-3
+# Of the dense networks: nodes of the hidden layers, share of pixels and of hidden nodes left out.
+DENSE = (1000, 1000, 1000)
+MASKING, DROPOUT = 0.25, 0.5
 
 
 class Absent(Exception):

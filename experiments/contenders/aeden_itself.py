@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden import build, denoising, keys, layers, parallel, restoration, runs
+from aeden import build, denoising, keys, layers, parallel, phases, restoration, runs
 from aeden.data.pipeline import Split, TrainBatches
+from aeden.data.sources import Dataset
 from aeden.models import count_parameters
+from aeden.train import Task
 from configs import base
-from experiments.contenders import LEARNING_RATE, Absent, Job
+from experiments.contenders import DENSE, DROPOUT, LEARNING_RATE, MASKING, Absent, Job
 
 
 def training(variant: str, decoder: str, batch: int, size: int, devices: int = 0, dtype: str = "float32") -> Job:
@@ -36,7 +38,37 @@ def training(variant: str, decoder: str, batch: int, size: int, devices: int = 0
     batches = TrainBatches(Split(images), batch, seed=0)
     model = build.build_model(config, images.shape[1:])
     task = denoising.build_task(config, model, images.shape[1:], 1_000_000, Split(images[:batch]))
-    state = parallel.replicate(jax.jit(task.init)(jax.random.key(0)))
+    return _steps(task, batches)
+
+
+def dense(variant: str, network: str, batch: int) -> Job:
+    """Training steps of a dense network of three layers of 1,000 nodes on one device, as aeden runs it.
+
+    Args:
+      variant: unused.
+      network: "autoencoder", which restores, or "classifier", which tells ten classes, with dropout.
+      batch: images a step.
+    """
+    _configure(batch, 1)
+    config = base.get_config()
+    config.batch_size, config.learning_rate, config.optimizer.name = batch, LEARNING_RATE, "adam"
+    config.optimizer.weight_decay, config.noise.kind, config.noise.level = 0.0, "masking", MASKING
+    config.model.architecture, config.model.hidden, config.stack.dropout = "dense", DENSE, DROPOUT
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4 * batch, 28, 28, 1), dtype=np.uint8)
+    split = Split(images, rng.integers(0, 10, 4 * batch).astype(np.int32), tuple("0123456789"))
+    if network == "autoencoder":
+        model = build.build_model(config, (28, 28, 1))
+        task = denoising.build_task(config, model, (28, 28, 1), 1_000_000, split)
+    else:
+        config.stack.pretrain_epochs = 0.0
+        dataset = Dataset("random", "random", split, split, split, "")
+        task = phases.head_task(config, build.build_stack(config, (28, 28, 1)), dataset, {}, 1_000_000)
+    return _steps(task, TrainBatches(split, batch, seed=0))
+
+
+def _steps(task: Task, batches: TrainBatches) -> Job:
+    state = parallel.replicate(task.init(jax.random.key(0)))
     step = parallel.pmap_steps(lambda s, b: task.step(s, b, keys.stream_key(0, keys.Stream.TRAIN)))
     dispatch = 1 if parallel.runs_in_step() else 50
     description = {**_description(), "parameters": count_parameters(state.params)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 
-from experiments.contenders import LEARNING_RATE, NOISE, Absent, Job
+from experiments.contenders import DENSE, DROPOUT, LEARNING_RATE, MASKING, NOISE, Absent, Job
 
 
 def _layer(kind: str, channels: int, features: int, kernel: int = 3, stride: int = 2) -> Any:
@@ -90,6 +91,51 @@ def training(variant: str, decoder: str, batch: int, size: int, dtype: str = "fl
 
     parameters = sum(p.numel() for p in model.parameters())
     return run, {**_description(device), "parameters": parameters}
+
+
+def dense(variant: str, network: str, batch: int) -> Job:
+    """Training steps of a dense network, see `aeden_itself.dense`: masking noise, Adam."""
+    import torch
+    from torch import nn
+
+    if variant == "channels_last":
+        raise Absent("a dense network has no channels")
+    device = _device(variant)
+    widths, parts = (784, *DENSE), []
+    for m, n in itertools.pairwise(widths):
+        parts += [nn.Linear(m, n), nn.ReLU(), *([nn.Dropout(DROPOUT)] if network == "classifier" else [])]
+    if network == "classifier":
+        parts.append(nn.Linear(widths[-1], 10))
+    else:
+        for m, n in itertools.pairwise(reversed(widths)):
+            parts += [nn.Linear(m, n), nn.ReLU()]
+        parts.pop()
+    model = nn.Sequential(*parts).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    rng = np.random.default_rng(0)
+    images = torch.as_tensor(rng.integers(0, 256, (4 * batch, 784), dtype=np.uint8)).to(device)
+    labels = torch.as_tensor(rng.integers(0, 10, 4 * batch)).to(device)
+    order = torch.Generator().manual_seed(1)
+
+    def loss_of(image: Any, label: Any) -> Any:
+        target = image.float() / 255
+        logits = model(target * (torch.rand_like(target) >= MASKING))
+        if network == "classifier":
+            return nn.functional.cross_entropy(logits, label)
+        return nn.functional.binary_cross_entropy_with_logits(logits, target)
+
+    compiled = _compiled(loss_of, variant)
+
+    def run(steps: int) -> None:
+        for _ in range(steps):
+            chosen = torch.randint(len(images), (batch,), generator=order).to(device)
+            optimizer.zero_grad(set_to_none=True)
+            compiled(images[chosen], labels[chosen]).backward()
+            optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return run, {**_description(device), "parameters": sum(p.numel() for p in model.parameters())}
 
 
 def inference(variant: str, decoder: str, batch: int, size: int) -> Job:

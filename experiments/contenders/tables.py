@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aeden.lowering import resized_taps
+from experiments.contenders import DENSE
 
 Record = dict[str, Any]
 
@@ -22,7 +23,7 @@ def markdown(result: dict[str, Any], peers: tuple[str, ...]) -> str:
         "taken in turn; ratios hold within a table, times drift between them.",
         "",
     ]
-    for section, write in (("training", _training), ("inference", _inference), ("layers", _layers),
+    for section, write in (("training", _training), ("dense", _dense), ("inference", _inference), ("layers", _layers),
                            ("scaling", _scaling), ("startup", _startup), ("quality", _quality)):  # fmt: skip
         cells = [cell for cell in result["results"] if cell["section"] == section]
         if cells:
@@ -53,6 +54,25 @@ def _training(cells: list[Record], result: Record, peers: tuple[str, ...]) -> li
                 f"{_ratio(best, step)} | {one['devices']} | {one['version']} |"
             )
         lines.append("")
+    return lines
+
+
+def _dense(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
+    nodes = " x ".join(map(str, DENSE))
+    lines = [f"Training steps of dense networks, 784 pixels in, hidden layers {nodes}, masking noise, Adam.", "",
+             "| network | parameters | batch | | images/s | step | to the best peer | devices |",
+             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    for cell in cells:
+        settings, best = cell["settings"], _best(cell, peers)
+        for one in cell["contenders"]:
+            if "absent" in one:
+                lines.append(f"| {settings['network']} | | | {one['name']} | absent: {one['absent']} | | | |")
+                continue
+            step = one["median_seconds"]
+            lines.append(
+                f"| {settings['network']} | {one['parameters']:,} | {settings['batch']} | {one['name']} | "
+                f"{settings['batch'] / step:.0f} | {_ms(step)} | {_ratio(best, step)} | {one['devices']} |"
+            )
     return lines
 
 

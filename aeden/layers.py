@@ -60,9 +60,16 @@ def is_fast(lowering: str) -> bool:
 
 
 def convolution(
-    features: int, kernel_size: int, dtype: Any, kernel_init: Initializer, lowering: str, name: str, factor: int = 1
+    features: int,
+    kernel_size: int,
+    dtype: Any,
+    kernel_init: Initializer,
+    lowering: str,
+    name: str,
+    factor: int = 1,
+    stride: int = 1,
 ) -> nn.Conv:
-    """A Flax convolution of stride 1 with "SAME" padding, computed by `aeden.lowering` where that is chosen.
+    """A Flax convolution with "SAME" padding, computed by `aeden.lowering` where that is chosen.
 
     With a `factor` it is always so computed, and convolves what a nearest resize by that factor makes of its input.
     """
@@ -73,7 +80,7 @@ def convolution(
         return lowerings.convolution(x, kernel, strides[0], padding)
 
     return nn.Conv(
-        features, (kernel_size, kernel_size), dtype=dtype, kernel_init=kernel_init, name=name,
+        features, (kernel_size, kernel_size), stride, dtype=dtype, kernel_init=kernel_init, name=name,
         conv_general_dilated=fast if factor > 1 or is_fast(lowering) else None,
     )  # fmt: skip
 

@@ -9,11 +9,11 @@ from conftest import ROOT
 
 FLOORS = {
     0: ("shapes", "allocator", "keys", "cache", "runs", "lowering", "augmentation", "corruption", "metrics",
-        "statistics"),
+        "statistics", "scores"),
     1: ("layers", "parallel", "optimizers", "logbook", "report", "data.pipeline", "data.folder", "data.glyphs",
         "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
     2: ("models", "checkpoint", "descent", "evaluation", "report_classes"),
-    3: ("train", "transfer"),
+    3: ("train", "transfer", "adversaries"),
     4: ("build", "restoration", "classification"),
     5: ("denoising", "phases"),
     6: ("stacked",),

@@ -1,0 +1,86 @@
+"""How near samples are to real images, from the features of both: FID, KID, precision, recall, nearest neighbours.
+
+Features are of a classifier trained here (`aeden.evaluator`), so figures compare with others of the same classifier
+only, never with those of an Inception network.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLOCK = 1000
+
+
+def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """FID: the Fréchet distance of two normal distributions with the features' means and covariances (Heusel et al.
+    2017). 0 for equal ones. Finite samples bias it upwards: compare it with that of two sets of real images.
+
+    Args:
+      one, other: features [n, d] and [m, d].
+    """
+    from scipy.linalg import eigh
+
+    means = [x.mean(0, dtype=np.float64) for x in (one, other)]
+    covariances = [np.cov(np.asarray(x, np.float64), rowvar=False) for x in (one, other)]
+    # tr sqrt(A B) = tr sqrt(sqrt(A) B sqrt(A)), whose argument is symmetric.
+    values, vectors = eigh(covariances[0])
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    cross = np.sqrt(np.maximum(eigh(root @ covariances[1] @ root, eigvals_only=True), 0.0)).sum()
+    distance = np.sum((means[0] - means[1]) ** 2) + sum(np.trace(c) for c in covariances) - 2.0 * cross
+    return float(max(distance, 0.0))
+
+
+def kernel_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """KID: the squared maximum mean discrepancy under the kernel (x·y / d + 1)^3 (Bińkowski et al. 2018).
+
+    The estimate is unbiased, so that it may be negative for sets of one distribution.
+
+    Args:
+      one, other: features [n, d] and [m, d], two or more each.
+    """
+    x, y = (np.asarray(features, np.float64) for features in (one, other))
+
+    def mean(a: np.ndarray, b: np.ndarray, same: bool) -> float:
+        total = 0.0
+        for start in range(0, len(a), BLOCK):
+            kernel = (a[start : start + BLOCK] @ b.T / a.shape[1] + 1.0) ** 3
+            total += kernel.sum()
+            if same:
+                total -= np.trace(kernel[:, start:])
+        return total / (len(a) * (len(b) - 1 if same else len(b)))
+
+    return float(mean(x, x, True) + mean(y, y, True) - 2.0 * mean(x, y, False))
+
+
+def precision_and_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 3) -> tuple[float, float]:
+    """Shares of samples that look real, and of real images that are sampled (Kynkäänniemi et al. 2019).
+
+    A sample looks real if it is nearer to some real image than that is to its k-th nearest of its kind; recall is the
+    same with the roles exchanged. Each in [0, 1].
+
+    Args:
+      real, fake: features [n, d] and [m, d], more than `neighbours` each.
+      neighbours: k.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    def share(inside: np.ndarray, of: np.ndarray) -> float:
+        index = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(of)
+        radii = index.kneighbors(of)[0][:, -1]  # the nearest of its kind is itself
+        held = 0
+        for start in range(0, len(inside), BLOCK):
+            block = np.asarray(inside[start : start + BLOCK], np.float64)
+            squares = (block**2).sum(1)[:, None] + (of.astype(np.float64) ** 2).sum(1)[None] - 2.0 * block @ of.T
+            held += int((np.sqrt(np.maximum(squares, 0.0)) <= radii[None]).any(1).sum())
+        return held / len(inside)
+
+    return share(fake, real), share(real, fake)
+
+
+def nearest(samples: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest image of each sample by Euclidean distance: their distances [n], and which they are [n]."""
+    from sklearn.neighbors import NearestNeighbors
+
+    index = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(images.reshape(len(images), -1))
+    distances, which = index.kneighbors(samples.reshape(len(samples), -1))
+    return distances[:, 0], which[:, 0]

@@ -1,0 +1,59 @@
+"""FID, KID, precision and recall against what is known of them."""
+
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+from sklearn.metrics.pairwise import polynomial_kernel
+
+from aeden import scores
+
+
+def test_the_frechet_distance_of_normal_distributions(rng):
+    one = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6))
+    other = rng.normal(size=(400, 6)) + rng.normal(size=6)
+    a, b = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
+    expected = np.sum((one.mean(0) - other.mean(0)) ** 2) + np.trace(a + b - 2 * np.real(sqrtm(a @ b)))
+    assert scores.frechet_distance(one, other) == pytest.approx(expected, rel=1e-6)
+    assert scores.frechet_distance(one, one) == pytest.approx(0, abs=1e-6)
+    assert scores.frechet_distance(one, one + 2.0) == pytest.approx(6 * 4.0, rel=1e-6)
+
+
+def test_a_singular_covariance_is_no_obstacle(rng):
+    flat = np.concatenate([rng.normal(size=(50, 2)), np.zeros((50, 3))], axis=1)
+    assert scores.frechet_distance(flat, flat + 1.0) == pytest.approx(5.0, rel=1e-6)
+
+
+def test_the_kernel_distance_by_its_definition(rng, monkeypatch):
+    monkeypatch.setattr(scores, "BLOCK", 7)
+    x, y = rng.normal(size=(30, 4)), rng.normal(0.5, 1.2, size=(25, 4))
+    kernels = {name: polynomial_kernel(a, b, 3, 1 / 4, 1) for name, a, b in (("xx", x, x), ("yy", y, y), ("xy", x, y))}
+    expected = (
+        (kernels["xx"].sum() - np.trace(kernels["xx"])) / (30 * 29)
+        + (kernels["yy"].sum() - np.trace(kernels["yy"])) / (25 * 24)
+        - 2 * kernels["xy"].mean()
+    )
+    assert scores.kernel_distance(x, y) == pytest.approx(expected)
+
+
+def test_the_kernel_distance_of_one_distribution_is_0_on_average(rng):
+    values = [scores.kernel_distance(rng.normal(size=(50, 3)), rng.normal(size=(60, 3))) for _ in range(300)]
+    assert min(values) < 0
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(300)
+
+
+def test_precision_falls_with_strange_samples_and_recall_with_missing_ones(rng):
+    real = np.concatenate([rng.normal(-10, 1, (200, 2)), rng.normal(10, 1, (200, 2))])
+    half = rng.normal(10, 1, (300, 2))
+    precision, recall = scores.precision_and_recall(real, half)
+    assert precision > 0.85
+    assert 0.35 < recall < 0.55
+    strange = np.concatenate([half, rng.normal(100, 1, (300, 2))])
+    assert scores.precision_and_recall(real, strange)[0] == pytest.approx(precision / 2, abs=0.02)
+    assert scores.precision_and_recall(real, real) == (1.0, 1.0)
+
+
+def test_the_nearest_image(rng):
+    images = rng.uniform(size=(40, 3, 3, 1))
+    distances, which = scores.nearest(images[[7, 3]] + 1e-3, images)
+    assert which.tolist() == [7, 3]
+    np.testing.assert_allclose(distances, 3e-3, rtol=1e-6)

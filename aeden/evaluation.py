@@ -49,6 +49,12 @@ def map_split(function: Callable[[PyTree, Array], Array], params: PyTree, split:
       split: the images.
       pixels: see `parallel.map_examples`.
     """
-    apply = parallel.map_examples(lambda p, images: function(p, to_unit(images)), params, pixels)
-    starts = range(0, len(split), EVALUATION_BATCH)
-    return np.concatenate([apply(np.asarray(split.images[start : start + EVALUATION_BATCH])) for start in starts])
+    return in_batches(
+        parallel.map_examples(lambda p, images: function(p, to_unit(images)), params, pixels), split.images
+    )
+
+
+def in_batches(apply: Callable[[np.ndarray], np.ndarray], examples: np.ndarray) -> np.ndarray:
+    """What a compiled function makes of many examples, so many at a time that memory holds them: [n, ...]."""
+    starts = range(0, len(examples), EVALUATION_BATCH)
+    return np.concatenate([apply(np.asarray(examples[start : start + EVALUATION_BATCH])) for start in starts])

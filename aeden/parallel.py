@@ -217,12 +217,20 @@ def map_examples(
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Compiles (params, examples) -> results, an example a result, for this process: NumPy in, NumPy out.
 
-    Many examples are spread over the local devices, padded to a multiple of them; few are one device's work.
-
     Args:
       function: params, examples [n, ...] -> results [n, ...], each result of its own example alone.
       params: its parameters.
       pixels: of an example, where a device is to take its share in parts, see `part_count`; 0 for the share at once.
+    """
+    return make_mapper(function, pixels)(params)
+
+
+def make_mapper(
+    function: Callable[[PyTree, Array], Array], pixels: int = 0
+) -> Callable[[PyTree], Callable[[np.ndarray], np.ndarray]]:
+    """`map_examples` for parameters that change: params -> (examples -> results), compiled once.
+
+    Many examples are spread over the local devices, padded to a multiple of them; few are one device's work.
     """
     devices = jax.local_devices()
 
@@ -235,19 +243,23 @@ def map_examples(
         return jnp.concatenate(results)
 
     alone, mapped = jax.jit(in_parts), jax.pmap(in_parts, AXIS, in_axes=(None, 0), devices=devices)
-    here = jax.device_put(params, devices[0])
-    everywhere = jax.device_put(params, NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec()))
 
-    def apply(examples: np.ndarray) -> np.ndarray:
-        count = len(examples)
-        if len(devices) == 1 or count < EXAMPLES_PER_CPU_DEVICE * len(devices):
-            return np.asarray(alone(here, examples))
-        padding = np.zeros((-count % len(devices), *examples.shape[1:]), examples.dtype)
-        whole = np.concatenate([examples, padding]) if len(padding) else examples
-        results = np.asarray(mapped(everywhere, whole.reshape(len(devices), -1, *examples.shape[1:])))
-        return results.reshape(len(whole), *results.shape[2:])[:count]
+    def bind(params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
+        here = jax.device_put(params, devices[0])
+        everywhere = jax.device_put(params, NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec()))
 
-    return apply
+        def apply(examples: np.ndarray) -> np.ndarray:
+            count = len(examples)
+            if len(devices) == 1 or count < EXAMPLES_PER_CPU_DEVICE * len(devices):
+                return np.asarray(alone(here, examples))
+            padding = np.zeros((-count % len(devices), *examples.shape[1:]), examples.dtype)
+            whole = np.concatenate([examples, padding]) if len(padding) else examples
+            results = np.asarray(mapped(everywhere, whole.reshape(len(devices), -1, *examples.shape[1:])))
+            return results.reshape(len(whole), *results.shape[2:])[:count]
+
+        return apply
+
+    return bind
 
 
 def sum_over_devices(tree: PyTree) -> PyTree:

@@ -45,11 +45,13 @@ class Task:
       step: (state, one device's share of a batch, the stream's key) -> (state with step + 1, metrics). It sums over
         the devices itself (`parallel.sum_over_devices`); metrics are scalars and hold `loss`.
       validate: state -> metrics on the validation split, as numbers.
+      watch: a row of the logbook -> warnings, a line each, that are shown with the progress.
     """
 
     init: Callable[[Array], PyTree]
     step: Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]
     validate: Callable[[PyTree], dict[str, float]]
+    watch: Callable[[Row], list[str]] = lambda row: []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,6 +213,8 @@ def fit(
                 progress.say(_validation_line(step, schedule.steps, step / batches.steps_per_epoch, validation))
             if row:
                 logbook.write({"step": step, "epoch": step / batches.steps_per_epoch, **row})
+                for warning in task.watch(row):
+                    progress.say(f"warning: step {step}: {warning}")
             if saving:
                 clock.wall_seconds = wall_before + time.monotonic() - started
                 extra = {"window": asdict(window), "clock": asdict(clock), "validation": validation}

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """The defaults: the network, noise and batch of the Keras denoising example, trained with AdamW."""
     config = ConfigDict()
-    config.task = "denoise"  # denoise | stack (pre-train a stacked autoencoder, then tell classes by its code)
+    config.task = "denoise"  # denoise | stack (pre-train layers, then tell classes by their code) | gan
     config.seed = 0  # of the initial parameters, the order of the data and all noise
     config.epochs = 8.0  # length in passes over the training split; 0 when `steps` says it
     config.steps = 0  # length in steps; 0 when `epochs` says it
@@ -66,6 +66,20 @@ def get_config() -> ConfigDict:
     stack.dropout = 0.0  # share of the nodes of each layer's code left out in the head's phase, in steps of 1/256
     stack.label_smoothing = 0.0  # share of each label spread over all classes
     stack.embedding = "tsne"  # tsne | pca | none: of the test images' code, for embedding.png
+
+    config.gan = gan = ConfigDict()  # for task="gan": model.decoder, features, factors ... are then the generator's
+    gan.latent = 64  # numbers that an image is made from, each of a normal distribution
+    gan.width = 64  # channels of the maps that the latent is projected to
+    gan.conditional = False  # tell generator and discriminator the class
+    gan.loss = "relativistic"  # relativistic | nonsaturating
+    gan.r1 = 1.0  # weight of half the squared gradient of the score by the pixels, on real images
+    gan.r2 = 1.0  # the same on samples; 0 is usual with nonsaturating
+    gan.discriminator = (32, 64, 128)  # channels of its stages, each of which halves height and width
+    gan.downsampling = "strided"  # strided | antialiased (some three times slower on a CPU)
+    gan.b1 = 0.0  # Adam's decay of the mean gradient, of both
+    gan.b2 = 0.99  # and of its square
+    gan.average = 0.999  # decay a step of the generator's moving average, which makes the samples
+    gan.samples = 10_000  # samples to judge at the end; 0 for none (a set without labels)
 
     config.log_every = 20  # steps between rows of metrics.csv; 0 for once an epoch
     config.steps_per_dispatch = 0  # steps a call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs

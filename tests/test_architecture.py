@@ -14,9 +14,9 @@ FLOORS = {
         "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
     2: ("models", "checkpoint", "descent", "evaluation", "report_classes"),
     3: ("train", "transfer", "adversaries"),
-    4: ("build", "restoration", "classification"),
-    5: ("denoising", "phases"),
-    6: ("stacked",),
+    4: ("build", "restoration", "classification", "adversarial_task"),
+    5: ("denoising", "phases", "evaluator"),
+    6: ("stacked", "adversarial"),
 }  # fmt: skip
 FLOOR = {f"aeden.{name}": floor for floor, names in FLOORS.items() for name in names}
 # Within the data room, files build on each other in this order.

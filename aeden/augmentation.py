@@ -53,7 +53,9 @@ def move(
         cos, sin = jnp.cos(angle), jnp.sin(angle)
         # From each pixel of the result back to where it comes from.
         back = jnp.stack([jnp.stack([cos, sin]), jnp.stack([-sin, cos])]) / scale
-        places = back @ (grid - shift * jnp.stack([dy, dx])[:, None]) + centre
+        # A matrix product in less than float32, as accelerators do by themselves, would move pixels.
+        moved_grid = grid - shift * jnp.stack([dy, dx])[:, None]
+        places = jnp.matmul(back, moved_grid, precision="highest") + centre
         moved = [map_coordinates(image[..., k], list(places), order=1, mode="nearest") for k in range(image.shape[-1])]
         return jnp.stack(moved, axis=-1).reshape(image.shape)
 

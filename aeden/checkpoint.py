@@ -186,8 +186,8 @@ class Checkpoints:
         return self.folder / f"{step}.json"
 
 
-def newest_params(folder: Path) -> PyTree:
-    """The parameters in the newest whole checkpoint of another run's folder, as NumPy arrays. Writes nothing.
+def newest_params(folder: Path) -> tuple[int, PyTree]:
+    """The step and the parameters, as NumPy arrays, of the newest whole checkpoint of another run. Writes nothing.
 
     Raises:
       ValueError: no checkpoint of it is whole.
@@ -205,7 +205,7 @@ def newest_params(folder: Path) -> PyTree:
         tree = reader.metadata(checkpoints.folder / str(step)).item_metadata.tree
         # As arrays of this machine: the devices that the checkpoint was written on may not be here.
         arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
-        return reader.restore(checkpoints.folder / str(step), restore_args=arguments)["params"]
+        return step, reader.restore(checkpoints.folder / str(step), restore_args=arguments)["params"]
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -36,14 +36,31 @@ def smoothed_cross_entropy(logits: Float[Array, "b k"], labels: Integer[Array, b
     return optax.softmax_cross_entropy(logits, targets)
 
 
+def dropout_levels(rate: float) -> int:
+    """How many of `DROPOUT_LEVELS` are kept.
+
+    Raises:
+      ValueError: the rate is out of range, or so near to 0 or 1 that all or none would be kept.
+    """
+    kept = round((1.0 - rate) * DROPOUT_LEVELS) if 0 <= rate < 1 else 0
+    if not kept or (kept == DROPOUT_LEVELS and rate):
+        raise ValueError(
+            f"dropout {rate:g} is out of range: use 0, or from 1/{DROPOUT_LEVELS} to 1 - 1/{DROPOUT_LEVELS}"
+        )
+    return kept
+
+
 def make_dropout(example_keys: Key[Array, b], rate: float) -> Drop | None:
     """Dropout of codes (Srivastava et al. 2014), each example with its own key; what is left is scaled up.
 
     Args:
       example_keys: one an example.
-      rate: share of the nodes left out, from 0 up to but not 1; None comes back for 0.
+      rate: share of the nodes left out; None comes back for 0.
+
+    Raises:
+      ValueError: the rate is out of range.
     """
-    kept = round((1.0 - rate) * DROPOUT_LEVELS)
+    kept = dropout_levels(rate)
     if kept == DROPOUT_LEVELS:
         return None
 

@@ -61,21 +61,38 @@ def check_stack(config: Any, dataset: Dataset) -> None:
     for field, value, choices in (("head", stack.head, HEADS), ("embedding", stack.embedding, EMBEDDINGS)):
         if value not in choices:
             raise ValueError(f"unknown stack.{field} {value!r}: use one of {', '.join(choices)}")
-    if stack.head != "none" and dataset.train.labels is None:
-        raise ValueError(f"stack.head={stack.head} needs labels, and {dataset.name} has none: set stack.head=none")
+    if stack.head != "none":
+        _check_labels(dataset, f"stack.head={stack.head}")
     if stack.levels and len(stack.levels) != layers:
         raise ValueError(f"stack.levels {tuple(stack.levels)} needs one level for each of {layers} layers, or none")
     if layers > 1 and stack.pretrain_epochs and config.noise.kind not in CODE_NOISES:
         raise ValueError(f"noise.kind {config.noise.kind} is for images: codes take {' or '.join(CODE_NOISES)}")
-    for field in ("dropout", "label_smoothing"):
-        if not 0 <= stack[field] < 1:
-            raise ValueError(f"stack.{field} {stack[field]:g} is out of range: use 0 or more, and less than 1")
+    if not 0 <= stack.label_smoothing < 1:
+        raise ValueError(f"stack.label_smoothing {stack.label_smoothing:g} is out of range: use 0 or more, less than 1")
+    classification.dropout_levels(stack.dropout)
+    for name, rate in (
+        ("learning_rate", config.learning_rate),
+        ("stack.pretrain_learning_rate", stack.pretrain_learning_rate),
+    ):
+        if not rate > 0:
+            raise ValueError(f"{name} {rate:g} is not positive")
     if min(stack.pretrain_epochs, stack.unroll_epochs, stack.labels) < 0:
         raise ValueError("stack.pretrain_epochs, stack.unroll_epochs and stack.labels take 0 or more")
     if stack.head == "none" and not stack.unroll_epochs and (stack.pretrained or not stack.pretrain_epochs):
         raise ValueError("nothing to train: set stack.head, stack.pretrain_epochs or stack.unroll_epochs")
     for i in range(layers):
         layer_noise(config, i)
+
+
+def _check_labels(dataset: Dataset, who: str) -> None:
+    for name in ("train", "validation", "test"):
+        labels = getattr(dataset, name).labels
+        if labels is None:
+            raise ValueError(
+                f"{who} needs labels, and the {name} split of {dataset.name} has none: set stack.head=none"
+            )
+        if labels.min() < 0:
+            raise ValueError(f"{who} needs labels from 0 up, and the {name} split of {dataset.name} has {labels.min()}")
 
 
 def plan_phases(config: Any, dataset: Dataset, stack: Stack) -> list[Phase]:
@@ -111,9 +128,16 @@ def plan_phases(config: Any, dataset: Dataset, stack: Stack) -> list[Phase]:
 
 
 def layer_noise(config: Any, i: int) -> Corrupt:
-    """The corruption of layer i's input; images' is clipped or not as `noise.clip` says, codes' never."""
+    """The corruption of layer i's input.
+
+    An image's is that of its pixels, clipped or not as `noise.clip` says. A code's is that of each of its values, as in
+    Vincent et al. 2010, and never clipped: what lies at one place is not one thing, as the channels of a pixel are.
+    """
     level = config.stack.levels[i] if config.stack.levels else None
-    return build.build_corruption(config, level, clip=config.noise.clip and i == 0)
+    noise = build.build_corruption(config, level, clip=config.noise.clip and i == 0)
+    if i == 0:
+        return noise
+    return lambda example_keys, code: noise(example_keys, code.reshape(len(code), -1, 1, 1)).reshape(code.shape)
 
 
 def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given: PyTree, steps: int) -> Task:
@@ -121,6 +145,9 @@ def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given:
 
     The loss of an image is the config's, that of a code its mean squared error. Validation restores images through all
     layers so far, so that its figures compare over the phases.
+
+    Raises:
+      ValueError: a field of the config has a value that it cannot have.
     """
     below, upto, layer, name = Stack(stack.layers[:i]), Stack(stack.layers[: i + 1]), stack.layers[i], f"layers_{i}"
     image_losses = restoration.image_losses(config.loss, layer)
@@ -142,7 +169,11 @@ def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given:
 
 
 def unrolling_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Task:
-    """All layers, from `given` where there are such, learn to restore images as one deep autoencoder."""
+    """All layers, from `given` where there are such, learn to restore images as one deep autoencoder.
+
+    Raises:
+      ValueError: a field of the config has a value that it cannot have.
+    """
     pixels = restoration.part_pixels(stack, dataset.image_shape)
     return restoration.restoration_task(
         lambda key: overlay(_init(stack, dataset, key), given),
@@ -158,7 +189,11 @@ def build_classifier(config: Any, stack: Stack, classes: int) -> Classifier:
 
 
 def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Task:
-    """The softmax head learns the classes, and with `head="finetune"` the encoders below it, from `given`, do too."""
+    """The softmax head learns the classes, and with `head="finetune"` the encoders below it, from `given`, do too.
+
+    Raises:
+      ValueError: a field of the config has a value that it cannot have.
+    """
     options = config.stack
     model = build_classifier(config, stack, len(dataset.classes))
     logits = functools.partial(apply, model)

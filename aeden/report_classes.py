@@ -30,41 +30,51 @@ def save_filters(path: Path, title: str, filters: np.ndarray) -> None:
     shown = filters[np.sort(strongest)].mean(-1)
     across = min(len(shown), 20)
     down = -(-len(shown) // across)
-    figure, axes = plt.subplots(down, across, figsize=(0.5 * across + 0.4, 0.5 * down + 0.7), squeeze=False, dpi=150)
+    figure, axes = plt.subplots(
+        down, across, figsize=(max(0.5 * across + 0.4, 6.0), 0.5 * down + 0.9), squeeze=False, dpi=150
+    )
     for axis in axes.flat:
         axis.axis("off")
     for axis, image in zip(axes.flat, shown, strict=False):
         scale = max(float(np.abs(image).max()), 1e-12)
         axis.imshow(image, cmap="RdBu_r", vmin=-scale, vmax=scale, interpolation="nearest")
     some = "" if len(shown) == len(filters) else f" ({len(shown)} strongest of {len(filters):,})"
-    figure.suptitle(f"{title}{some}", fontsize=9, color=INK)
+    figure.suptitle(f"{title}{some}", fontsize=9, color=INK, wrap=True)
     figure.tight_layout(pad=0.4, w_pad=0.15, h_pad=0.15, rect=(0, 0, 1, 0.97))
     figure.savefig(path)
     plt.close(figure)
 
 
-def embed(code: np.ndarray, method: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places of codes in a plane, and which they are: at most 2,000, evenly spread over the set.
+def embedded(count: int) -> np.ndarray:
+    """Which of `count` images are embedded: at most 2,000, evenly spread over them."""
+    few = min(EMBEDDED, count)
+    return np.arange(few) * count // max(few, 1)
+
+
+def embed(code: np.ndarray, method: str, seed: int) -> np.ndarray:
+    """Places of codes in a plane: [m, 2].
 
     Args:
-      code: [n, nodes].
+      code: [m, nodes].
       method: "tsne" (van der Maaten & Hinton 2008, from the principal components on) or "pca".
       seed: of t-SNE.
-
-    Returns:
-      points [m, 2], index [m].
     """
-    count = min(EMBEDDED, len(code))
-    index = np.arange(count) * len(code) // count
-    chosen = code[index].astype(np.float64)
-    if method == "pca" or count < 4:
+    code = code.astype(np.float64)
+    # Codes that do not span a plane (dead units, one node, a few images) have no principal components to begin from.
+    centred = code - code.mean(0)
+    spread = np.linalg.svd(centred, compute_uv=False) if centred.any() else np.zeros(1)
+    if np.sum(spread > 1e-9 * max(spread[0], 1e-300)) < 2 or len(code) < 4:
+        places = np.zeros((len(code), 2))
+        places[:, 0] = centred @ np.linalg.svd(centred, full_matrices=False)[2][0] if centred.any() else 0.0
+        return places
+    if method == "pca":
         from sklearn.decomposition import PCA
 
-        return PCA(2, random_state=seed).fit_transform(chosen), index
+        return PCA(2, random_state=seed).fit_transform(code)
     from sklearn.manifold import TSNE
 
-    perplexity = min(30.0, (count - 1) / 3)
-    return TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=-1).fit_transform(chosen), index
+    perplexity = min(30.0, (len(code) - 1) / 3)
+    return TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=-1).fit_transform(code)
 
 
 def save_embedding(
@@ -111,7 +121,7 @@ def save_confusion(path: Path, title: str, counts: np.ndarray, classes: tuple[st
       counts: int [classes, classes], true classes down, told ones across.
       classes: their names.
     """
-    side = max(4.5, 0.48 * len(classes) + 1.4)
+    side = min(max(4.5, 0.48 * len(classes) + 1.4), 20.0)
     figure, axis = plt.subplots(figsize=(side, side), dpi=150)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     # Almost everything lies on the diagonal: by the root of the share, one in a hundred is still to be seen.
@@ -121,9 +131,12 @@ def save_confusion(path: Path, title: str, counts: np.ndarray, classes: tuple[st
             if count:
                 dark = shares[i, j] > 0.4
                 axis.text(j, i, f"{count:,}", ha="center", va="center", fontsize=7, color="white" if dark else INK)
-    axis.set(xticks=range(len(classes)), yticks=range(len(classes)))
-    axis.set_xticklabels(classes, fontsize=8)
-    axis.set_yticklabels(classes, fontsize=8)
+    # Of very many classes some are named.
+    named = range(0, len(classes), -(-len(classes) // 60))
+    axis.set(xticks=named, yticks=named)
+    long = max(map(len, classes)) > 3
+    axis.set_xticklabels([classes[k] for k in named], fontsize=8, rotation=90 if long else 0)
+    axis.set_yticklabels([classes[k] for k in named], fontsize=8)
     axis.set_xlabel("told", color=INK)
     axis.set_ylabel("label", color=INK)
     axis.tick_params(length=0)

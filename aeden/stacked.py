@@ -53,24 +53,26 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
     check_stack(config, dataset)
     stack = build.build_stack(config, dataset.image_shape)
     plan = plan_phases(config, dataset, stack)
-    given = (
-        load_autoencoder(Path(config.stack.pretrained), stack, dataset.image_shape) if config.stack.pretrained else {}
-    )
+    # What cannot be is refused before the first of them is trained.
+    batches = [TrainBatches(phase.split, config.batch_size, config.seed, phase.number) for phase in plan]
+    schedules = [
+        build.build_schedule(config, own.steps_per_epoch, phase.epochs, phase.steps)
+        for phase, own in zip(plan, batches, strict=True)
+    ]
+    given, cause = load_autoencoder(config, stack, dataset) if config.stack.pretrained else ({}, None)
     done: list[Done] = []
-    for i, phase in enumerate(plan):
+    for i, (phase, own, schedule) in enumerate(zip(plan, batches, schedules, strict=True)):
         if parallel.is_primary():
             print(f"phase {i + 1} of {len(plan)}: {phase.title}", file=sys.stderr, flush=True)
-        batches = TrainBatches(phase.split, config.batch_size, config.seed, phase.number)
-        schedule = build.build_schedule(config, batches.steps_per_epoch, phase.epochs, phase.steps)
         fitted = fit_in_folder(
-            workdir / "phases" / phase.name, phase.make_task(given, schedule.steps), batches, schedule, config.seed,
+            workdir / "phases" / phase.name, phase.make_task(given, schedule.steps), own, schedule, config.seed,
             started, config.checkpoint.keep, phase.metric, phase.number,
         )  # fmt: skip
         given = {**given, **jax.device_get(fitted.state.params)}
         done.append((phase, schedule, fitted))
         started = time.monotonic()
     tested = _test(config, dataset, stack, plan, given)
-    summary = _summary(config, dataset, done, tested, given)
+    summary = {**_summary(config, dataset, done, tested), "pretrained": cause}
     if parallel.is_primary():
         _draw(config, dataset, done, tested, summary, workdir)
     summary["wall_seconds"] = round(summary["wall_seconds"] + time.monotonic() - started, 3)
@@ -85,7 +87,7 @@ class Tested:
       restoration: {"noisy", "restored"}: figures of the autoencoder as it was before a head; None where none was made.
       samples: clean, noisy and restored images of it.
       logits: of every image [n, classes]; None without a head.
-      code: of every image, flattened [n, nodes]; None for a head on pixels.
+      code: of the images that are embedded, flattened [m, nodes]; None where none are.
       filters: the lowest layer's kernels as images [n, h, w, c]; None for a head on pixels.
     """
 
@@ -109,8 +111,10 @@ def _test(config: Any, dataset: Dataset, stack: Stack, plan: list[Phase], params
     if config.stack.head != "pixels":
         encoder = params.get("stack", params)
         filters = first_filters(encoder["layers_0"], dataset.image_shape)
-        code = map_split(functools.partial(apply, stack, method="encode"), encoder, dataset.test, pixels)
-        code = code.reshape(len(code), -1)
+        if config.stack.embedding != "none":
+            few = dataset.test.select(report_classes.embedded(len(dataset.test)))
+            code = map_split(functools.partial(apply, stack, method="encode"), encoder, few, pixels)
+            code = code.reshape(len(code), -1)
     return Tested(restoration_, samples, logits, code, filters)
 
 
@@ -121,7 +125,7 @@ def first_filters(layer: PyTree, image_shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(layer["encoder_0"]["kernel"]).T.reshape(-1, *image_shape)
 
 
-def _summary(config: Any, dataset: Dataset, done: list[Done], tested: Tested, params: PyTree) -> dict[str, Any]:
+def _summary(config: Any, dataset: Dataset, done: list[Done], tested: Tested) -> dict[str, Any]:
     last_phase, last_schedule, last = done[-1]
     images, seconds = (sum(getattr(fitted.clock, name) for _, _, fitted in done)
                        for name in ("train_images", "train_seconds"))  # fmt: skip
@@ -137,7 +141,7 @@ def _summary(config: Any, dataset: Dataset, done: list[Done], tested: Tested, pa
         "head": config.stack.head,
         "labels": len(last_phase.split) if config.stack.head != "none" else 0,
         "classes": list(dataset.classes),
-        "parameters": count_parameters({name: params[name] for name in params if name in last.state.params}),
+        "parameters": count_parameters(last.state.params),
         "noise": {**config.noise.to_dict(), "levels": list(config.stack.levels)},
         "seed": config.seed,
         "steps": sum(schedule.steps for _, schedule, _ in done),
@@ -172,8 +176,9 @@ def _draw(
         report.save_restoration(workdir / "samples.png", title, *tested.samples)
     if tested.filters is not None:
         report_classes.save_filters(workdir / "filters.png", f"{what}: filters of the first layer", tested.filters)
-    if tested.code is not None and config.stack.embedding != "none":
-        points, index = report_classes.embed(tested.code, config.stack.embedding, config.seed)
+    if tested.code is not None:
+        index = report_classes.embedded(len(dataset.test))
+        points = report_classes.embed(tested.code, config.stack.embedding, config.seed)
         report_classes.save_embedding(
             workdir / "embedding.png", f"{what}: {len(index):,} test images by their code", points,
             None if labels is None else labels[index], classes, config.stack.embedding,
@@ -199,10 +204,11 @@ def label_noise_note(dataset: Dataset) -> str:
 def opening(config: Any) -> str:
     """What is trained, in a few words."""
     heads = {"finetune": "fine-tuned with a softmax head", "frozen": "logistic regression on its frozen code",
-             "pixels": "logistic regression on pixels", "none": "pre-trained"}  # fmt: skip
+             "pixels": "logistic regression on pixels", "none": "without a head"}  # fmt: skip
     if config.stack.head == "pixels":
         return heads["pixels"]
-    start = "from random parameters, " if not (config.stack.pretrain_epochs or config.stack.pretrained) else ""
+    taught = config.stack.pretrain_epochs or config.stack.pretrained or config.stack.unroll_epochs
+    start = "" if taught else "from random parameters, "
     return f"stacked {build.decoder_name(config)} autoencoder, {start}{heads[config.stack.head]}"
 
 

@@ -219,7 +219,8 @@ def fit(
                 clock.wall_seconds = wall_before + time.monotonic() - started
                 extra = {"window": asdict(window), "clock": asdict(clock), "validation": validation}
                 checkpoints.save(step, state, validation if validating else None, extra)
-            if stopping and step < schedule.steps:
+            # Also after the last step: what follows, another phase perhaps, was not wanted either.
+            if stopping or (step == schedule.steps and parallel.any_process(bool(stop))):
                 checkpoints.wait()
                 raise Interrupted(f"stopped at step {step}, which is saved: run the same command again to go on")
     checkpoints.wait()
@@ -294,7 +295,7 @@ def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints
                 saved = f"the last good checkpoint is step {good}, in {checkpoints.folder}" if good else "none is saved"
                 raise TrainingDiverged(
                     f"the loss is {loss} at step {first + i + 1}; {saved}. "
-                    "Lower learning_rate, or set optimizer.grad_clip=1"
+                    "Lower learning_rate (or stack.pretrain_learning_rate, before a head), or set optimizer.grad_clip=1"
                 )
         window.add(metrics)
     unread.clear()

@@ -109,6 +109,8 @@ def execute(config: Any, workdir: Path, started: float) -> tuple[dict[str, Any],
         summary = TASKS[config.task].run(config, dataset, workdir, started)
         if parallel.is_primary():
             runs.write_json(workdir / "summary.json", summary)
+        # What comes next may ask for this run's result in any process.
+        parallel.any_process(False)
         return summary, False
 
 

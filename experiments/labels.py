@@ -33,13 +33,16 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from aeden import report_classes, runs
+from aeden import parallel, report_classes, runs
+from aeden.data import sources
 from aeden.statistics import PairedDifference, paired_difference
 from experiments import command
 
 BUDGETS = flags.DEFINE_list("budgets", ["100", "1000", "10000", "0"], "Numbers of labels; 0 for all.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds, from the config's on.")
-LEAST_STEPS = flags.DEFINE_integer("least_steps", 1000, "A training lasts the config's epochs, but so many steps.")
+LEAST_STEPS = flags.DEFINE_integer(
+    "least_steps", 1000, "Steps of a training at least, where the config's epochs are fewer."
+)
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder; runs/labels/<config name> by default.")
 
 METHODS = {
@@ -61,12 +64,12 @@ def cell_config(config: Any, seed: int, budget: int, method: str, pretrained: Pa
     cell.stack.head = "finetune" if method == "random" else method
     cell.stack.unroll_epochs = 0.0
     if method in ("random", "pixels"):
-        cell.stack.pretrain_epochs = 0.0
+        cell.stack.pretrain_epochs, cell.stack.pretrained = 0.0, ""
     else:
         cell.stack.pretrained = str(pretrained)
     if method in ("pixels", "frozen"):
         cell.stack.noise, cell.stack.dropout, cell.stack.label_smoothing = False, 0.0, 0.0
-    if not cell.steps and budget and budget * cell.epochs / cell.batch_size < LEAST_STEPS.value:
+    if not cell.steps and 0 < budget * cell.epochs / cell.batch_size < LEAST_STEPS.value:
         cell.steps, cell.epochs = LEAST_STEPS.value, 0.0
     # Nobody reads a small run's progress, and each validation writes a checkpoint.
     cell.eval.every = 1_000_000
@@ -94,9 +97,14 @@ def run_cells(config: Any, budgets: list[int], workdir: Path) -> list[Cell]:
                     "steps": summary["steps"], "wall_seconds": summary["wall_seconds"],
                     "dataset": summary["dataset"], "folder": str(folder),
                 })  # fmt: skip
-                print(f"[{len(cells)}/{total}] seed {seed}, {summary['labels']:,} labels, {METHODS[method]}: "
-                      f"{summary['test']['accuracy']:.2%}", file=sys.stderr, flush=True)  # fmt: skip
+                _tell(f"[{len(cells)}/{total}] seed {seed}, {summary['labels']:,} labels, {METHODS[method]}: "
+                      f"{summary['test']['accuracy']:.2%}")  # fmt: skip
     return cells
+
+
+def _tell(text: str) -> None:
+    if parallel.is_primary():
+        print(text, file=sys.stderr, flush=True)
 
 
 def accuracies(cells: list[Cell], budget: int, method: str) -> list[float]:
@@ -163,20 +171,36 @@ def write_results(config: Any, cells: list[Cell], budgets: list[int], workdir: P
     report_classes.save_budgets(workdir / "labels.png", title, points)
 
 
+def parse_budgets(words: list[str]) -> list[int]:
+    """Numbers of labels.
+
+    Raises:
+      ValueError: none, one that is no number, or one twice.
+    """
+    if not words or not all(word.isdigit() for word in words) or len({int(word) for word in words}) < len(words):
+        raise ValueError(f"--budgets takes different numbers such as 100,1000,0, not {','.join(words)!r}")
+    return [int(word) for word in words]
+
+
 def main() -> None:
     """Runs every cell and prints the table."""
     config, workdir = command.CONFIG.value, Path(WORKDIR.value or f"runs/labels/{command.config_name()}")
     if config.task != "stack":
         raise ValueError(f"config.task is {config.task!r}: labels are for stacks, e.g. configs/stacked_mnist.py")
-    if SEEDS.value < 1 or not all(budget.isdigit() for budget in BUDGETS.value):
-        raise ValueError("--seeds takes 1 or more, --budgets numbers such as 100,1000,0")
-    budgets = [int(budget) for budget in BUDGETS.value]
+    budgets = parse_budgets(BUDGETS.value)
+    if SEEDS.value < 1:
+        raise ValueError("--seeds takes 1 or more")
     command.set_up(config)
     workdir.mkdir(parents=True, exist_ok=True)
+    # Before hours of training: a budget that the set does not hold.
+    train = sources.open_dataset(config.data.name, config.data.dir, config.data.fallback, config.data.limit).train
+    for budget in budgets:
+        train.stratified(budget, config.seed)
     cells = run_cells(config, budgets, workdir)
-    write_results(config, cells, budgets, workdir)
-    print(table(cells, budgets))
-    print(f"run: {workdir}")
+    if parallel.is_primary():
+        write_results(config, cells, budgets, workdir)
+        print(table(cells, budgets))
+        print(f"run: {workdir}")
 
 
 if __name__ == "__main__":

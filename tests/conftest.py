@@ -43,6 +43,10 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "isolated"
     folder.mkdir(exist_ok=True)
+    # Tests that run the same training again and again compile it once.
+    jax.config.update("jax_compilation_cache_dir", str(folder / "programs"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     patch = pytest.MonkeyPatch()
     patch.setenv("AEDEN_CACHE", str(folder / "cache"))
     patch.setenv("HOME", str(folder / "home"))

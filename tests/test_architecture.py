@@ -16,7 +16,7 @@ FLOORS = {
     3: ("train", "transfer", "adversaries"),
     4: ("build", "restoration", "classification", "adversarial_task"),
     5: ("denoising", "phases", "evaluator"),
-    6: ("stacked", "adversarial"),
+    6: ("stacked",),
 }  # fmt: skip
 FLOOR = {f"aeden.{name}": floor for floor, names in FLOORS.items() for name in names}
 # Within the data room, files build on each other in this order.

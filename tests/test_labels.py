@@ -76,6 +76,20 @@ def test_the_command_goes_on_where_it_was_stopped(tmp_path):
     assert (tmp_path / "labels/seed0/20-random/summary.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("words", [[], ["100", "many"], ["100", "-5"], ["100", "0100"]])
+def test_budgets_that_make_no_sense(words):
+    with pytest.raises(ValueError, match="--budgets takes different numbers"):
+        labels.parse_budgets(words)
+
+
+def test_a_budget_beyond_the_set_is_refused_at_once(tmp_path):
+    process = start("experiments.labels", *OPTIONS[:-3], "--budgets=61", f"--workdir={tmp_path / 'labels'}")
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == "error: a budget of 61 labels is more than the 60 examples there are"
+    assert not list((tmp_path / "labels").iterdir())
+
+
 def test_only_stacks_have_labels_to_count(tmp_path):
     process = start("experiments.labels", "--config=configs/smoke.py", f"--workdir={tmp_path / 'labels'}")
     _, err = process.communicate(timeout=100)

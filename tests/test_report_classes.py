@@ -25,21 +25,32 @@ def test_filters(tmp_path, rng, shape):
 def test_an_embedding_keeps_groups_together(tmp_path, rng, method):
     labels = np.arange(90) % 3
     code = 10 * np.eye(3)[labels] @ rng.normal(size=(3, 12)) + rng.normal(size=(90, 12))
-    points, index = report_classes.embed(code, method, 0)
+    points = report_classes.embed(code, method, 0)
     assert points.shape == (90, 2)
-    np.testing.assert_array_equal(index, np.arange(90))
     distances = pairwise_distances(points) + 1e9 * np.eye(90)
     assert (labels[distances.argmin(1)] == labels).mean() > 0.95
-    np.testing.assert_array_equal(report_classes.embed(code, method, 0)[0], points)
+    np.testing.assert_array_equal(report_classes.embed(code, method, 0), points)
     report_classes.save_embedding(tmp_path / "embedding.png", "codes", points, labels, CLASSES, method)
     report_classes.save_embedding(tmp_path / "plain.png", "codes", points, None, (), method)
     assert size(tmp_path / "embedding.png") == size(tmp_path / "plain.png")
 
 
-def test_an_embedding_of_many_is_of_some_spread_over_all(rng):
-    points, index = report_classes.embed(rng.normal(size=(5001, 3)), "pca", 0)
-    assert len(points) == len(index) == 2000
+@pytest.mark.parametrize("method", ["tsne", "pca"])
+@pytest.mark.parametrize("code", [
+    np.full((50, 6), 3.0), np.zeros((50, 6)), np.arange(50.0)[:, None], np.ones((1, 6)), np.eye(3),
+    np.outer(np.arange(20.0), np.arange(5.0)),
+])  # fmt: skip
+def test_codes_that_span_no_plane(code, method):
+    points = report_classes.embed(code, method, 0)
+    assert points.shape == (len(code), 2)
+    assert np.isfinite(points).all()
+
+
+def test_of_many_some_are_embedded_spread_over_all():
+    index = report_classes.embedded(5001)
+    assert len(index) == 2000
     assert index[-1] > 4990
+    np.testing.assert_array_equal(report_classes.embedded(7), np.arange(7))
 
 
 def test_confusion_and_errors(tmp_path, rng):
@@ -49,6 +60,9 @@ def test_confusion_and_errors(tmp_path, rng):
     report_classes.save_errors(tmp_path / "errors.png", "a run", images, labels, logits, CLASSES)
     report_classes.save_errors(tmp_path / "none.png", "a run", images, logits.argmax(1), logits, CLASSES)
     assert size(tmp_path / "confusion.png")[0] > 400
+    names = tuple(f"class number {k}" for k in range(200))
+    report_classes.save_confusion(tmp_path / "many.png", "a run", rng.integers(0, 9, (200, 200)), names)
+    assert max(size(tmp_path / "many.png")) <= 3000
     assert size(tmp_path / "errors.png")[1] > size(tmp_path / "none.png")[1]
     budgets = {name: [(10, [0.5, 0.6]), (100, [0.8, 0.9])] for name in ("one", "other")}
     report_classes.save_budgets(tmp_path / "budgets.png", "by labels", budgets)

@@ -67,7 +67,7 @@ def read(prepared: Path) -> tuple[dict[str, Split], dict[str, Any]]:
     Raises:
       ValueError: the folder's format needs TensorFlow, there is no `image` feature, or images differ in size.
     """
-    folder = cache_folder() / "arrays" / fingerprint(prepared)
+    folder = cache_folder() / "arrays" / f"{fingerprint(prepared)}-2"  # 2: with the names of the classes
     folder.parent.mkdir(parents=True, exist_ok=True)
     with only_one(folder.parent / f"{folder.name}.lock"):
         if not (folder / "info.json").exists():
@@ -79,7 +79,7 @@ def read(prepared: Path) -> tuple[dict[str, Split], dict[str, Any]]:
         splits[name] = Split(
             np.load(folder / f"{name}_images.npy", mmap_mode="r"),
             np.load(labels) if labels.exists() else None,
-            tuple(info.get("classes", ())),
+            tuple(info["classes"]),
         )
     return splits, info["metadata"]
 

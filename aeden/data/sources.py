@@ -69,7 +69,9 @@ class Dataset:
         """The names of its classes; their numbers where they have none; none where there are no labels."""
         if self.train.labels is None:
             return ()
-        count = 1 + max(int(split.labels.max()) for split in (self.train, self.test) if split.labels is not None)
+        count = 1 + max(
+            int(split.labels.max()) for split in (self.train, self.validation, self.test) if split.labels is not None
+        )
         return self.train.classes or tuple(map(str, range(count)))
 
     def describe(self) -> dict[str, Any]:
@@ -134,7 +136,9 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
 def _notmnist_at_hand(data_dir: str) -> tuple[str, tuple[str, ...]]:
     """The name of the larger notMNIST on disk, and what to tell of it. Both are tested on images of small."""
     where = data_folder(data_dir)
-    if prepared.find(where, "notmnist/large") is not None or notmnist.find_files(where, "large") is not None:
+    found = prepared.find(where, "notmnist/large")
+    readable = found is not None and prepared.file_format(found) == "array_record"
+    if readable or notmnist.find_files(where, "large") is not None:
         return "notmnist/large", ("notMNIST large is at hand: trained on large, tested on the whole of small",)
     return "notmnist/small", ("notMNIST large is not at hand: trained on, and tested on, splits of small",)
 

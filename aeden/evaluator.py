@@ -36,6 +36,9 @@ PyTree = Any
 # Part of every figure: what is changed here changes the name of the folder.
 RECIPE = {"features": 32, "code": 64, "epochs": 3, "batch": 128, "learning_rate": 2e-3, "dropout": 0.25, "seed": 0}
 
+# Training images whose features set the scale.
+SCALED_BY = 10_000
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluator:
@@ -44,12 +47,14 @@ class Evaluator:
     Attributes:
       encode: images, uint8 [n, h, w, c] -> their features [n, code].
       head: kernel and bias from features to the classes' logits.
+      scale: by which features are divided, so that their mean square over the training images is 1.
       accuracy: on the data's test split.
       sha256: of its parameters.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
     head: dict[str, np.ndarray]
+    scale: float
     accuracy: float
     sha256: str
 
@@ -62,7 +67,7 @@ class Evaluator:
         features = in_batches(self.encode, images)
         logits = features @ self.head["kernel"] + self.head["bias"]
         shares = np.exp(logits - logits.max(1, keepdims=True))
-        return features, shares / shares.sum(1, keepdims=True)
+        return features / self.scale, shares / shares.sum(1, keepdims=True)
 
 
 def build_evaluator(dataset: Dataset) -> Classifier:
@@ -124,7 +129,9 @@ def _train(dataset: Dataset, folder: Path) -> Evaluator:
         return code.reshape(len(code), -1)
 
     pixels = part_pixels(model.stack, dataset.image_shape)
+    encoder = parallel.map_examples(encode, params["stack"], pixels)
+    features = in_batches(encoder, dataset.train.first(SCALED_BY).images)
     return Evaluator(
-        parallel.map_examples(encode, params["stack"], pixels), params["head"],
+        encoder, params["head"], float(np.sqrt(np.mean(np.square(features, dtype=np.float64)))),
         scores(fitted.state.params, dataset.test)["accuracy"], digest.hexdigest(),
     )  # fmt: skip

@@ -14,11 +14,11 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from aeden import build, cache, denoising, parallel, runs, stacked
+from aeden import adversarial, build, cache, denoising, parallel, runs, stacked
 from aeden.data import sources
 from aeden.train import Interrupted
 
-TASKS: dict[str, Any] = {"denoise": denoising, "stack": stacked}
+TASKS: dict[str, Any] = {"denoise": denoising, "stack": stacked, "gan": adversarial}
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, a file of configs/.")
 DEBUG = flags.DEFINE_bool("debug", False, "Show where an error comes from.")

@@ -12,11 +12,11 @@ FLOORS = {
         "statistics", "scores"),
     1: ("layers", "parallel", "optimizers", "logbook", "report", "data.pipeline", "data.folder", "data.glyphs",
         "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
-    2: ("models", "checkpoint", "descent", "evaluation", "report_classes"),
+    2: ("models", "checkpoint", "descent", "evaluation", "report_classes", "report_samples"),
     3: ("train", "transfer", "adversaries"),
     4: ("build", "restoration", "classification", "adversarial_task"),
     5: ("denoising", "phases", "evaluator"),
-    6: ("stacked",),
+    6: ("stacked", "adversarial"),
 }  # fmt: skip
 FLOOR = {f"aeden.{name}": floor for floor, names in FLOORS.items() for name in names}
 # Within the data room, files build on each other in this order.

@@ -1,0 +1,23 @@
+"""WIP
+
+python -m experiments.main --config=configs/gan_upsample_mnist.py
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.task = "gan"
+    config.data.name = "mnist"
+    config.model.decoder = "upsample"
+    config.model.features = (32, 64)
+    config.batch_size = 64
+    config.epochs = 0.0
+    config.steps = 10_000
+    config.learning_rate = 1e-3
+    config.eval.every = 1000
+    config.log_every = 100
+    return config

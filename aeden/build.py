@@ -17,6 +17,8 @@ from aeden.optimizers import learning_rate_schedule, make_optimizer
 from aeden.train import Schedule
 
 ARCHITECTURES = ("conv", "dense")
+# By default; a set of a hundred images would else be validated at every step.
+MOST_VALIDATIONS = 100
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
@@ -144,10 +146,12 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
             raise ValueError(f"{name} is negative: use 0 or more")
     # On a CPU a step inside a loop is some ten times slower; elsewhere a call costs more than a small step.
     dispatch = config.steps_per_dispatch or (1 if parallel.runs_in_step() else 50)
+    steps = steps or max(1, math.ceil(epochs * steps_per_epoch))
     return Schedule(
-        steps=steps or max(1, math.ceil(epochs * steps_per_epoch)),
+        steps=steps,
         log_every=config.log_every or steps_per_epoch,
-        validate_every=config.eval.every or steps_per_epoch,
+        # An epoch of a few labelled images may be a single step.
+        validate_every=config.eval.every or max(steps_per_epoch, steps // MOST_VALIDATIONS),
         checkpoint_every=config.checkpoint.every,
         steps_per_dispatch=dispatch,
     )

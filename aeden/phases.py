@@ -80,6 +80,7 @@ def check_stack(config: Any, dataset: Dataset) -> None:
         raise ValueError("stack.pretrain_epochs, stack.unroll_epochs and stack.labels take 0 or more")
     if stack.head == "none" and not stack.unroll_epochs and (stack.pretrained or not stack.pretrain_epochs):
         raise ValueError("nothing to train: set stack.head, stack.pretrain_epochs or stack.unroll_epochs")
+    build.build_corruption(config, stack.head_noise)
     for i in range(layers):
         layer_noise(config, i)
 
@@ -203,7 +204,7 @@ def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps:
     return classification.classification_task(
         lambda key: overlay(_init(model, dataset, key), {"stack": given}),
         build.build_descent(config, config.learning_rate, steps, pixels, trained),
-        logits, layer_noise(config, 0) if options.noise else lambda _, images: images,
+        logits, build.build_corruption(config, options.head_noise) if options.head_noise else lambda _, images: images,
         build.build_moves(config), options.dropout, options.label_smoothing,
         lambda params: scores(params, dataset.validation),
     )  # fmt: skip

@@ -62,7 +62,7 @@ def get_config() -> ConfigDict:
     stack.pretrained = ""  # a finished run folder whose autoencoder to take instead of pre-training one
     stack.head = "finetune"  # finetune (whole network) | frozen (code) | pixels (images themselves) | none (no classes)
     stack.labels = 0  # labelled examples that the head's phase uses, as many of each class; 0 for all
-    stack.noise = True  # the head's phase too sees corrupted images: `noise`, at the first layer's level
+    stack.head_noise = 0.0  # noise.level of the images that the head's phase sees; 0 for none
     stack.dropout = 0.0  # share of the nodes of each layer's code left out in the head's phase, in steps of 1/256
     stack.label_smoothing = 0.0  # share of each label spread over all classes
     stack.embedding = "tsne"  # tsne | pca | none: of the test images' code, for embedding.png
@@ -85,7 +85,7 @@ def get_config() -> ConfigDict:
     config.steps_per_dispatch = 0  # steps a call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs
 
     config.eval = evaluation = ConfigDict()
-    evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once an epoch
+    evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once an epoch, 100 times at most
     evaluation.levels = ()  # further noise levels to test at, e.g. (0.2, 0.6)
 
     config.checkpoint = checkpoint = ConfigDict()

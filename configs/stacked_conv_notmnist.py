@@ -22,7 +22,6 @@ def get_config() -> ConfigDict:
     config.augment.zoom = 0.08
     config.stack.levels = (0.2, 0.3, 0.3)
     config.stack.pretrain_epochs = 5.0
-    config.stack.noise = False
     config.stack.dropout = 0.3
     config.stack.label_smoothing = 0.1
     config.epochs = 40.0

@@ -15,8 +15,9 @@ def get_config() -> ConfigDict:
     config.model.architecture = "dense"
     config.model.hidden = (1000, 1000, 1000)
     config.noise.kind = "masking"
-    config.noise.level = 0.2
-    config.stack.levels = (0.2, 0.3, 0.3)
+    config.noise.level = 0.75
+    config.stack.levels = (0.75, 0.5, 0.5)
+    config.stack.head_noise = 0.2
     config.stack.dropout = 0.5
     config.epochs = 40.0
     config.learning_rate = 1e-3

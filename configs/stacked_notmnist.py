@@ -15,12 +15,13 @@ def get_config() -> ConfigDict:
     config.model.architecture = "dense"
     config.model.hidden = (1000, 1000, 1000)
     config.noise.kind = "masking"
-    config.noise.level = 0.2
+    config.noise.level = 0.5
     config.augment.shift = 1.5
     config.augment.turn = 8.0
     config.augment.zoom = 0.08
-    config.stack.levels = (0.2, 0.2, 0.3)
+    config.stack.levels = (0.5, 0.5, 0.5)
     config.stack.pretrain_epochs = 10.0
+    config.stack.head_noise = 0.2
     config.stack.dropout = 0.2
     config.stack.label_smoothing = 0.1
     config.epochs = 60.0

@@ -68,7 +68,7 @@ def cell_config(config: Any, seed: int, budget: int, method: str, pretrained: Pa
     else:
         cell.stack.pretrained = str(pretrained)
     if method in ("pixels", "frozen"):
-        cell.stack.noise, cell.stack.dropout, cell.stack.label_smoothing = False, 0.0, 0.0
+        cell.stack.head_noise, cell.stack.dropout, cell.stack.label_smoothing = 0.0, 0.0, 0.0
     if not cell.steps and 0 < budget * cell.epochs / cell.batch_size < LEAST_STEPS.value:
         cell.steps, cell.epochs = LEAST_STEPS.value, 0.0
     # Nobody reads a small run's progress, and each validation writes a checkpoint.

@@ -107,6 +107,13 @@ def test_durations_in_epochs_or_steps(config, epochs, steps, expected):
     assert (schedule.steps, schedule.validate_every, schedule.steps_per_dispatch) == (expected, 10, 1)
 
 
+def test_short_epochs_are_not_all_validated(config):
+    assert build.build_schedule(config, 1, 0.0, 1000).validate_every == 10
+    assert build.build_schedule(config, 10, 100.0).validate_every == 10
+    config.eval.every = 3
+    assert build.build_schedule(config, 1, 0.0, 1000).validate_every == 3
+
+
 @pytest.mark.parametrize(("field", "value", "match"), [
     ("steps", 0, "either `epochs` or `steps`"), ("epochs", 3.0, "either `epochs` or `steps`"),
     ("epochs", -1.0, "either `epochs` or `steps`"),

@@ -37,8 +37,8 @@ def test_the_table_has_means_spreads_and_the_paired_interval():
 
 
 @pytest.mark.parametrize(("method", "head", "epochs", "noise"), [
-    ("pixels", "pixels", 0.0, False), ("frozen", "frozen", 10.0, False), ("random", "finetune", 0.0, True),
-    ("finetune", "finetune", 10.0, True),
+    ("pixels", "pixels", 0.0, 0.0), ("frozen", "frozen", 10.0, 0.0), ("random", "finetune", 0.0, 0.2),
+    ("finetune", "finetune", 10.0, 0.2),
 ])  # fmt: skip
 def test_a_cell_differs_in_what_it_is_about(tmp_path, method, head, epochs, noise):
     if not flags.FLAGS.is_parsed():
@@ -47,7 +47,7 @@ def test_a_cell_differs_in_what_it_is_about(tmp_path, method, head, epochs, nois
     config.stack.pretrain_epochs = 10.0
     small = labels.cell_config(config, 7, 100, method, tmp_path / "pretrained")
     assert (small.seed, small.stack.labels, small.stack.head) == (7, 100, head)
-    assert (small.stack.pretrain_epochs, small.stack.noise) == (epochs, noise)
+    assert (small.stack.pretrain_epochs, small.stack.head_noise) == (epochs, noise)
     assert bool(small.stack.pretrained) == (method in ("frozen", "finetune"))
     assert (small.steps, small.epochs) == (1000, 0.0)
     whole = labels.cell_config(config, 7, 0, method, tmp_path / "pretrained")

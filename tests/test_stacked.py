@@ -30,6 +30,7 @@ def config():
     config.stack.levels = (0.1, 0.3)
     config.stack.pretrain_epochs = 2.0
     config.stack.dropout = 0.25
+    config.stack.head_noise = 0.1
     config.stack.embedding = "pca"
     config.batch_size = 8
     config.epochs = 3.0
@@ -107,7 +108,7 @@ def test_a_layer_restores_its_own_corrupted_input_and_leaves_those_below(config,
 
 @pytest.mark.parametrize(("head", "still"), [("finetune", ()), ("frozen", ("stack",)), ("pixels", ())])
 def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
-    config.stack.head, config.stack.dropout, config.stack.noise = head, 0.0, False
+    config.stack.head, config.stack.dropout, config.stack.head_noise = head, 0.0, 0.0
     config.stack.label_smoothing, config.learning_rate = 0.1, 0.5
     stack = build.build_stack(config, SHAPE)
     model = phases.build_classifier(config, stack, 3)
@@ -249,6 +250,7 @@ def test_an_overlay_of_another_shape_is_refused():
     ("stack.head", "softmax", "unknown stack.head 'softmax'"), ("stack.embedding", "umap", "'umap'"),
     ("stack.levels", (0.1,), r"one level for each of 2 layers"), ("stack.levels", (0.1, 1.5), "1.5 is out of range"),
     ("noise.kind", "salt_and_pepper", "codes take masking or gaussian"), ("stack.dropout", 1.0, "dropout 1"),
+    ("stack.head_noise", 1.5, "1.5 is out of range"),
     ("stack.dropout", 0.999, "dropout 0.999"), ("learning_rate", 0.0, "learning_rate 0"),
     ("stack.pretrain_learning_rate", -1.0, "pretrain_learning_rate -1"),
     ("stack.label_smoothing", -0.1, "label_smoothing -0.1"), ("stack.unroll_epochs", -1.0, "take 0 or more"),
@@ -310,7 +312,7 @@ def test_the_head_on_pixels_is_scikit_learns_logistic_regression(config, tmp_pat
 
     dataset = Dataset("clouds", "clouds", split(90), split(30), split(300), "0")
     monkeypatch.setattr(stacked, "_draw", lambda *_: None)
-    config.stack.head, config.stack.noise, config.stack.dropout = "pixels", False, 0.0
+    config.stack.head, config.stack.dropout, config.stack.head_noise = "pixels", 0.0, 0.0
     config.batch_size, config.epochs, config.steps, config.learning_rate = 90, 0.0, 1500, 1.0
     config.optimizer.name, config.log_every, config.eval.every = "adam", 500, 1500
     summary = run(config, dataset, tmp_path)

@@ -102,7 +102,7 @@ def test_the_penalty_and_its_gradient_pass_through_the_fast_lowerings(images, do
 def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, kind):
     """On two devices, with a padded batch: as one gradient step each on the mean over the examples that count."""
     generator, discriminator = networks(kind)
-    rate = Descent(optax.sgd(0.1), lambda step: 0.1)
+    rate = Descent(optax.sgd(0.1), lambda step: jnp.float32(0.1))
     task = adversarial_task(
         generator, discriminator, (rate, rate), loss, (0.5, 0.25), 5, 0.9, lambda s: {}, lambda r: []
     )
@@ -111,6 +111,7 @@ def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, 
     key = keys.stream_key(0, keys.Stream.TRAIN)
     step = parallel.pmap_steps(lambda s, b: task.step(s, b, key))
     after, logged = jax.device_get(step(parallel.replicate(state), parallel.deal(batch)))
+    state = jax.tree.map(jnp.asarray, state)
 
     kept = batch["mask"][0]
     real = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255

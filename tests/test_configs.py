@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from aeden import build, denoising, phases
+from aeden import adversarial, build, denoising, phases
 from aeden.data.pipeline import Split
 from aeden.data.sources import Dataset
 
@@ -27,6 +27,11 @@ def tasks(config):
         steps = build.build_schedule(config, 430, config.epochs, config.steps).steps
         return [denoising.build_task(config, model, SHAPE, steps, split)]
     dataset = Dataset(config.data.name, config.data.name, split, split, split, "0")
+    if config.task == "gan":
+        networks = adversarial.build_gan(config, dataset)
+        schedule = build.build_schedule(config, 860, config.epochs, config.steps)
+        sampler = adversarial.Sampler(networks[0], config.gan.latent, 0, SHAPE)
+        return [adversarial.build_task(config, dataset, networks, schedule, None, sampler, None)]
     phases.check_stack(config, dataset)
     plan = phases.plan_phases(config, dataset, build.build_stack(config, SHAPE))
     return [phase.make_task({}, build.build_schedule(config, 430, phase.epochs, phase.steps).steps) for phase in plan]

@@ -65,7 +65,8 @@ class Plan:
 
     def _dense(self) -> list[Cell]:
         # On a device of their own, which a process has for good.
-        names = tuple(name for name in self.names if name == "aeden" or name.startswith("PyTorch"))
+        peers = ("aeden", "PyTorch", "PyTorch (compiled)", "PyTorch (CUDA graphs)")
+        names = tuple(name for name in self.names if name in peers)
         return [
             {"section": "dense", "job": "dense", "names": names, "alone": True,
              "settings": {"network": network, "batch": BATCH.value}}

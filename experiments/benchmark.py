@@ -64,6 +64,8 @@ class Plan:
         ]  # fmt: skip
 
     def _dense(self) -> list[Cell]:
+        if self.quick:
+            return []
         # On a device of their own, which a process has for good.
         peers = ("aeden", "PyTorch", "PyTorch (compiled)", "PyTorch (CUDA graphs)")
         names = tuple(name for name in self.names if name in peers)

@@ -126,6 +126,32 @@ def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
     assert_trees_close(after.params, jax.tree.map(lambda p, g: p - 0.5 * g, before.params, gradient))
 
 
+@pytest.mark.parametrize(("architecture", "phase"), [
+    ("dense", "pretrain-2"), ("dense", "unroll"), ("dense", "classify"), ("conv", "classify"),
+])  # fmt: skip
+def test_a_step_is_the_same_on_one_two_and_eight_devices_and_in_parts(
+    config, dataset, architecture, phase, monkeypatch
+):
+    """With noise, moves and dropout: all of it is an example's own, whichever device it is on."""
+    config.model.architecture, config.model.features = architecture, (3, 4)
+    config.augment.shift, config.stack.unroll_epochs, config.model.lowering = 1.0, 1.0, "reference"
+    stack = build.build_stack(config, SHAPE)
+    plan = {phase.name: phase for phase in phases.plan_phases(config, dataset, stack)}
+    task = plan[phase].make_task({}, 10)
+    state = jax.tree.map(jnp.asarray, task.init(jax.random.key(1)))
+    batch = TrainBatches(dataset.train, 8, 0).at(3)
+    key = keys.stream_key(0, keys.Stream.TRAIN)
+    results = []
+    for devices, pixels in ((1, 10**9), (2, 10**9), (8, 10**9), (1, 128)):
+        monkeypatch.setattr(parallel, "PIXELS_PER_CPU_PART", pixels)
+        shares = jax.tree.map(lambda x, n=devices: x[0].reshape(n, -1, *x.shape[2:]), batch)
+        step = jax.jit(jax.vmap(task.step, in_axes=(None, 0, None), axis_name=parallel.AXIS))
+        after, logged = step(state, shares, key)
+        results.append(jax.tree.map(lambda x: x[0], (after.params, logged["loss"])))
+    for other in results[1:]:
+        assert_trees_close(other, results[0])
+
+
 def run(config, dataset, folder):
     return stacked.run(config, dataset, folder, time.monotonic())
 

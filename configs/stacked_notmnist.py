@@ -21,6 +21,7 @@ def get_config() -> ConfigDict:
     config.augment.zoom = 0.08
     config.stack.levels = (0.5, 0.5, 0.5)
     config.stack.pretrain_epochs = 10.0
+    config.stack.unroll_epochs = 5.0
     config.stack.head_noise = 0.2
     config.stack.dropout = 0.2
     config.stack.label_smoothing = 0.1

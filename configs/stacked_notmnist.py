@@ -1,6 +1,10 @@
 """Telling the letters A to J of notMNIST: a stacked denoising autoencoder of three dense layers, fine-tuned.
 
 python -m experiments.main --config=configs/stacked_notmnist.py
+
+Expect, where only small is on disk, 94.2 % of its test split told in 250 s on two cores of an AMD EPYC. Restoration by
+all three layers is poor (7.7 to 7.4 dB of half masked images): it needs stack.unroll_epochs, which telling classes does
+not.
 """
 
 from ml_collections import ConfigDict
@@ -21,7 +25,6 @@ def get_config() -> ConfigDict:
     config.augment.zoom = 0.08
     config.stack.levels = (0.5, 0.5, 0.5)
     config.stack.pretrain_epochs = 10.0
-    config.stack.unroll_epochs = 5.0
     config.stack.head_noise = 0.2
     config.stack.dropout = 0.2
     config.stack.label_smoothing = 0.1

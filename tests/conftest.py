@@ -8,7 +8,10 @@ from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Tests that need the real data ask for it (`real_data`); the others must not find it.
-REAL_DATA = os.environ.pop("AEDEN_DATA", None)
+# pytest-xdist's workers inherit what is left of the environment here.
+REAL_DATA = os.environ.pop("AEDEN_DATA", None) or os.environ.get("AEDEN_DATA_OF_TESTS")
+if REAL_DATA:
+    os.environ["AEDEN_DATA_OF_TESTS"] = REAL_DATA
 
 from jaxtyping import install_import_hook  # noqa: E402
 

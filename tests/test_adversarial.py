@@ -101,7 +101,7 @@ def test_the_penalty_and_its_gradient_pass_through_the_fast_lowerings(images, do
 @pytest.mark.parametrize(("loss", "kind"), [("relativistic", "upsample"), ("nonsaturating", "transpose")])
 def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, kind):
     """On two devices, with a padded batch: as one gradient step each on the mean over the examples that count."""
-    generator, discriminator = networks(kind)
+    generator, discriminator = networks(kind, lowering="reference")
     rate = Descent(optax.sgd(0.1), lambda step: jnp.float32(0.1))
     task = adversarial_task(
         generator, discriminator, (rate, rate), loss, (0.5, 0.25), 5, 0.9, lambda s: {}, lambda r: []

@@ -124,9 +124,9 @@ def test_a_dense_autoencoder_is_matrix_products(rng, tied):
     back = [w.T for w in weights] if tied else [p["decoder_0"]["kernel"], p["decoder_1"]["kernel"]]
     code = np.asarray(x).reshape(3, 24)
     for i in range(2):
-        code = np.maximum(code @ weights[i] + p[f"encoder_{i}"]["bias"], 0)
+        code = np.maximum(code @ weights[i] + p[f"encoder_{i}"]["bias"][None], 0)
     np.testing.assert_allclose(apply(model, p, x, method="encode"), code, rtol=1e-4)
-    out = np.maximum(code @ back[1] + p["decoder_1"]["bias"], 0) @ back[0] + p["decoder_0"]["bias"]
+    out = np.maximum(code @ back[1] + p["decoder_1"]["bias"][None], 0) @ back[0] + p["decoder_0"]["bias"][None]
     np.testing.assert_allclose(apply(model, p, x), out.reshape(x.shape), rtol=1e-3, atol=1e-3)
     assert count_parameters(p) == (1 if tied else 2) * (24 * 10 + 10 * 5) + 10 + 5 + 24 + 10
     assert model.multiplications(4, 3) == 2 * (24 * 10 + 10 * 5)

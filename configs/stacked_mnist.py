@@ -3,7 +3,8 @@
 python -m experiments.main --config=configs/stacked_mnist.py
 
 Expect, on the test split of the real data, 98.74 % of the digits told in 714 s on two cores of an AMD EPYC, other work
-beside it; a third of that is pre-training. It restores images of which three quarters are masked from 10.99 to 13.61 dB.
+beside it; almost half of that is pre-training. It restores images of which three quarters are masked from 10.99 to
+13.61 dB.
 """
 
 from ml_collections import ConfigDict

@@ -98,7 +98,9 @@ def test_the_penalty_and_its_gradient_pass_through_the_fast_lowerings(images, do
     np.testing.assert_allclose(scores_and_penalty(model, params, images, None)[1], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("loss", "kind"), [("relativistic", "upsample"), ("nonsaturating", "transpose")])
+@pytest.mark.parametrize(("loss", "kind"), [
+    ("relativistic", "upsample"), pytest.param("nonsaturating", "transpose", marks=pytest.mark.proof),
+])  # fmt: skip
 def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, kind):
     """On two devices, with a padded batch: as one gradient step each on the mean over the examples that count."""
     generator, discriminator = networks(kind, lowering="reference")
@@ -193,6 +195,7 @@ def run(config, dataset, folder):
     return adversarial.run(config, dataset, folder, time.monotonic())
 
 
+@pytest.mark.proof
 def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_path, monkeypatch):
     monkeypatch.setitem(evaluator.RECIPE, "features", 4)
     monkeypatch.setitem(evaluator.RECIPE, "batch", 16)
@@ -233,6 +236,7 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+@pytest.mark.proof
 def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
     bare = Dataset("bare", "bare", *(Split(getattr(dataset, n).images) for n in ("train", "validation", "test")), "0")
     with pytest.raises(ValueError, match=r"bare has no labels: set gan\.samples=0"):

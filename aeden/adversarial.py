@@ -15,12 +15,12 @@ import optax
 from aeden import build, keys, metrics, parallel, report_samples, runs, scores
 from aeden.adversarial_task import GanState, adversarial_task, latents, sample
 from aeden.adversaries import Discriminator, Generator
-from aeden.data.pipeline import TrainBatches
+from aeden.data.pipeline import TrainBatches, epochs
 from aeden.data.sources import Dataset
 from aeden.descent import Descent
 from aeden.evaluation import in_batches, to_unit
 from aeden.evaluator import Evaluator, load_evaluator
-from aeden.models import Decoder, count_parameters
+from aeden.models import ConvAutoencoder, count_parameters
 from aeden.optimizers import learning_rate_schedule
 from aeden.shapes import Array
 from aeden.train import Fitted, Schedule, Task, fit_in_folder
@@ -43,22 +43,17 @@ def build_gan(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
       ValueError: a field of the config has a value that it cannot have.
     """
     gan = config.gan
-    build.build_model(config, dataset.image_shape)  # for its checks: the decoder's fields are an autoencoder's
-    if config.model.architecture != "conv":
+    autoencoder = build.build_model(config, dataset.image_shape)
+    if not isinstance(autoencoder, ConvAutoencoder):
         raise ValueError("a generator's decoder is convolutional: model.architecture=conv")
     if min(gan.latent, gan.width, *gan.discriminator) < 1:
         raise ValueError("gan.latent, gan.width and gan.discriminator take numbers from 1 up")
     if gan.conditional and dataset.train.labels is None:
         raise ValueError(f"gan.conditional needs labels, and {dataset.name} has none")
     classes = len(dataset.classes) if gan.conditional else 0
-    decoder = Decoder(
-        config.model.decoder, tuple(reversed(config.model.features)), tuple(reversed(config.model.factors)),
-        config.model.kernel_size, dataset.image_shape[-1], config.model.resize, config.model.placement,
-        build.DTYPES[config.model.dtype], lowering=config.model.lowering,
-    )  # fmt: skip
     height, width, channels = dataset.image_shape
     return (
-        Generator((height, width, channels), decoder, gan.width, classes),
+        Generator((height, width, channels), autoencoder.mirrored(), gan.width, classes),
         Discriminator(tuple(gan.discriminator), gan.downsampling, classes=classes, lowering=config.model.lowering),
     )
 
@@ -199,18 +194,7 @@ def artifacts(images: np.ndarray, stride: int) -> tuple[dict[str, float], np.nda
 def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
     """Trains, judges and reports a GAN in its locked run folder; goes on where an earlier start stopped.
 
-    Args:
-      config: the experiment, see `configs/base.py`.
-      dataset: the opened data.
-      workdir: the run folder.
-      started: `time.monotonic()` when the process began.
-
-    Returns:
-      The summary, as written to `summary.json`.
-
-    Raises:
-      ValueError: a field of the config has a value that it cannot have.
-      TrainingDiverged, Interrupted, OSError: see `aeden.train.fit`.
+    It takes, returns and raises what `aeden.denoising.run` does.
     """
     networks = build_gan(config, dataset)
     batches = TrainBatches(dataset.train, config.batch_size, config.seed)
@@ -258,7 +242,7 @@ def _summary(
         "discriminator_parameters": count_parameters(fitted.state.discriminator.params),
         "seed": config.seed,
         "steps": schedule.steps,
-        "epochs": schedule.steps * config.batch_size / max(len(dataset.train), config.batch_size),
+        "epochs": epochs(schedule.steps, config.batch_size, len(dataset.train)),
         "best_step": fitted.best_step,
         "wall_seconds": fitted.clock.wall_seconds,
         "images_per_second": fitted.clock.images_per_second(),

@@ -144,8 +144,6 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
     for name in ("log_every", "eval.every", "checkpoint.every", "steps_per_dispatch"):
         if runs.flatten(config.to_dict())[name] < 0:
             raise ValueError(f"{name} is negative: use 0 or more")
-    # On a CPU a step inside a loop is some ten times slower; elsewhere a call costs more than a small step.
-    dispatch = config.steps_per_dispatch or (1 if parallel.runs_in_step() else 50)
     steps = steps or max(1, math.ceil(epochs * steps_per_epoch))
     return Schedule(
         steps=steps,
@@ -153,7 +151,7 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
         # An epoch of a few labelled images may be a single step.
         validate_every=config.eval.every or max(steps_per_epoch, steps // MOST_VALIDATIONS),
         checkpoint_every=config.checkpoint.every,
-        steps_per_dispatch=dispatch,
+        steps_per_dispatch=config.steps_per_dispatch or parallel.steps_per_dispatch(),
     )
 
 

@@ -6,13 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from aeden import build, keys, parallel, report, runs
-from aeden.data.pipeline import Split, TrainBatches
+from aeden.data.pipeline import Split, TrainBatches, epochs
 from aeden.data.sources import Dataset
-from aeden.models import SingleAutoencoder, count_parameters
+from aeden.models import SingleAutoencoder, count_parameters, make_init
 from aeden.restoration import image_losses, make_evaluation, part_pixels, restoration_task, restore_samples
 from aeden.train import Fitted, Schedule, Task, fit_in_folder
 
@@ -28,7 +25,7 @@ def build_task(
     noise = build.build_corruption(config)
     evaluate = make_evaluation(model, {"validation": noise}, config.seed, keys.Stream.VALIDATION)
     return restoration_task(
-        jax.jit(lambda key: model.init(key, jnp.zeros((1, *image_shape)))["params"]),
+        make_init(model, image_shape),
         build.build_descent(config, config.learning_rate, steps, part_pixels(model, image_shape)),
         noise, image_losses(config.loss, model),
         lambda params: evaluate(params, validation)["validation"]["restored"], build.build_moves(config),
@@ -85,7 +82,7 @@ def _summary(
         "noise": config.noise.to_dict(),
         "seed": config.seed,
         "steps": schedule.steps,
-        "epochs": schedule.steps * config.batch_size / max(len(dataset.train), config.batch_size),
+        "epochs": epochs(schedule.steps, config.batch_size, len(dataset.train)),
         "best_step": fitted.best_step,
         "wall_seconds": fitted.clock.wall_seconds,
         "images_per_second": fitted.clock.images_per_second(),

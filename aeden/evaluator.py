@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from scipy.special import softmax
 
 from aeden import classification, parallel
 from aeden.cache import cache_folder, only_one
@@ -25,7 +26,7 @@ from aeden.data.pipeline import TrainBatches
 from aeden.data.sources import Dataset
 from aeden.descent import Descent
 from aeden.evaluation import in_batches, to_unit
-from aeden.models import Classifier, ConvAutoencoder, DenseAutoencoder, Stack, apply
+from aeden.models import Classifier, ConvAutoencoder, DenseAutoencoder, Stack, apply, make_init
 from aeden.optimizers import learning_rate_schedule
 from aeden.restoration import part_pixels
 from aeden.shapes import Array
@@ -66,8 +67,7 @@ class Evaluator:
         """Features [n, code] and probabilities of the classes [n, classes] of images, uint8 [n, h, w, c]."""
         features = in_batches(self.encode, images)
         logits = features @ self.head["kernel"] + self.head["bias"]
-        shares = np.exp(logits - logits.max(1, keepdims=True))
-        return features / self.scale, shares / shares.sum(1, keepdims=True)
+        return features / self.scale, softmax(logits, axis=1)
 
 
 def build_evaluator(dataset: Dataset) -> Classifier:
@@ -109,13 +109,12 @@ def _train(dataset: Dataset, folder: Path) -> Evaluator:
     batches = TrainBatches(dataset.train, int(RECIPE["batch"]), seed)
     steps = max(int(RECIPE["epochs"]) * batches.steps_per_epoch, 1)
     every = batches.steps_per_epoch
-    schedule = Schedule(steps, every, every, 0, 1 if parallel.runs_in_step() else 50)
+    schedule = Schedule(steps, every, every, 0, parallel.steps_per_dispatch())
     rate = learning_rate_schedule(float(RECIPE["learning_rate"]), steps, 100)
     logits = functools.partial(apply, model)
     scores = classification.make_scores(logits)
-    image = jnp.zeros((1, *dataset.image_shape))
     task = classification.classification_task(
-        jax.jit(lambda key: model.init(key, image)["params"]),
+        make_init(model, dataset.image_shape),
         Descent(optax.adamw(rate), rate, part_pixels(model.stack, dataset.image_shape)),
         logits, lambda _, images: images, None, float(RECIPE["dropout"]), 0.0,
         lambda params: scores(params, dataset.validation),

@@ -138,7 +138,12 @@ class ConvAutoencoder(nn.Module):
         self.encoder = Encoder(
             self.features, self.factors, self.kernel_size, self.dtype, self.kernel_init, self.lowering
         )
-        self.decoder_net = Decoder(
+        self.decoder_net = self.mirrored()
+
+    @nn.nowrap
+    def mirrored(self) -> Decoder:
+        """The decoder that undoes the encoder's stages, last to first."""
+        return Decoder(
             self.decoder, tuple(reversed(self.features)), tuple(reversed(self.factors)), self.kernel_size,
             self.channels, self.resize, self.placement, self.dtype, self.kernel_init, self.lowering, name="decoder",
         )  # fmt: skip
@@ -330,6 +335,12 @@ def pad_to_multiple(x: Float[Array, "b h w c"], multiple: int) -> Float[Array, "
 def apply(model: nn.Module, params: Any, *inputs: Any, method: str | None = None) -> Array:
     """What a model, or a method of it, makes of its inputs under some parameters."""
     return cast(Array, model.apply({"params": params}, *inputs, method=method))
+
+
+def make_init(model: nn.Module, image_shape: tuple[int, ...]) -> Callable[[Array], Any]:
+    """Compiles key -> initial parameters of a model of images; {} for one without any."""
+    image = jnp.zeros((1, *image_shape))
+    return jax.jit(lambda key: model.init(key, image).get("params", {}))
 
 
 def count_parameters(params: Any) -> int:

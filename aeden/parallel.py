@@ -91,6 +91,14 @@ def runs_in_step() -> bool:
     return jax.default_backend() == "cpu"
 
 
+def steps_per_dispatch() -> int:
+    """How many steps a call to the devices had best take.
+
+    On a CPU a step inside a loop is some ten times slower; elsewhere a call costs more than a small step.
+    """
+    return 1 if runs_in_step() else 50
+
+
 def is_primary() -> bool:
     """Whether this process is the one that writes files."""
     return jax.process_index() == 0

@@ -7,14 +7,13 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from aeden import build, classification, keys, restoration
 from aeden.corruption import Corrupt
 from aeden.data.pipeline import Split
 from aeden.data.sources import Dataset
-from aeden.models import Classifier, Stack, apply
+from aeden.models import Classifier, Stack, apply, make_init
 from aeden.shapes import Array
 from aeden.train import Task
 from aeden.transfer import overlay
@@ -161,7 +160,7 @@ def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given:
 
     pixels = restoration.part_pixels(stack, dataset.image_shape)
     return restoration.restoration_task(
-        lambda key: overlay(_init(upto, dataset, key), given),
+        lambda key: overlay(make_init(upto, dataset.image_shape)(key), given),
         build.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels, (name,)),
         layer_noise(config, i), losses, _validation(config, upto, dataset),
         build.build_moves(config),
@@ -177,7 +176,7 @@ def unrolling_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, s
     """
     pixels = restoration.part_pixels(stack, dataset.image_shape)
     return restoration.restoration_task(
-        lambda key: overlay(_init(stack, dataset, key), given),
+        lambda key: overlay(make_init(stack, dataset.image_shape)(key), given),
         build.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels),
         layer_noise(config, 0), restoration.image_losses(config.loss, stack), _validation(config, stack, dataset),
         build.build_moves(config),
@@ -202,18 +201,12 @@ def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps:
     pixels = restoration.part_pixels(model.stack, dataset.image_shape)
     trained = None if options.head == "finetune" else ("head",)
     return classification.classification_task(
-        lambda key: overlay(_init(model, dataset, key), {"stack": given}),
+        lambda key: overlay(make_init(model, dataset.image_shape)(key), {"stack": given}),
         build.build_descent(config, config.learning_rate, steps, pixels, trained),
         logits, build.build_corruption(config, options.head_noise) if options.head_noise else lambda _, images: images,
         build.build_moves(config), options.dropout, options.label_smoothing,
         lambda params: scores(params, dataset.validation),
     )  # fmt: skip
-
-
-def _init(model: Any, dataset: Dataset, key: Array) -> PyTree:
-    """Initial parameters, compiled."""
-    image = jnp.zeros((1, *dataset.image_shape))
-    return jax.jit(lambda key: model.init(key, image).get("params", {}))(key)
 
 
 def _validation(config: Any, model: Stack, dataset: Dataset) -> Callable[[PyTree], dict[str, float]]:

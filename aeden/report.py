@@ -78,12 +78,11 @@ def save_curves(
     for axis, label in ((left, f"{loss.upper()} loss"), (right, "validation PSNR (dB)")):
         axis.set_xlabel("epoch", color=INK)
         axis.set_ylabel(label, color=INK)
-        axis.grid(color="#e5e7eb", linewidth=0.7)
-        axis.spines[["top", "right"]].set_visible(False)
-    _plot(left, rows, "train_loss", BLUE, "training", marker="")
-    _plot(left, rows, f"validation_{loss}", ORANGE, "validation")
+        plain_axes(axis)
+    plot_rows(left, rows, "train_loss", BLUE, "training", marker="")
+    plot_rows(left, rows, f"validation_{loss}", ORANGE, "validation")
     _frame_losses(left, rows)
-    _plot(right, rows, "validation_psnr", ORANGE, "restored")
+    plot_rows(right, rows, "validation_psnr", ORANGE, "restored")
     right.axhline(noisy["psnr"], color=GRAY, linestyle="--", linewidth=1, label="noisy input")
     for axis in (left, right):
         axis.legend(frameon=False, fontsize=8)
@@ -103,15 +102,14 @@ def save_phases(path: Path, title: str, phases: list[tuple[str, str, list[dict[s
     """
     figure, axes = plt.subplots(len(phases), 2, figsize=(9, 2.1 * len(phases) + 0.8), squeeze=False, dpi=150)
     for (left, right), (name, metric, rows) in zip(axes, phases, strict=True):
-        _plot(left, rows, "train_loss", BLUE, "training", marker="")
-        _plot(right, rows, f"validation_{metric}", ORANGE, "validation")
+        plot_rows(left, rows, "train_loss", BLUE, "training", marker="")
+        plot_rows(right, rows, f"validation_{metric}", ORANGE, "validation")
         left.set_title(name, fontsize=9, color=INK, loc="left")
         left.set_ylabel("training loss", color=INK, fontsize=8)
         right.set_ylabel({"psnr": "validation PSNR (dB)"}.get(metric, f"validation {metric}"), color=INK, fontsize=8)
         _frame_losses(left, rows)
         for axis in (left, right):
-            axis.grid(color="#e5e7eb", linewidth=0.7)
-            axis.spines[["top", "right"]].set_visible(False)
+            plain_axes(axis)
             axis.tick_params(labelsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("epoch", color=INK)
@@ -128,7 +126,16 @@ def _frame_losses(axis: Any, rows: list[dict[str, int | float]]) -> None:
         axis.set_ylim(losses[0] - 0.05 * (losses[len(losses) * 9 // 10] - losses[0]), losses[len(losses) * 95 // 100])
 
 
-def _plot(axis: Any, rows: list[dict[str, int | float]], name: str, color: str, label: str, marker: str = "o") -> None:
+def plain_axes(axis: Any) -> None:
+    """Two axes and a faint grid."""
+    axis.grid(color="#e5e7eb", linewidth=0.7)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def plot_rows(
+    axis: Any, rows: list[dict[str, int | float]], name: str, color: str, label: str, marker: str = "o"
+) -> None:
+    """A column of the logbook's rows by epoch; nothing where no row has it."""
     points = [(row["epoch"], row[name]) for row in rows if name in row]
     if points:
         axis.plot(*zip(*points, strict=True), color=color, linewidth=1.4, marker=marker, markersize=3, label=label)

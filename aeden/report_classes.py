@@ -7,8 +7,10 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from scipy.special import softmax
 
-from aeden.report import BLUE, GRAY, GREEN, INK, ORANGE
+from aeden.data.pipeline import spread
+from aeden.report import BLUE, GRAY, GREEN, INK, ORANGE, plain_axes
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -47,8 +49,7 @@ def save_filters(path: Path, title: str, filters: np.ndarray) -> None:
 
 def embedded(count: int) -> np.ndarray:
     """Which of `count` images are embedded: at most 2,000, evenly spread over them."""
-    few = min(EMBEDDED, count)
-    return np.arange(few) * count // max(few, 1)
+    return spread(count, EMBEDDED)
 
 
 def embed(code: np.ndarray, method: str, seed: int) -> np.ndarray:
@@ -62,11 +63,12 @@ def embed(code: np.ndarray, method: str, seed: int) -> np.ndarray:
     code = code.astype(np.float64)
     # Codes that do not span a plane (dead units, one node, a few images) have no principal components to begin from.
     centred = code - code.mean(0)
-    spread = np.linalg.svd(centred, compute_uv=False) if centred.any() else np.zeros(1)
-    if np.sum(spread > 1e-9 * max(spread[0], 1e-300)) < 2 or len(code) < 4:
-        places = np.zeros((len(code), 2))
-        places[:, 0] = centred @ np.linalg.svd(centred, full_matrices=False)[2][0] if centred.any() else 0.0
-        return places
+    lengths = np.linalg.norm(centred, axis=1)
+    direction = centred[lengths.argmax()] / max(lengths.max(), 1e-300)
+    along = centred @ direction
+    beside = np.abs(centred - np.outer(along, direction)).max()
+    if beside <= 1e-9 * lengths.max() or len(code) < 4:
+        return np.stack([along, np.zeros(len(code))], axis=1)
     if method == "pca":
         from sklearn.decomposition import PCA
 
@@ -160,8 +162,7 @@ def save_errors(
       logits: [n, classes].
       classes: their names.
     """
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    confidence = shifted.max(1) / shifted.sum(1)
+    confidence = softmax(logits, axis=1).max(1)
     told = logits.argmax(1)
     wrong = np.flatnonzero(told != labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_ERRORS]
@@ -204,8 +205,8 @@ def save_budgets(path: Path, title: str, points: dict[str, list[tuple[int, list[
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter("{x:g}")
     axis.tick_params(which="both", labelsize=8)
-    axis.grid(which="both", color="#e5e7eb", linewidth=0.6)
-    axis.spines[["top", "right"]].set_visible(False)
+    plain_axes(axis)
+    axis.grid(which="minor", color="#e5e7eb", linewidth=0.6)
     axis.legend(frameon=False, fontsize=8)
     axis.set_title(title, fontsize=9, color=INK)
     figure.tight_layout()

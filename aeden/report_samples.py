@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from aeden import scores
-from aeden.report import BLUE, GREEN, INK, ORANGE, save_samples
+from aeden.report import BLUE, GREEN, INK, ORANGE, plain_axes, plot_rows, save_samples
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -103,17 +103,15 @@ def save_training(path: Path, title: str, rows: list[dict[str, int | float]]) ->
     )
     for label, name, line, color in shown:
         axis = axes[["loss", "KID", "share of samples"].index(label)]
-        points = [(row["epoch"], row[name]) for row in rows if name in row]
-        if points:
-            axis.plot(*zip(*points, strict=True), color=color, linewidth=1.3, label=line)
+        plot_rows(axis, rows, name, color, line, marker="")
+        if axis.lines:
             axis.legend(frameon=False, fontsize=8)
         axis.set_ylabel(label, color=INK, fontsize=8)
         axis.set_xlabel("epoch", color=INK, fontsize=8)
     if any(row.get("validation_kid", 0.0) > 0 for row in rows):
         axes[1].set_yscale("symlog", linthresh=1e-3)
     for axis in axes:
-        axis.grid(color="#e5e7eb", linewidth=0.7)
-        axis.spines[["top", "right"]].set_visible(False)
+        plain_axes(axis)
         axis.tick_params(labelsize=8)
     figure.suptitle(title, fontsize=10, color=INK)
     figure.tight_layout(rect=(0, 0, 1, 0.97))

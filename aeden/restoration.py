@@ -13,7 +13,7 @@ from flax import linen as nn
 
 from aeden import keys, metrics, parallel
 from aeden.corruption import Corrupt
-from aeden.data.pipeline import Split
+from aeden.data.pipeline import Split, spread
 from aeden.descent import Descent, TrainState
 from aeden.evaluation import make_means, to_unit
 from aeden.models import Autoencoder, ConvAutoencoder, apply
@@ -131,13 +131,12 @@ def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...
 def restore_samples(
     model: Autoencoder, params: PyTree, noise: Corrupt, split: Split, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images spread over the test split (a set may be in the order of its classes), as the evaluation saw them.
+    """Images spread over the test split, as the evaluation saw them.
 
     Returns:
       clean, noisy, restored: [n, h, w, c] each.
     """
-    count = min(SAMPLES, len(split))
-    index = np.arange(count, dtype=np.int32) * len(split) // count
+    index = spread(len(split), SAMPLES).astype(np.int32)
     clean = to_unit(jnp.asarray(split.images[index]))
     noisy = noise(keys.example_keys(keys.stream_key(seed, keys.Stream.TEST), 0, jnp.asarray(index)), clean)
     return np.asarray(clean), np.asarray(noisy), make_restore(model, params, clean.shape[1:])(np.asarray(noisy))

@@ -22,12 +22,12 @@ import jax
 import numpy as np
 
 from aeden import build, classification, keys, parallel, report, report_classes, restoration, runs
-from aeden.data.pipeline import TrainBatches
+from aeden.data.pipeline import TrainBatches, epochs
 from aeden.data.sources import Dataset
 from aeden.evaluation import map_split
 from aeden.models import Stack, apply, count_parameters
 from aeden.phases import Phase, build_classifier, check_stack, layer_noise, plan_phases
-from aeden.train import Fitted, Schedule, fit_in_folder
+from aeden.train import Clock, Fitted, Schedule, fit_in_folder
 from aeden.transfer import load_autoencoder
 
 PyTree = Any
@@ -37,18 +37,7 @@ Done = tuple[Phase, Schedule, Fitted]
 def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
     """Trains, tests and reports a stacked run in its locked folder; goes on where an earlier start stopped.
 
-    Args:
-      config: the experiment, see `configs/base.py`.
-      dataset: the opened data.
-      workdir: the run folder.
-      started: `time.monotonic()` when the process began.
-
-    Returns:
-      The summary, as written to `summary.json`.
-
-    Raises:
-      ValueError: a field of the config has a value that it cannot have.
-      TrainingDiverged, Interrupted, OSError: see `aeden.train.fit`.
+    It takes, returns and raises what `aeden.denoising.run` does.
     """
     check_stack(config, dataset)
     stack = build.build_stack(config, dataset.image_shape)
@@ -127,8 +116,7 @@ def first_filters(layer: PyTree, image_shape: tuple[int, ...]) -> np.ndarray:
 
 def _summary(config: Any, dataset: Dataset, done: list[Done], tested: Tested) -> dict[str, Any]:
     last_phase, last_schedule, last = done[-1]
-    images, seconds = (sum(getattr(fitted.clock, name) for _, _, fitted in done)
-                       for name in ("train_images", "train_seconds"))  # fmt: skip
+    clock = sum((fitted.clock for _, _, fitted in done), Clock())
     test = dict(tested.restoration["restored"]) if tested.restoration else {}
     confusion = None
     if tested.logits is not None and dataset.test.labels is not None:
@@ -145,10 +133,10 @@ def _summary(config: Any, dataset: Dataset, done: list[Done], tested: Tested) ->
         "noise": {**config.noise.to_dict(), "levels": list(config.stack.levels)},
         "seed": config.seed,
         "steps": sum(schedule.steps for _, schedule, _ in done),
-        "epochs": last_schedule.steps * config.batch_size / max(len(last_phase.split), config.batch_size),
+        "epochs": epochs(last_schedule.steps, config.batch_size, len(last_phase.split)),
         "best_step": last.best_step,
-        "wall_seconds": sum(fitted.clock.wall_seconds for _, _, fitted in done),
-        "images_per_second": images / seconds if seconds else None,
+        "wall_seconds": clock.wall_seconds,
+        "images_per_second": clock.images_per_second(),
         "noisy": tested.restoration["noisy"] if tested.restoration else None,
         "test": test,
         "validation": last.validation,

@@ -118,6 +118,14 @@ class Clock:
     train_seconds: float = 0.0
     train_images: int = 0
 
+    def __add__(self, other: Clock) -> Clock:
+        """The time of two trainings one after the other."""
+        return Clock(
+            self.wall_seconds + other.wall_seconds,
+            self.train_seconds + other.train_seconds,
+            self.train_images + other.train_images,
+        )
+
     def images_per_second(self) -> float | None:
         """The rate of training; None where nothing was trained."""
         return self.train_images / self.train_seconds if self.train_seconds else None

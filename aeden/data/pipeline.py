@@ -113,6 +113,20 @@ class TrainBatches:
         return self.split.take(self._order[1][start : start + self.batch_size], self.batch_size)
 
 
+def epochs(steps: int, batch_size: int, examples: int) -> float:
+    """How many passes over so many examples a training of so many steps was; one a step where they fill no batch."""
+    return steps * batch_size / max(examples, batch_size)
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """Which of `count` examples to take to have `most` of them at most, evenly spread: int64 [min(count, most)].
+
+    A set may be in the order of its classes: the first ones would be of one.
+    """
+    few = min(most, count)
+    return np.arange(few) * count // max(few, 1)
+
+
 def evaluation_batches(split: Split, batch_size: int) -> Iterator[Batch]:
     """The whole split in order, each batch stacked as one step: [1, batch, ...]."""
     for start in range(0, len(split), batch_size):

@@ -34,6 +34,12 @@ def file_format(prepared: Path) -> str:
     return json.loads((prepared / "dataset_info.json").read_text()).get("fileFormat", "tfrecord")
 
 
+def find_readable(data_dir: Path, name: str) -> Path | None:
+    """`find`, but None for a folder that TFDS prepared with TensorFlow, and that only TensorFlow reads."""
+    found = find(data_dir, name)
+    return found if found is not None and file_format(found) == "array_record" else None
+
+
 def fingerprint(*paths: Path) -> str:
     """Changes when a file, or a file under a folder, changes in name, size or time."""
     digest = hashlib.sha256()

@@ -136,9 +136,7 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
 def _notmnist_at_hand(data_dir: str) -> tuple[str, tuple[str, ...]]:
     """The name of the larger notMNIST on disk, and what to tell of it. Both are tested on images of small."""
     where = data_folder(data_dir)
-    found = prepared.find(where, "notmnist/large")
-    readable = found is not None and prepared.file_format(found) == "array_record"
-    if readable or notmnist.find_files(where, "large") is not None:
+    if prepared.find_readable(where, "notmnist/large") or notmnist.find_files(where, "large"):
         return "notmnist/large", ("notMNIST large is at hand: trained on large, tested on the whole of small",)
     return "notmnist/small", ("notMNIST large is not at hand: trained on, and tested on, splits of small",)
 
@@ -177,9 +175,8 @@ def _open_built(
 ) -> Opened:
     """A set with a builder of our own: prepared, else from local files, else by download."""
     where = data_folder(data_dir)
-    found = prepared.find(where, name)
-    # A folder prepared by TFDS with TensorFlow cannot be read without it: go on looking.
-    if found is not None and prepared.file_format(found) == "array_record":
+    found = prepared.find_readable(where, name)
+    if found is not None:
         return _read(found)
     if files is not None:
         where = cache_folder() / "tfds" / prepared.fingerprint(*files.values())

@@ -70,7 +70,7 @@ def dense(variant: str, network: str, batch: int) -> Job:
 def _steps(task: Task, batches: TrainBatches) -> Job:
     state = parallel.replicate(task.init(jax.random.key(0)))
     step = parallel.pmap_steps(lambda s, b: task.step(s, b, keys.stream_key(0, keys.Stream.TRAIN)))
-    dispatch = 1 if parallel.runs_in_step() else 50
+    dispatch = parallel.steps_per_dispatch()
     description = {**_description(), "parameters": count_parameters(state.params)}
     taken = 0
 

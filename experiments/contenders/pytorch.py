@@ -98,8 +98,6 @@ def dense(variant: str, network: str, batch: int) -> Job:
     import torch
     from torch import nn
 
-    if variant == "channels_last":
-        raise Absent("a dense network has no channels")
     device = _device(variant)
     widths, parts = (784, *DENSE), []
     for m, n in itertools.pairwise(widths):

@@ -2,6 +2,7 @@
 
 import csv
 import struct
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,13 +55,15 @@ def test_a_resumed_run_writes_the_same_file(tmp_path):
 
 def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
     (tmp_path / "metrics.csv").write_text("step,loss,psnr\n1,0.5,9\n2,0.2")
-    assert Logbook(tmp_path, 5).rows == [{"step": 1.0, "loss": 0.5, "psnr": 9.0}]
+    with Logbook(tmp_path, 5) as logbook:
+        assert logbook.rows == [{"step": 1.0, "loss": 0.5, "psnr": 9.0}]
 
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_progress_prints_plain_lines_where_there_is_no_terminal(capsys, monkeypatch, shown):
     now = iter(range(0, 1000, 20))
-    monkeypatch.setattr("time.monotonic", lambda: float(next(now)))
+    # The logbook's clock alone: threads that other tests have left behind go by the real one.
+    monkeypatch.setattr("aeden.logbook.time", SimpleNamespace(monotonic=lambda: float(next(now))))
     with Progress(1000, 0, shown) as progress:
         progress.advance(100, 1, 0.5)
         progress.advance(100, 2, 0.4)

@@ -169,10 +169,12 @@ def judge_samples(
     for name, images in made.items():
         features, shares = evaluator.judge(images)
         precision, recall = scores.precision_and_recall(reference, features)
+        density, coverage = scores.density_and_coverage(reference, features)
         figures, own = artifacts(images, stride)
         judged[name] = {
             "fid": scores.frechet_distance(features, reference), "kid": scores.kernel_distance(features, reference),
-            "precision": precision, "recall": recall, "class_share": class_shares(shares).tolist(),
+            "precision": precision, "recall": recall, "density": density, "coverage": coverage,
+            "class_share": class_shares(shares).tolist(),
             "confident": confident(shares), **figures,
             "spectrum_distance_db": float(metrics.spectrum_distance(jnp.asarray(own), jnp.asarray(spectrum))),
         }  # fmt: skip
@@ -274,8 +276,9 @@ def closing(summary: dict[str, Any]) -> list[str]:
     if not test:
         return []
     lines = [
-        f"  {name:<10} FID {row['fid']:8.3f}   KID {row['kid']:9.5f}   precision {row['precision']:.3f}   "
-        f"recall {row['recall']:.3f}   confident {row['confident']:.1%}   checkerboard {row['harmonic_energy']:.5f}"
+        f"  {name:<10} FID {row['fid']:7.3f}  KID {row['kid']:8.5f}  precision {row['precision']:.3f}  "
+        f"recall {row['recall']:.3f}  coverage {row['coverage']:.3f}  confident {row['confident']:6.1%}  "
+        f"checkerboard {row['harmonic_energy']:.5f}"
         for name, row in (("untrained", summary["untrained"]), ("samples", test), ("real", summary["real"]))
     ]
     shares = " ".join(f"{100 * share:.1f}" for share in test["class_share"])

@@ -6,9 +6,11 @@ its parameters: figures of other classifiers are not comparable.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +22,9 @@ import numpy as np
 import optax
 from scipy.special import softmax
 
-from aeden import classification, parallel
+from aeden import classification, parallel, runs
 from aeden.cache import cache_folder, only_one
+from aeden.checkpoint import newest_params
 from aeden.data.pipeline import TrainBatches
 from aeden.data.sources import Dataset
 from aeden.descent import Descent
@@ -36,6 +39,9 @@ PyTree = Any
 
 # Part of every figure: what is changed here changes the name of the folder.
 RECIPE = {"features": 32, "code": 64, "epochs": 3, "batch": 128, "learning_rate": 2e-3, "dropout": 0.25, "seed": 0}
+
+# What is known of a trained one, beside its checkpoint.
+FACTS = "classifier.json"
 
 # Training images whose features set the scale.
 SCALED_BY = 10_000
@@ -92,19 +98,33 @@ def load_evaluator(dataset: Dataset, workdir: Path) -> Evaluator:
     Raises:
       ValueError: the set has no labels.
     """
-    if dataset.train.labels is None or dataset.test.labels is None:
+    if any(split.labels is None for split in (dataset.train, dataset.validation, dataset.test)):
         raise ValueError(f"samples are judged by a classifier, and {dataset.name} has no labels: set gan.samples=0")
     name = hashlib.sha256(f"{dataset.sha256} {sorted(RECIPE.items())}".encode()).hexdigest()[:20]
     if jax.process_count() > 1:
-        return _train(dataset, workdir / "classifier")
-    folder = cache_folder() / "classifiers" / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with only_one(folder.parent / f"{name}.lock"):
-        return _train(dataset, folder)
+        params, facts = _train(dataset, workdir / "classifier")
+    else:
+        folder = cache_folder() / "classifiers" / name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with only_one(folder.parent / f"{name}.lock"):
+            params, facts = _known(folder) or _train(dataset, folder)
+    return Evaluator(_encoder(dataset, params), params["head"], **facts)
 
 
-def _train(dataset: Dataset, folder: Path) -> Evaluator:
-    """Trains, or takes up what was trained before."""
+def _known(folder: Path) -> tuple[PyTree, dict[str, Any]] | None:
+    """Parameters and facts of a classifier that was trained before; None where it is not there, or not whole."""
+    with contextlib.suppress(OSError, ValueError):
+        facts = runs.read_json(folder / FACTS)
+        params = newest_params(folder / "checkpoints")[1]
+        if _digest(params) == facts["sha256"]:
+            return params, facts
+    return None
+
+
+def _train(dataset: Dataset, folder: Path) -> tuple[PyTree, dict[str, Any]]:
+    """Trains a classifier, or takes up what was trained before; its parameters, and what is known of it."""
+    if parallel.is_primary():
+        print(f"training the classifier that judges samples of {dataset.name}, once ...", file=sys.stderr)
     model, seed = build_evaluator(dataset), int(RECIPE["seed"])
     batches = TrainBatches(dataset.train, int(RECIPE["batch"]), seed)
     steps = max(int(RECIPE["epochs"]) * batches.steps_per_epoch, 1)
@@ -121,16 +141,25 @@ def _train(dataset: Dataset, folder: Path) -> Evaluator:
     )  # fmt: skip
     fitted = fit_in_folder(folder, task, batches, schedule, seed, time.monotonic(), 1, "accuracy")
     params = jax.device_get(fitted.state.params)
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(leaf).tobytes() for leaf in jax.tree.leaves(params)))
+    features = in_batches(_encoder(dataset, params), dataset.train.first(SCALED_BY).images)
+    facts = {"accuracy": scores(fitted.state.params, dataset.test)["accuracy"], "sha256": _digest(params),
+             "scale": float(np.sqrt(np.mean(np.square(features, dtype=np.float64))))}  # fmt: skip
+    if parallel.is_primary():
+        runs.write_json(folder / FACTS, facts)
+    return params, facts
+
+
+def _encoder(dataset: Dataset, params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
+    """Images to features, compiled."""
+    stack = build_evaluator(dataset).stack
 
     def encode(params: PyTree, images: Array) -> Array:
-        code = apply(model.stack, params, to_unit(images), method="encode")
+        code = apply(stack, params, to_unit(images), method="encode")
         return code.reshape(len(code), -1)
 
-    pixels = part_pixels(model.stack, dataset.image_shape)
-    encoder = parallel.map_examples(encode, params["stack"], pixels)
-    features = in_batches(encoder, dataset.train.first(SCALED_BY).images)
-    return Evaluator(
-        encoder, params["head"], float(np.sqrt(np.mean(np.square(features, dtype=np.float64)))),
-        scores(fitted.state.params, dataset.test)["accuracy"], digest.hexdigest(),
-    )  # fmt: skip
+    return parallel.map_examples(encode, params["stack"], part_pixels(stack, dataset.image_shape))
+
+
+def _digest(params: PyTree) -> str:
+    """sha256 of parameters."""
+    return hashlib.sha256(b"".join(np.ascontiguousarray(x).tobytes() for x in jax.tree.leaves(params))).hexdigest()

@@ -56,25 +56,53 @@ def precision_and_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 3
     """Shares of samples that look real, and of real images that are sampled (Kynkäänniemi et al. 2019).
 
     A sample looks real if it is nearer to some real image than that is to its k-th nearest of its kind; recall is the
-    same with the roles exchanged. Each in [0, 1].
+    same with the roles exchanged. Each in [0, 1]. One real image far from the others has a wide sphere, in which what
+    looks like nothing may lie: `density_and_coverage` is less easily misled.
 
     Args:
       real, fake: features [n, d] and [m, d], more than `neighbours` each.
       neighbours: k.
     """
+    return (
+        float(np.mean(_within(fake, real, neighbours)[0] > 0)),
+        float(np.mean(_within(real, fake, neighbours)[0] > 0)),
+    )
+
+
+def density_and_coverage(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) -> tuple[float, float]:
+    """How densely samples lie where real images do, and the share of real images that have a sample near (Naeem et al.
+    2020, "Reliable fidelity and diversity metrics for generative models", equations 5 and 6).
+
+    Density is the number of real images' spheres (see `precision_and_recall`) that a sample lies in, over k, in the
+    mean: about 1 for real images, and more where samples keep to the middle. Coverage is in [0, 1].
+
+    Args:
+      real, fake: features [n, d] and [m, d], more than `neighbours` each.
+      neighbours: k.
+    """
+    counts, reached = _within(fake, real, neighbours)
+    return float(counts.mean() / neighbours), float(reached.mean())
+
+
+def _within(points: np.ndarray, centres: np.ndarray, neighbours: int) -> tuple[np.ndarray, np.ndarray]:
+    """In how many centres' spheres each point lies, and whether any point lies in each sphere.
+
+    A sphere ends at the centre's k-th nearest of its kind.
+    """
     from sklearn.neighbors import NearestNeighbors
 
-    def share(inside: np.ndarray, of: np.ndarray) -> float:
-        index = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(of)
-        radii = index.kneighbors(of)[0][:, -1]  # the nearest of its kind is itself
-        held = 0
-        for start in range(0, len(inside), BLOCK):
-            block = np.asarray(inside[start : start + BLOCK], np.float64)
-            squares = (block**2).sum(1)[:, None] + (of.astype(np.float64) ** 2).sum(1)[None] - 2.0 * block @ of.T
-            held += int((np.sqrt(np.maximum(squares, 0.0)) <= radii[None]).any(1).sum())
-        return held / len(inside)
-
-    return share(fake, real), share(real, fake)
+    index = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(centres)
+    radii = index.kneighbors(centres)[0][:, -1]  # the nearest of its kind is itself
+    exact = np.asarray(centres, np.float64)
+    norms = (exact**2).sum(1)[None]
+    counts, reached = [], np.zeros(len(centres), bool)
+    for start in range(0, len(points), BLOCK):
+        block = np.asarray(points[start : start + BLOCK], np.float64)
+        squares = (block**2).sum(1)[:, None] + norms - 2.0 * block @ exact.T
+        inside = np.sqrt(np.maximum(squares, 0.0)) <= radii[None]
+        counts.append(inside.sum(1))
+        reached |= inside.any(0)
+    return np.concatenate(counts), reached
 
 
 def nearest(samples: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -52,6 +52,25 @@ def test_precision_falls_with_strange_samples_and_recall_with_missing_ones(rng):
     assert scores.precision_and_recall(real, real) == (1.0, 1.0)
 
 
+def test_density_and_coverage_by_their_definition(rng, monkeypatch):
+    monkeypatch.setattr(scores, "BLOCK", 7)
+    real, fake = rng.normal(size=(30, 2)), rng.normal(0.5, 1.0, size=(20, 2))
+    among = np.linalg.norm(real[:, None] - real[None], axis=-1)
+    radii = np.sort(among, axis=1)[:, 4]  # the first is 0, its own
+    inside = np.linalg.norm(fake[:, None] - real[None], axis=-1) <= radii[None]
+    density, coverage = scores.density_and_coverage(real, fake, 4)
+    assert density == pytest.approx(inside.sum() / (4 * 20))
+    assert coverage == inside.any(0).mean()
+    assert 0 < coverage < 1
+
+
+def test_one_outlier_misleads_precision_but_not_coverage(rng):
+    real = np.concatenate([rng.normal(size=(500, 2)), [[40.0, 0.0]]])
+    nonsense = np.full((100, 2), 20.0) + rng.normal(size=(100, 2))
+    assert scores.precision_and_recall(real, nonsense)[0] == 1.0
+    assert scores.density_and_coverage(real, nonsense)[1] < 0.01
+
+
 def test_the_nearest_image(rng):
     images = rng.uniform(size=(40, 3, 3, 1))
     distances, which = scores.nearest(images[[7, 3]] + 1e-3, images)

@@ -19,7 +19,7 @@ from aeden.data.pipeline import TrainBatches, epochs
 from aeden.data.sources import Dataset
 from aeden.descent import Descent
 from aeden.evaluation import in_batches, to_unit
-from aeden.evaluator import Evaluator, load_evaluator
+from aeden.evaluator import Evaluator, check_labels, load_evaluator
 from aeden.models import ConvAutoencoder, count_parameters
 from aeden.optimizers import learning_rate_schedule
 from aeden.shapes import Array
@@ -191,6 +191,22 @@ def artifacts(images: np.ndarray, stride: int) -> tuple[dict[str, float], np.nda
 
     means = in_batches(parallel.map_examples(of_images, None), images).mean(0, dtype=np.float64)
     return {"harmonic_energy": float(means[0]), "phase_variation": float(means[1])}, means[2:]
+
+
+def check(config: Any, dataset: Dataset) -> None:
+    """Refuses a run that cannot be, before anything is trained.
+
+    Raises:
+      ValueError: a field of the config has a value that it cannot have.
+    """
+    networks = build_gan(config, dataset)
+    if config.gan.samples:
+        check_labels(dataset)
+    batches = TrainBatches(dataset.train, config.batch_size, config.seed)
+    schedule = build.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
+    sampler = Sampler(networks[0], config.gan.latent, config.seed, dataset.image_shape)
+    task = build_task(config, dataset, networks, schedule, None, sampler, None)
+    jax.eval_shape(task.init, jax.random.key(0))
 
 
 def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 from typing import Any
+
+import jax
+import jax.numpy as jnp
 
 from aeden import build, keys, parallel, report, runs
 from aeden.data.pipeline import Split, TrainBatches, epochs
 from aeden.data.sources import Dataset
 from aeden.models import SingleAutoencoder, count_parameters, make_init
-from aeden.restoration import image_losses, make_evaluation, part_pixels, restoration_task, restore_samples
+from aeden.restoration import (
+    image_losses,
+    make_evaluation,
+    part_pixels,
+    reconstruction_loss,
+    restoration_task,
+    restore_samples,
+)
 from aeden.train import Fitted, Schedule, Task, fit_in_folder
 
 
@@ -30,6 +41,23 @@ def build_task(
         noise, image_losses(config.loss, model),
         lambda params: evaluate(params, validation)["validation"]["restored"], build.build_moves(config),
     )  # fmt: skip
+
+
+def check(config: Any, dataset: Dataset) -> None:
+    """Refuses a run that cannot be, before anything is trained.
+
+    Raises:
+      ValueError: a field of the config has a value that it cannot have.
+    """
+    model = build.build_model(config, dataset.image_shape)
+    batches = TrainBatches(dataset.train, config.batch_size, config.seed)
+    schedule = build.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
+    task = build_task(config, model, dataset.image_shape, schedule.steps, dataset.validation)
+    jax.eval_shape(task.init, jax.random.key(0))
+    image = jnp.zeros((1, *dataset.image_shape))
+    jax.eval_shape(functools.partial(reconstruction_loss, config.loss), image, image)
+    for level in config.eval.levels:
+        build.build_corruption(config, level)
 
 
 def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:

@@ -90,6 +90,16 @@ def build_evaluator(dataset: Dataset) -> Classifier:
     return Classifier(Stack((convolutional, dense)), len(dataset.classes))
 
 
+def check_labels(dataset: Dataset) -> None:
+    """Refuses a set that no classifier can be trained on.
+
+    Raises:
+      ValueError: the set has no labels.
+    """
+    if any(split.labels is None for split in (dataset.train, dataset.validation, dataset.test)):
+        raise ValueError(f"samples are judged by a classifier, and {dataset.name} has no labels: set gan.samples=0")
+
+
 def load_evaluator(dataset: Dataset, workdir: Path) -> Evaluator:
     """The classifier of a data set; trains it where it is not in the cache yet.
 
@@ -98,8 +108,7 @@ def load_evaluator(dataset: Dataset, workdir: Path) -> Evaluator:
     Raises:
       ValueError: the set has no labels.
     """
-    if any(split.labels is None for split in (dataset.train, dataset.validation, dataset.test)):
-        raise ValueError(f"samples are judged by a classifier, and {dataset.name} has no labels: set gan.samples=0")
+    check_labels(dataset)
     name = hashlib.sha256(f"{dataset.sha256} {sorted(RECIPE.items())}".encode()).hexdigest()[:20]
     if jax.process_count() > 1:
         params, facts = _train(dataset, workdir / "classifier")

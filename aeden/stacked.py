@@ -34,20 +34,34 @@ PyTree = Any
 Done = tuple[Phase, Schedule, Fitted]
 
 
-def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
-    """Trains, tests and reports a stacked run in its locked folder; goes on where an earlier start stopped.
+def check(config: Any, dataset: Dataset) -> None:
+    """Refuses a run that cannot be, before anything is trained.
 
-    It takes, returns and raises what `aeden.denoising.run` does.
+    Raises:
+      ValueError: a field of the config has a value that it cannot have.
     """
+    _plan(config, dataset, build.build_stack(config, dataset.image_shape))
+
+
+def _plan(config: Any, dataset: Dataset, stack: Stack) -> tuple[list[Phase], list[TrainBatches], list[Schedule]]:
     check_stack(config, dataset)
-    stack = build.build_stack(config, dataset.image_shape)
     plan = plan_phases(config, dataset, stack)
-    # What cannot be is refused before the first of them is trained.
     batches = [TrainBatches(phase.split, config.batch_size, config.seed, phase.number) for phase in plan]
     schedules = [
         build.build_schedule(config, own.steps_per_epoch, phase.epochs, phase.steps)
         for phase, own in zip(plan, batches, strict=True)
     ]
+    return plan, batches, schedules
+
+
+def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
+    """Trains, tests and reports a stacked run in its locked folder; goes on where an earlier start stopped.
+
+    It takes, returns and raises what `aeden.denoising.run` does.
+    """
+    stack = build.build_stack(config, dataset.image_shape)
+    # What cannot be is refused before the first phase is trained.
+    plan, batches, schedules = _plan(config, dataset, stack)
     given, cause = load_autoencoder(config, stack, dataset) if config.stack.pretrained else ({}, None)
     done: list[Done] = []
     for i, (phase, own, schedule) in enumerate(zip(plan, batches, schedules, strict=True)):

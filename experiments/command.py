@@ -23,6 +23,9 @@ TASKS: dict[str, Any] = {"denoise": denoising, "stack": stacked, "gan": adversar
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, a file of configs/.")
 DEBUG = flags.DEFINE_bool("debug", False, "Show where an error comes from.")
 DEVICES = flags.DEFINE_integer("cpu_devices", 0, "XLA devices to make of the CPU; 0 for aeden's choice.")
+CORES = flags.DEFINE_integer(
+    "cpu_cores", 0, "Processor cores to keep to; 0 for all. Their number decides in which order a CPU sums."
+)
 COMPILATION_CACHE = flags.DEFINE_bool("compilation_cache", True, "Keep compiled programs for the next start.")
 COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, for a run of several processes.")
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes of the run.")
@@ -72,6 +75,7 @@ def set_up(config: Any) -> None:
     Raises:
       ValueError: unknown task, or a batch that the devices cannot share evenly.
     """
+    runs.keep_to_cores(CORES.value)
     programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
     if COORDINATOR.value:
         parallel.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)

@@ -1,0 +1,151 @@
+"""A grid and its runs: every contender at every setting under every seed, each an experiment of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from aeden import runs
+from aeden.data import sources
+from configs import base
+from experiments.command import TASKS
+
+# What only an upsampling decoder has.
+RESIZING = ("model.resize", "model.placement")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One run of a grid.
+
+    Attributes:
+      contender: its name.
+      setting: the values of the axes' fields.
+      seed: of the run.
+      config: the whole experiment.
+    """
+
+    contender: str
+    setting: dict[str, Any]
+    seed: int
+    config: Any
+
+    @property
+    def place(self) -> str:
+        """The setting in words, e.g. "noise.level=0.2"; "" where the grid has no axes."""
+        return ", ".join(f"{name}={_short(value)}" for name, value in self.setting.items())
+
+    @property
+    def name(self) -> str:
+        """What tells this run from the grid's others."""
+        return ", ".join(filter(None, (self.contender, self.place, f"seed {self.seed}")))
+
+    @property
+    def folder(self) -> str:
+        """Of its run: its name, and a hash of its config, so that a changed grid keeps what it has in common."""
+        flat = {name: value for name, value in runs.flatten(self.config.to_dict()).items()
+                if name not in runs.MAY_CHANGE}  # fmt: skip
+        digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:8]
+        words = self.name.replace(", ", "_").replace(" ", "")
+        return "".join(c if c.isalnum() or c in "._=-" else "-" for c in f"{words}_{digest}")
+
+    def arguments(self) -> list[str]:
+        """The options of `experiments.main` that make this run: what differs from `configs/base.py`."""
+        usual = runs.flatten(base.get_config().to_dict())
+        changed = {name: value for name, value in runs.flatten(self.config.to_dict()).items() if value != usual[name]}
+        return ["--config=configs/base.py", *(f"--config.{name}={value}" for name, value in changed.items())]
+
+
+def expand(grid: Any) -> list[Cell]:
+    """The runs of a grid, seed by seed, so that whatever is finished first can be compared.
+
+    Raises:
+      ValueError: a field that does not exist or cannot have the value, contradicts another, or says nothing new.
+    """
+    contenders = {name: runs.flatten(fields.to_dict()) for name, fields in grid.contenders.items()}
+    axes = runs.flatten(grid.axes.to_dict())
+    if grid.reference not in contenders:
+        raise ValueError(f"reference {grid.reference!r} is none of the contenders {', '.join(contenders)}")
+    if grid.seeds < 1:
+        raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
+    for name, values in axes.items():
+        if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
+            raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
+        for contender, fields in contenders.items():
+            if name in fields:
+                raise ValueError(f"contender {contender} sets {name}, and so does an axis: which one is meant?")
+    return list(_cells(grid, contenders, axes))
+
+
+def _cells(grid: Any, contenders: dict[str, dict[str, Any]], axes: dict[str, Any]) -> Iterator[Cell]:
+    first = grid.experiment.seed
+    seen: dict[str, str] = {}
+    for seed in range(first, first + grid.seeds):
+        for values in itertools.product(*axes.values()):
+            setting = dict(zip(axes, values, strict=True))
+            for contender, fields in contenders.items():
+                config = grid.experiment.copy_and_resolve_references()
+                for whose, changes in ((f"contender {contender}", fields), ("axes", setting), ("seeds", {"seed": seed})):
+                    for name, value in changes.items():
+                        set_field(config, name, value, whose)
+                for name in RESIZING:
+                    if name in {**fields, **setting} and config.model.decoder != "upsample":
+                        raise ValueError(f"contender {contender}: {name}={config.model[name[6:]]} says nothing of "
+                                         f"model.decoder={config.model.decoder}")  # fmt: skip
+                cell = Cell(contender, setting, seed, config)
+                known = seen.setdefault(json.dumps(config.to_dict(), sort_keys=True), cell.name)
+                if known != cell.name:
+                    raise ValueError(f"{cell.name} and {known} are the same experiment")
+                yield cell
+
+
+def set_field(config: Any, name: str, value: Any, whose: str) -> None:
+    """Sets a field of a config by its dotted name.
+
+    Raises:
+      ValueError: there is no such field, or it is of another type.
+    """
+    fields = runs.flatten(config.to_dict())
+    if name not in fields:
+        near = difflib.get_close_matches(name, fields, 1)
+        raise ValueError(f"{whose}: there is no field {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    *rooms, last = name.split(".")
+    for room in rooms:
+        config = config[room]
+    try:
+        config[last] = value
+    except TypeError:
+        kind = type(fields[name]).__name__
+        raise ValueError(f"{whose}: {name} takes a value of type {kind}, not {value!r}") from None
+
+
+def check(cells: list[Cell]) -> None:
+    """Opens the data of every cell, which prepares them, and builds its networks and noises, but trains nothing.
+
+    Raises:
+      ValueError: naming the cell and what is wrong with it.
+    """
+    datasets: dict[str, sources.Dataset] = {}
+    checked = set()
+    for cell in cells:
+        if (cell.contender, cell.place) in checked:
+            continue
+        checked.add((cell.contender, cell.place))
+        try:
+            if cell.config.task not in TASKS:
+                raise ValueError(f"unknown task {cell.config.task!r}: use one of {', '.join(TASKS)}")
+            data = cell.config.data
+            if str(data) not in datasets:
+                datasets[str(data)] = sources.open_dataset(data.name, data.dir, data.fallback, data.limit)
+            TASKS[cell.config.task].check(cell.config, datasets[str(data)])
+        except ValueError as error:
+            raise ValueError(f"{cell.contender}{f', {cell.place}' if cell.place else ''}: {error}") from error
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")

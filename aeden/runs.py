@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import importlib.metadata
 import json
 import os
 import platform
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +19,11 @@ from typing import Any
 
 # Where the data lies may change between two calls of one run; what it holds may not (see `dataset_sha256`).
 MAY_CHANGE = ("data.dir",)
+
+# The environment's name for the process that started a run among others.
+PARENT = "AEDEN_PARENT"
+# The Linux kernel's "send me this signal when my parent dies".
+PR_SET_PDEATHSIG = 1
 
 
 class RunFolderError(Exception):
@@ -210,6 +218,22 @@ def keep_to_cores(count: int) -> None:
         if not 0 < count <= len(allowed):
             raise ValueError(f"--cpu_cores={count}: there are {len(allowed)} here; 0 keeps all of them")
         os.sched_setaffinity(0, allowed[-count:])
+
+
+def stop_with_parent() -> None:
+    """Where the environment names the process that this one must not outlive (`PARENT`): stops, saving, when it dies.
+
+    Linux only; elsewhere nothing.
+
+    Raises:
+      RunFolderError: it has died already.
+    """
+    parent = os.environ.get(PARENT)
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        raise RunFolderError(f"process {parent}, which started this one, is gone")
 
 
 def _processor() -> str:

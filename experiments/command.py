@@ -41,6 +41,7 @@ def guarded(command: Callable[[], None]) -> int:
             logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         _parse()
+        runs.stop_with_parent()
         command()
         return 0
     except Interrupted as stop:

@@ -67,12 +67,15 @@ def expand(grid: Any) -> list[Cell]:
     Raises:
       ValueError: a field that does not exist or cannot have the value, contradicts another, or says nothing new.
     """
-    contenders = {name: runs.flatten(fields.to_dict()) for name, fields in grid.contenders.items()}
+    contenders = {name: runs.flatten(grid.contenders[name].to_dict()) for name in grid.contenders}
     axes = runs.flatten(grid.axes.to_dict())
     if grid.reference not in contenders:
         raise ValueError(f"reference {grid.reference!r} is none of the contenders {', '.join(contenders)}")
     if grid.seeds < 1:
         raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
+    for contender, fields in contenders.items():
+        if "seed" in fields:
+            raise ValueError(f"contender {contender} sets seed: all take the grid's seeds, so that they pair")
     for name, values in axes.items():
         if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
             raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
@@ -90,7 +93,11 @@ def _cells(grid: Any, contenders: dict[str, dict[str, Any]], axes: dict[str, Any
             setting = dict(zip(axes, values, strict=True))
             for contender, fields in contenders.items():
                 config = grid.experiment.copy_and_resolve_references()
-                for whose, changes in ((f"contender {contender}", fields), ("axes", setting), ("seeds", {"seed": seed})):
+                for whose, changes in (
+                    (f"contender {contender}", fields),
+                    ("axes", setting),
+                    ("seeds", {"seed": seed}),
+                ):
                     for name, value in changes.items():
                         set_field(config, name, value, whose)
                 for name in RESIZING:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from aeden.runs import cores
+from aeden import runs
 
-# The Linux kernel's name for "send me this signal when my parent dies".
-PR_SET_PDEATHSIG = 1
 PATIENCE = 60.0
 
 
@@ -29,6 +25,10 @@ class Job:
     def command(self) -> list[str]:
         """The whole command line."""
         return [sys.executable, *self.arguments]
+
+
+# Jobs as they end, each with its exit status.
+Ended = Generator[tuple[Job, int], None, None]
 
 
 def gpus() -> int:
@@ -48,12 +48,12 @@ def seats(jobs: int = 0) -> list[dict[str, Any]]:
     count = gpus()
     if count:
         return [{"gpu": i % count} for i in range(jobs or count)]
-    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(cores()))
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(runs.cores()))
     number = min(jobs or len(allowed), len(allowed))
     return [{"cores": set(allowed[i::number])} for i in range(number)]
 
 
-def run_local(jobs: list[Job], seats: list[dict[str, Any]], tell: Callable[[int], None]) -> Iterator[tuple[Job, int]]:
+def run_local(jobs: list[Job], seats: list[dict[str, Any]], tell: Callable[[int], None]) -> Ended:
     """Runs jobs in processes of this machine, one a seat at a time; yields each with its exit status as it ends.
 
     However this ends, the processes that still run are asked to save and stop, and waited for.
@@ -94,25 +94,21 @@ def _start(job: Job, seat: dict[str, Any]) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     if "gpu" in seat:
         environment["CUDA_VISIBLE_DEVICES"] = str(seat["gpu"])
-    parent = os.getpid()
-
-    def settle() -> None:
-        # A killed sweep leaves no run behind that would hold its folder's lock.
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != parent:
-                os._exit(1)
-        if "cores" in seat and hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, seat["cores"])
-
+    # A killed sweep leaves no run behind that would hold its folder's lock.
+    environment[runs.PARENT] = str(os.getpid())
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "ab") as log:
         # A session of its own: Ctrl-C reaches it once, from here, and not a second time from the terminal.
-        return subprocess.Popen(job.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment,
-                                start_new_session=True, preexec_fn=settle)  # fmt: skip
+        process = subprocess.Popen(job.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment,
+                                   start_new_session=True)  # fmt: skip
+    if "cores" in seat and hasattr(os, "sched_setaffinity"):
+        # From here, since a process with JAX's threads must not fork; long before the other starts its own threads.
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(process.pid, seat["cores"])
+    return process
 
 
-def run_submitted(jobs: list[Job], executor: Any, tell: Callable[[int], None]) -> Iterator[tuple[Job, int]]:
+def run_submitted(jobs: list[Job], executor: Any, tell: Callable[[int], None]) -> Ended:
     """Runs jobs by a submitit executor, all of them submitted at once; yields each with its exit status as it ends.
 
     However this ends, the jobs that still run are cancelled: a run saves, and goes on when it is submitted again.

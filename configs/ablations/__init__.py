@@ -1,0 +1,1 @@
+"""One file = one grid of experiments, run by `experiments.ablate`; see `base.py` for the fields."""

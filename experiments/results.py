@@ -1,0 +1,79 @@
+"""What the runs of a grid showed: a row a run, and a table over the seeds."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aeden import runs
+from experiments.grid import Cell
+
+Row = dict[str, Any]
+
+# Of a task's summary: what its table shows, and whether more of it is better (None: neither, nearer to real is).
+FIGURES: dict[str, dict[str, bool | None]] = {
+    "denoise": {"psnr": True, "ssim": True, "bce": False},
+    "stack": {"accuracy": True, "cross_entropy": False},
+    "gan": {
+        "kid": False, "fid": False, "precision": True, "recall": True, "coverage": True, "confident": True,
+        "smallest_class": True, "largest_class": None, "harmonic_energy": None, "phase_variation": None,
+        "spectrum_distance_db": False,
+    },
+}  # fmt: skip
+
+
+def row(cell: Cell, folder: Path) -> Row | None:
+    """The record of a run; None where it is not finished."""
+    summary = runs.finished(folder)
+    if summary is None:
+        return None
+    return {
+        "contender": cell.contender, "dataset": summary["dataset"], "level": cell.config.noise.level, **cell.setting,
+        "seed": cell.seed, **figures(summary, summary["test"]), "parameters": summary["parameters"],
+        "wall_seconds": summary["wall_seconds"], "folder": folder.name,
+    }  # fmt: skip
+
+
+def figures(summary: dict[str, Any], test: dict[str, Any]) -> dict[str, float]:
+    """The figures of a summary's `test`, or of what was judged alike, that a table shows."""
+    found = dict(test)
+    if "class_share" in found:
+        found |= {"smallest_class": min(found["class_share"]), "largest_class": max(found["class_share"])}
+    return {name: found[name] for name in FIGURES[summary["task"]] if name in found}
+
+
+def write_csv(path: Path, rows: list[Row]) -> None:
+    """A row a run."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    runs.write_text(path, text.getvalue())
+
+
+def table(rows: list[Row], names: list[str], by: list[str]) -> str:
+    """Mean and standard deviation over the seeds, as Markdown: a line for each of what `by` tells apart."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for one in rows:
+        groups.setdefault(tuple(one[name] for name in by), []).append(one)
+    lines = [f"| {' | '.join([*by, *names, 'seeds'])} |", "|---" * (len(by) + len(names) + 1) + "|"]
+    for key, members in groups.items():
+        cells = [spread([member[name] for member in members if name in member]) for name in names]
+        lines.append(f"| {' | '.join([*map(str, key), *cells, str(len(members))])} |")
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation, to two digits of the latter; one value alone, or one that all share, as it is."""
+    if not values:
+        return ""
+    mean = float(np.mean(values))
+    if min(values) == max(values):
+        return f"{values[0]:,}" if isinstance(values[0], int) else f"{mean:.4g}"
+    deviation = float(np.std(values, ddof=1))
+    places = int(np.clip(1 - np.floor(np.log10(deviation)), 0, 6))
+    return f"{mean:.{places}f} ± {deviation:.{places}f}"

@@ -1,0 +1,104 @@
+"""Grids: what they expand to, and what is refused before the first run."""
+
+import importlib
+import sys
+
+import pytest
+from absl import flags
+from conftest import ROOT
+from ml_collections import config_flags
+
+from configs import smoke
+from configs.ablations import base
+from experiments import grid
+
+GRIDS = sorted(path.stem for path in (ROOT / "configs/ablations").glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+@pytest.fixture
+def settings():
+    config = base.get_config()
+    config.experiment = smoke.get_config()
+    config.contenders.nearest = {"model": {"decoder": "upsample"}}
+    config.contenders.k3 = {"model": {"decoder": "transpose"}}
+    config.reference = "nearest"
+    config.seeds = 2
+    return config
+
+
+def test_every_contender_at_every_setting_under_every_seed(settings):
+    settings.axes = {"noise": {"level": (0.1, 0.4)}, "model": {"kernel_size": (3, 5)}}
+    cells = grid.expand(settings)
+    assert len({cell.name for cell in cells}) == len({cell.folder for cell in cells}) == 2 * 2 * 2 * 2
+    # Seed by seed, so that what is finished first can be compared.
+    assert [cell.seed for cell in cells] == [0] * 8 + [1] * 8
+    last = cells[-1]
+    assert (last.contender, last.setting) == ("k3", {"model.kernel_size": 5, "noise.level": 0.4})
+    assert (last.config.model.decoder, last.config.noise.level, last.config.seed) == ("transpose", 0.4, 1)
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # ml_collections' own
+def test_the_command_of_a_run_makes_its_config(settings, monkeypatch):
+    """Parsed as `experiments.main` parses it."""
+    settings.experiment.eval.levels = (0.1, 0.25)
+    settings.axes = {"noise": {"clip": (False,)}}
+    cell = grid.expand(settings)[2]
+    values = flags.FlagValues()
+    holder = config_flags.DEFINE_config_file("config", flag_values=values)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["main", *cell.arguments()])
+    values(sys.argv)
+    assert holder.value.to_dict() == cell.config.to_dict()
+
+
+def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
+    before = [cell.folder for cell in grid.expand(settings)]
+    settings.experiment.data.dir = "/elsewhere"
+    assert [cell.folder for cell in grid.expand(settings)] == before
+    settings.seeds = 3
+    assert [cell.folder for cell in grid.expand(settings)][:4] == before
+    settings.experiment.batch_size = 32
+    assert not set(before) & {cell.folder for cell in grid.expand(settings)}
+
+
+@pytest.mark.parametrize(("changes", "match"), [
+    ({"contenders": {"nearest": {"model": {"decodr": "upsample"}}}}, "contender nearest: .*model.decodr.*model.decoder"),
+    ({"axes": {"noise": {"levels": (0.1,)}}}, "there is no field noise.levels; did you mean noise.level"),
+    ({"axes": {"noise": {"level": (0.1, 0.1)}}}, "axes.noise.level takes a tuple of different values"),
+    ({"axes": {"noise": {"level": 0.1}}}, "takes a tuple"),
+    ({"axes": {"batch_size": ("many",)}}, "batch_size takes a value of type int, not 'many'"),
+    ({"axes": {"model": {"decoder": ("upsample",)}}}, "contender .* sets model.decoder, and so does an axis"),
+    ({"contenders": {"nearest": {"seed": 1}}}, "contender nearest sets seed"),
+    ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
+    ({"contenders": {"nearest": {"model": {"resize": "bilinear"}}}}, "resize=bilinear says nothing of .*transpose"),
+    ({"reference": "nobody"}, "'nobody' is none of the contenders"),
+    ({"seeds": 0}, "seeds 0"),
+])  # fmt: skip
+def test_contradictions_are_named(settings, changes, match):
+    for name, value in changes.items():
+        settings[name] = value
+    with pytest.raises(ValueError, match=match):
+        grid.expand(settings)
+
+
+@pytest.mark.parametrize(("changes", "match"), [
+    ({"model": {"decoder": "transposed"}}, "odd: .*'transposed'"),
+    ({"noise": {"level": -1.0}}, "odd: .*-1 is out of range"),
+    ({"loss": "bec"}, "odd: unknown loss 'bec'"),
+    ({"optimizer": {"name": "adamx"}}, "odd: .*adamx"),
+    ({"task": "paint"}, "odd: unknown task 'paint'"),
+    ({"task": "stack", "stack": {"head": "tail"}}, "odd: unknown stack.head 'tail'"),
+    ({"task": "gan", "gan": {"loss": "none"}}, "odd: unknown gan.loss 'none'"),
+])  # fmt: skip
+def test_a_run_that_cannot_be_is_named_before_the_first(settings, changes, match):
+    settings.contenders.odd = changes
+    with pytest.raises(ValueError, match=match):
+        grid.check(grid.expand(settings))
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_the_grids_that_come_along_expand(name):
+    cells = grid.expand(importlib.import_module(f"configs.ablations.{name}").get_config())
+    assert len(cells) >= 6
+    path = ROOT / f"configs/ablations/{name}.py"
+    assert f"python -m experiments.ablate --config=configs/ablations/{name}.py" in path.read_text()

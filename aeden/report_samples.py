@@ -68,6 +68,18 @@ def _grid(images: np.ndarray, across: int) -> np.ndarray:
     return sheet
 
 
+def save_beside(path: Path, sets: dict[str, np.ndarray], across: int = 8) -> None:
+    """Sets of images beside each other under their names: uint8 [n, h, w, c] each, a square of them shown."""
+    figure, axes = plt.subplots(1, len(sets), figsize=(3.4 * len(sets), 3.7), squeeze=False, dpi=150)
+    for axis, (name, images) in zip(axes[0], sets.items(), strict=True):
+        axis.imshow(_grid(images[: across * across], across), interpolation="nearest")
+        axis.set_title(name, fontsize=10, color=INK)
+        axis.axis("off")
+    figure.tight_layout(pad=0.6)
+    figure.savefig(path)
+    plt.close(figure)
+
+
 def save_progress(workdir: Path, title: str, steps: dict[int, np.ndarray]) -> None:
     """Samples of the same latents over training: a row a step in progress.png, all of them in progress.gif."""
     chosen = np.unique(np.linspace(0, len(steps) - 1, min(STEPS_SHOWN, len(steps))).round().astype(int))

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 from absl import flags
 
-from aeden import runs
+from aeden import report_samples, runs
 from aeden.train import Interrupted
 from experiments import command, grid, launch, results
 from experiments.grid import Cell
@@ -157,13 +157,25 @@ def _clock(seconds: float) -> str:
 
 
 def write_results(cells: list[Cell], failures: dict[str, str], workdir: Path) -> str:
-    """results.csv and results.md, of what is finished; returns the table."""
-    rows = [row for cell in cells if (row := results.row(cell, workdir / "runs" / cell.folder))]
+    """results.csv and results.md, of what is finished, and samples.png of generators; returns the table."""
+    folders = {cell: workdir / "runs" / cell.folder for cell in cells}
+    rows = [row for cell in cells if (row := results.row(cell, folders[cell]))]
     if not rows:
         return ""
     results.write_csv(workdir / "results.csv", rows)
-    names = [name for name in results.FIGURES[cells[0].config.task] if name in rows[0]]
-    text = results.table(rows, [*names, "parameters"], ["contender", "dataset", *cells[0].setting])
+    task, setting = cells[0].config.task, list(cells[0].setting)
+    names = [name for name in results.FIGURES[task] if name in rows[0]]
+    if task == "gan" and names:
+        finished = [cell for cell in cells if (folders[cell] / "summary.json").exists()]
+        judged = [row for cell in finished for row in results.judged(cell, folders[cell])]
+        text = results.table(judged, names, ["generator", "images", "dataset", *setting])
+    else:
+        text = results.table(rows, [*names, "parameters"], ["contender", "dataset", *setting])
+    if task == "gan":
+        first = {cell.contender: folders[cell] for cell in reversed(cells) if (folders[cell] / "progress").exists()}
+        sets = {name: results.newest_samples(first[name]) for name in dict.fromkeys(c.contender for c in cells)
+                if name in first}  # fmt: skip
+        report_samples.save_beside(workdir / "samples.png", sets)
     runs.write_text(workdir / "results.md", text)
     runs.write_json(workdir / "failures.json", failures)
     return text

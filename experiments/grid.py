@@ -19,7 +19,7 @@ from experiments.command import TASKS
 RESIZING = ("model.resize", "model.placement")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Cell:
     """One run of a grid.
 

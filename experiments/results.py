@@ -38,6 +38,22 @@ def row(cell: Cell, folder: Path) -> Row | None:
     }  # fmt: skip
 
 
+def judged(cell: Cell, folder: Path) -> list[Row]:
+    """What a GAN's run says of its samples, of its untrained generator's and of real images: a row each."""
+    summary = runs.read_json(folder / "summary.json")
+    sets = {"trained": summary["test"], "untrained": summary["untrained"], "real": summary["real"]}
+    return [
+        {"generator": "none" if name == "real" else cell.contender, "images": name, "dataset": summary["dataset"],
+         **cell.setting, "seed": cell.seed, **figures(summary, test)}
+        for name, test in sets.items()
+    ]  # fmt: skip
+
+
+def newest_samples(folder: Path) -> np.ndarray:
+    """The samples of a GAN's last validation: uint8 [100, h, w, c]."""
+    return np.load(max((folder / "progress").glob("*.npy"), key=lambda path: int(path.stem)))
+
+
 def figures(summary: dict[str, Any], test: dict[str, Any]) -> dict[str, float]:
     """The figures of a summary's `test`, or of what was judged alike, that a table shows."""
     found = dict(test)

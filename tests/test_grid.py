@@ -62,7 +62,7 @@ def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
 
 
 @pytest.mark.parametrize(("changes", "match"), [
-    ({"contenders": {"nearest": {"model": {"decodr": "upsample"}}}}, "contender nearest: .*model.decodr.*model.decoder"),
+    ({"contenders": {"nearest": {"model": {"decodr": "upsample"}}}}, "nearest: .*model.decodr.*model.decoder"),
     ({"axes": {"noise": {"levels": (0.1,)}}}, "there is no field noise.levels; did you mean noise.level"),
     ({"axes": {"noise": {"level": (0.1, 0.1)}}}, "axes.noise.level takes a tuple of different values"),
     ({"axes": {"noise": {"level": 0.1}}}, "takes a tuple"),

@@ -42,6 +42,8 @@ def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
     hidden, features, factors = tuple(model.hidden), tuple(model.features), tuple(model.factors)
     if len(features) != len(factors) or not features:
         raise ValueError(f"model.features {features} and model.factors {factors} need one number a stage each")
+    if len(model.decoder_features) not in (0, len(features)) or min(*model.decoder_features, 1, 1) < 1:
+        raise ValueError(f"model.decoder_features {tuple(model.decoder_features)} takes a number a stage, or none")
     if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
         raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
     if model.architecture == "dense":
@@ -50,7 +52,7 @@ def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
     return ConvAutoencoder(
         decoder=model.decoder, features=features, factors=factors, kernel_size=model.kernel_size,
         channels=image_shape[-1], resize=model.resize, placement=model.placement, dtype=DTYPES[model.dtype],
-        lowering=model.lowering,
+        lowering=model.lowering, decoder_features=tuple(model.decoder_features),
     )  # fmt: skip
 
 
@@ -76,6 +78,8 @@ def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
             layers.append(whole.clone(shape=shape, hidden=(nodes,)))
             shape = (1, 1, nodes)
     else:
+        if whole.decoder_features:
+            raise ValueError("model.decoder_features are for a whole autoencoder: stack.layerwise=False")
         channels = whole.channels
         for features, factor in zip(whole.features, whole.factors, strict=True):
             layers.append(whole.clone(features=(features,), factors=(factor,), channels=channels))

@@ -186,6 +186,50 @@ class TransposeConv(nn.Module):
         )(x)
 
 
+class SubpixelConv(nn.Module):
+    """Convolve at the low resolution, then rearrange channels into pixels: [b, h, w, c] -> [b, f*h, f*w, features].
+
+    Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
+    neural network", equation 4. Its kernels begin equal for the pixels made of one (ICNR, Aitken et al. 2017,
+    "Checkerboard artifact free sub-pixel convolution"): at the start it is a convolution and a nearest resize.
+
+    Attributes:
+      features: channels out; the convolution has factor^2 times as many.
+      kernel_size: height and width of the kernel, in pixels of the input.
+      factor: how many times larger the output is.
+      dtype: type of the computation (parameters stay float32); None follows the input.
+      kernel_init: of the kernels of one pixel out.
+      lowering: how the convolution computes.
+    """
+
+    features: int
+    kernel_size: int = 3
+    factor: int = 2
+    dtype: Any = None
+    kernel_init: Initializer = default_kernel_init
+    lowering: str = "auto"
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
+        f, (b, h, w, _) = self.factor, x.shape
+        conv = convolution(
+            f * f * self.features, self.kernel_size, self.dtype, _equal_pixels(self.kernel_init, f), self.lowering,
+            "conv",
+        )  # fmt: skip
+        pixels = conv(x).reshape(b, h, w, f, f, self.features)
+        # (b, h, w, f, f, c) -> (b, h, f, w, f, c)
+        return pixels.swapaxes(2, 3).reshape(b, f * h, f * w, self.features)
+
+
+def _equal_pixels(kernel_init: Initializer, factor: int) -> Initializer:
+    """ICNR: the kernels of one pixel out, repeated for all that are made of one pixel in."""
+
+    def init(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return jnp.tile(kernel_init(key, (*shape[:3], shape[3] // factor**2), dtype), factor**2)
+
+    return init
+
+
 def _transposed(kernel_init: Initializer) -> Initializer:
     """The initializer of a [h, w, in, out] kernel for one of [h, w, out, in]: its fan-in is still that of `in`."""
 

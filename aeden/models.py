@@ -16,11 +16,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
-from aeden.layers import Initializer, TransposeConv, UpsampleConv, convolution, default_kernel_init
+from aeden.layers import Initializer, SubpixelConv, TransposeConv, UpsampleConv, convolution, default_kernel_init
 from aeden.lowering import max_pool, resized_taps
 from aeden.shapes import Array, Float
 
-DECODERS = ("transpose", "upsample")
+DECODERS = ("transpose", "upsample", "subpixel")
 
 # (number of a layer, its code) -> the code with some of it left out
 Drop = Callable[[int, Array], Array]
@@ -58,10 +58,11 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """A stage a width: grow by the stage's factor with the chosen layer, ReLU; then a convolution to the channels out.
 
-    [b, h, w, c] -> logits [b, s*h, s*w, channels]. Both kinds have the same parameter count.
+    [b, h, w, c] -> logits [b, s*h, s*w, channels]. "transpose" and "upsample" have the same parameter count.
 
     Attributes:
-      kind: "transpose" (convolve transposed) or "upsample" (resize and convolve).
+      kind: "transpose" (convolve transposed), "upsample" (resize and convolve) or "subpixel" (convolve, then rearrange
+        channels into pixels: factor^2 times the parameters in each stage).
       features: channels of each stage, first to last.
       factors: how many times each stage grows height and width; s is their product.
       kernel_size: height and width of the kernels, in pixels.
@@ -101,6 +102,11 @@ class Decoder(nn.Module):
                 width, self.kernel_size, factor, self.resize, self.placement,
                 dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
             )  # fmt: skip
+        if self.kind == "subpixel":
+            return SubpixelConv(
+                width, self.kernel_size, factor,
+                dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
+            )  # fmt: skip
         raise ValueError(f"unknown decoder {self.kind!r}: use one of {', '.join(DECODERS)}")
 
 
@@ -112,8 +118,9 @@ class ConvAutoencoder(nn.Module):
     edge, and the result is cropped back.
 
     Attributes:
-      decoder: "transpose" or "upsample".
+      decoder: "transpose", "upsample" or "subpixel".
       features: channels of the encoder's stages; the decoder mirrors them.
+      decoder_features: channels of the decoder's stages, first to last, where they are others; () for the mirror.
       factors: how many times each encoder stage shrinks the image; the decoder mirrors them.
       kernel_size: height and width of the kernels, in pixels.
       channels: channels in and out.
@@ -133,6 +140,7 @@ class ConvAutoencoder(nn.Module):
     dtype: Any = None
     kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
+    decoder_features: Sequence[int] = ()
 
     def setup(self) -> None:
         self.encoder = Encoder(
@@ -143,9 +151,10 @@ class ConvAutoencoder(nn.Module):
     @nn.nowrap
     def mirrored(self) -> Decoder:
         """The decoder that undoes the encoder's stages, last to first."""
+        features = tuple(self.decoder_features or reversed(self.features))
         return Decoder(
-            self.decoder, tuple(reversed(self.features)), tuple(reversed(self.factors)), self.kernel_size,
-            self.channels, self.resize, self.placement, self.dtype, self.kernel_init, self.lowering, name="decoder",
+            self.decoder, features, tuple(reversed(self.factors)), self.kernel_size, self.channels, self.resize,
+            self.placement, self.dtype, self.kernel_init, self.lowering, name="decoder",
         )  # fmt: skip
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
@@ -154,12 +163,13 @@ class ConvAutoencoder(nn.Module):
         h, w = x.shape[1:3]
         return self.decode(self.encode(x))[:, :h, :w]
 
+    @nn.nowrap
     def multiplications(self, height: int, width: int) -> int:
         """Multiplications that the network needs for an image, zeros and repetitions left out.
 
         A transposed convolution needs k^2 a pixel in; a nearest resize by s and its convolution ceil((k + s - 1) / s)^2
-        a pixel out, since equal pixels need not be multiplied twice; another resize k^2 a pixel out. The resize itself
-        is not counted.
+        a pixel out, since equal pixels need not be multiplied twice; another resize k^2 a pixel out; a sub-pixel
+        convolution k^2 a pixel out. The resize itself is not counted.
         """
         k, stride = self.kernel_size, math.prod(self.factors)
         h, w = (-(-size // stride) * stride for size in (height, width))
@@ -167,8 +177,9 @@ class ConvAutoencoder(nn.Module):
         for width_, factor in zip(self.features, self.factors, strict=True):
             total += h * w * k * k * channels * width_
             h, w, channels = h // factor, w // factor, width_
-        for width_, factor in zip(reversed(self.features), reversed(self.factors), strict=True):
-            taps = k * k
+        decoder = self.mirrored()
+        for width_, factor in zip(decoder.features, decoder.factors, strict=True):
+            taps = (k * factor) ** 2 if self.decoder == "subpixel" else k * k
             if self.decoder == "upsample" and self.placement == "after":
                 taps = resized_taps(k, factor) if self.resize == "nearest" else (k * factor) ** 2
             total += h * w * taps * channels * width_

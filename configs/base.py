@@ -44,10 +44,11 @@ def get_config() -> ConfigDict:
     model.architecture = "conv"  # conv (convolutional, either decoder) | dense (fully connected)
     model.hidden = (512,)  # nodes of each layer of a dense encoder; its decoder mirrors them
     model.tied = False  # a dense decoder's weights are its encoder's, transposed
-    model.decoder = "transpose"  # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve)
+    model.decoder = "transpose"  # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve) | subpixel
     model.resize = "nearest"  # nearest | bilinear | cubic | lanczos3 | lanczos5; of the upsample decoder
     model.placement = "after"  # the upsample decoder convolves `after` or `before` the resize
     model.features = (32, 32)  # channels of each encoder stage; the decoder mirrors them
+    model.decoder_features = ()  # channels of each decoder stage, first to last, where they are others; () mirrors
     model.factors = (2, 2)  # how many times each stage shrinks height and width
     model.kernel_size = 3  # pixels
     model.dtype = "float32"  # float32 | bfloat16, of the computation; parameters stay float32

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from aeden.layers import (
     RESIZE_METHODS,
+    SubpixelConv,
     TransposeConv,
     Upsample,
     UpsampleConv,
@@ -91,11 +92,28 @@ def test_transpose_conv_is_the_transpose_of_a_strided_convolution(rng, kernel, s
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(("factor", "kernel"), [(2, 3), (3, 2), (2, 5)])
+def test_sub_pixels_are_channels_rearranged(rng, factor, kernel):
+    x = jnp.asarray(rng.normal(size=(2, 4, 3, 5)), jnp.float32)
+    layer = SubpixelConv(4, kernel, factor)
+    params = layer.init(jax.random.key(1), x)
+    start = layer.apply(params, x)
+    for i, j in product(range(factor), repeat=2):  # ICNR: at the start the pixels made of one are equal
+        np.testing.assert_allclose(start[:, i::factor, j::factor], start[:, ::factor, ::factor], atol=1e-6)
+    params = jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params)
+    conv = nn.Conv(4 * factor**2, (kernel, kernel)).bind({"params": params["params"]["conv"]})
+    low, out = conv(x), layer.apply(params, x)
+    for i, j in product(range(factor), repeat=2):
+        first = 4 * (factor * i + j)
+        np.testing.assert_allclose(out[:, i::factor, j::factor], low[..., first : first + 4], atol=1e-4)
+
+
 LAYERS = {
     "transpose": lambda name: TransposeConv(4, lowering=name),
     "transpose, padded by hand": lambda name: TransposeConv(4, 4, padding=((2, 2), (1, 3)), lowering=name),
     "upsample": lambda name: UpsampleConv(4, lowering=name),
     "bilinear": lambda name: UpsampleConv(4, method="bilinear", lowering=name),
+    "subpixel": lambda name: SubpixelConv(4, lowering=name),
     "before": lambda name: UpsampleConv(4, placement="before", lowering=name),
     "convolution": lambda name: convolution(1, 3, None, default_kernel_init, name, "conv"),
 }

@@ -25,7 +25,7 @@ def parameters(model, shape):
     return jax.eval_shape(model.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))["params"]
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", ["transpose", "upsample"])
 def test_the_keras_example_has_28353_parameters(decoder):
     assert count_parameters(parameters(ConvAutoencoder(decoder), (1, 28, 28, 1))) == 28_353
 
@@ -41,7 +41,7 @@ def test_the_keras_example_has_28353_parameters(decoder):
 def test_logits_have_the_shape_of_the_image_and_both_decoders_the_same_size(h, w, channels, kernel, stages):
     features, factors = zip(*stages, strict=True)
     sizes = set()
-    for decoder in DECODERS:
+    for decoder in ("transpose", "upsample"):
         model = ConvAutoencoder(decoder, features, factors, kernel, channels)
         x = jax.ShapeDtypeStruct((2, h, w, channels), jnp.float32)
         (out, params) = jax.eval_shape(lambda x, m=model: m.init_with_output(jax.random.key(0), x), x)
@@ -106,6 +106,9 @@ def test_multiplications_of_the_keras_example():
     assert bilinear.multiplications(27, 28) == shared + (14 * 14 + 28 * 28) * 9 * 32 * 32
     before = ConvAutoencoder("upsample", placement="before")
     assert before.multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 9 * 32 * 32
+    subpixel = ConvAutoencoder("subpixel", decoder_features=(16, 8))
+    shared = 28 * 28 * 9 * 32 + 14 * 14 * 9 * 32 * 32 + 28 * 28 * 9 * 8
+    assert subpixel.multiplications(28, 28) == shared + 9 * (14 * 14 * 32 * 16 + 28 * 28 * 16 * 8)
 
 
 def test_unknown_decoder_and_wrong_channels_are_named():

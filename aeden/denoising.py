@@ -10,10 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from aeden import build, keys, parallel, report, runs
+from aeden import artifacts, build, keys, parallel, report, runs
 from aeden.data.pipeline import Split, TrainBatches, epochs
 from aeden.data.sources import Dataset
-from aeden.models import SingleAutoencoder, count_parameters, make_init
+from aeden.models import ConvAutoencoder, SingleAutoencoder, count_parameters, make_init
 from aeden.restoration import (
     image_losses,
     make_evaluation,
@@ -86,6 +86,13 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
     fit_ended = time.monotonic()
     tested = make_evaluation(model, noises, config.seed, keys.Stream.TEST)(fitted.state.params, dataset.test)
     summary = _summary(config, dataset, schedule, fitted, tested)
+    pictures: dict[str, Any] = {}
+    if isinstance(model, ConvAutoencoder) and model.factors[0] > 1:
+        initial = jax.device_get(task.init(keys.stream_key(config.seed, keys.Stream.INIT)).params)
+        params = jax.device_get(fitted.state.params)
+        summary["artifacts"], pictures = artifacts.measure(
+            model, initial, params, noises["training"], config.seed, dataset.test
+        )
     summary["wall_seconds"] = round(fitted.clock.wall_seconds + time.monotonic() - fit_ended, 3)
     if parallel.is_primary():
         title = f"{dataset.label}, {build.noise_name(config)}, {build.decoder_name(config)} decoder"
@@ -94,6 +101,8 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
             f"{title}: test PSNR {summary['noisy']['psnr']:.2f} to {summary['test']['psnr']:.2f} dB",
             *restore_samples(model, fitted.state.params, noises["training"], dataset.test, config.seed),
         )
+        if pictures:
+            report.save_responses(workdir / "responses.png", title, pictures)
         report.save_curves(workdir / "curves.png", title, fitted.rows, summary["noisy"], config.loss)
     return summary
 

@@ -34,8 +34,8 @@ def make_means(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, Sp
     def means(params: PyTree, split: Split) -> PyTree:
         parts = [jax.device_get(mapped(params, parallel.deal(b))) for b in evaluation_batches(split, size)]
         # In float64 from here: float32 sums of ten thousand values would lose digits.
-        count, totals = jax.tree.map(lambda *x: float(np.sum(np.asarray(x, np.float64))), *parts)
-        return jax.tree.map(lambda x: x / count, totals)
+        count, totals = jax.tree.map(lambda *x: np.sum(np.asarray(x, np.float64), axis=0), *parts)
+        return jax.tree.map(lambda x: float(x / count) if x.ndim == 0 else x / count, totals)
 
     return means
 

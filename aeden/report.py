@@ -62,6 +62,21 @@ def save_restoration(path: Path, title: str, clean: np.ndarray, noisy: np.ndarra
     save_samples(path, title, rows, decibels)
 
 
+def save_responses(path: Path, title: str, pictures: dict[str, np.ndarray]) -> None:
+    """How a decoder answers to a constant and to an impulse: images [h, w] of either sign, by what they show."""
+    figure, axes = plt.subplots(1, len(pictures), figsize=(2.3 * len(pictures), 2.9), squeeze=False, dpi=150)
+    for axis, (name, image) in zip(axes[0], pictures.items(), strict=True):
+        largest = max(float(np.abs(image).max()), 1e-9)
+        axis.imshow(image, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(name, fontsize=9, color=INK)
+        axis.set_xlabel(f"± {largest:.2g} in the logits", fontsize=7, color=GRAY)
+    figure.suptitle(f"{title}: the decoder's answer to a code", fontsize=10, color=INK)
+    figure.tight_layout(rect=(0, 0, 1, 0.97))
+    figure.savefig(path)
+    plt.close(figure)
+
+
 def save_curves(
     path: Path, title: str, rows: list[dict[str, int | float]], noisy: dict[str, float], loss: str = "bce"
 ) -> None:

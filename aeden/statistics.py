@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -55,3 +55,115 @@ def paired_difference(
 
     interval = stats.ttest_1samp(differences, 0.0).confidence_interval(confidence)
     return PairedDifference(mean, float(interval.low), float(interval.high), count)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One contender beside the reference, over paired seeds.
+
+    Attributes:
+      mean: of the differences, contender minus reference.
+      low, high: ends of the BCa bootstrap interval of the mean (Efron 1987); infinite for fewer than two pairs.
+      p: two-sided, of the sign-flip permutation test; 1 for fewer than two pairs.
+      corrected: p, corrected for all comparisons made together (Holm 1979).
+      improvement: probability that a run of the contender has the higher value than one of the reference, whatever
+        their seeds; ties count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
+        precipice").
+      wins: in how many pairs the contender has the higher value.
+      pairs: how many there are.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    corrected: float
+    improvement: float
+    wins: int
+    pairs: int
+
+    def verdict(self, level: float = 0.05) -> str:
+        """ "higher", "lower", or "no difference shown" at a level of significance, corrected."""
+        if self.corrected > level:
+            return "no difference shown"
+        return "higher" if self.mean > 0 else "lower"
+
+
+def compare(
+    contenders: Mapping[str, Sequence[float] | np.ndarray],
+    reference: Sequence[float] | np.ndarray,
+    confidence: float = 0.95,
+) -> dict[str, Comparison]:
+    """Each contender beside the reference, seed by seed.
+
+    With n seeds the smallest p there can be is 2^(1-n), and with m comparisons m times that: see `fewest_pairs`.
+
+    Args:
+      contenders: name -> a value a seed.
+      reference: a value for each of the same seeds.
+      confidence: share of such intervals that hold the true mean.
+
+    Raises:
+      ValueError: the lengths differ, or there is nothing.
+    """
+    for name, values in contenders.items():
+        if len(values) != len(reference) or not len(values):
+            raise ValueError(f"{name}: pairs need as many of one as of the other: {len(values)} and {len(reference)}")
+    p = {name: sign_flip_p(values, reference) for name, values in contenders.items()}
+    corrected = dict(zip(p, holm(list(p.values())), strict=True))
+    found = {}
+    for name, values in contenders.items():
+        one, other = np.asarray(values, np.float64), np.asarray(reference, np.float64)
+        low, high = bootstrap_interval(one - other, confidence)
+        beats = (one[:, None] > other[None]) + 0.5 * (one[:, None] == other[None])
+        found[name] = Comparison(
+            float((one - other).mean()), low, high, p[name], corrected[name], float(beats.mean()),
+            int((one > other).sum()), len(one),
+        )  # fmt: skip
+    return found
+
+
+def sign_flip_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> float:
+    """Two-sided p of a mean difference over pairs when the sign of each difference is drawn at random.
+
+    Exact up to 13 pairs, by 9,999 random draws beyond.
+    """
+    from scipy import stats
+
+    if len(one) < 2:
+        return 1.0
+    return float(
+        stats.permutation_test(
+            (np.asarray(one, np.float64), np.asarray(other, np.float64)),
+            lambda x, y, axis: np.mean(x - y, axis=axis),
+            permutation_type="samples", vectorized=True, n_resamples=9999, rng=np.random.default_rng(0),
+        ).pvalue
+    )  # fmt: skip
+
+
+def bootstrap_interval(differences: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """The BCa bootstrap interval of a mean; infinite for fewer than two values."""
+    from scipy import stats
+
+    if len(differences) < 2:
+        return -math.inf, math.inf
+    if np.ptp(differences) <= 1e-9 * np.abs(differences).max():
+        return float(differences.mean()), float(differences.mean())
+    interval = stats.bootstrap(
+        (differences,), np.mean, confidence_level=confidence, method="BCa", rng=np.random.default_rng(0)
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values of comparisons made together, so corrected that one in twenty *families* errs at 0.05 (Holm 1979)."""
+    order = np.argsort(p, kind="stable")
+    scaled = np.asarray(p)[order] * (len(p) - np.arange(len(p)))
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return corrected.tolist()
+
+
+def fewest_pairs(comparisons: int, level: float = 0.05) -> int:
+    """How many pairs it takes at least for so many comparisons to be able to show a difference at a level."""
+    return math.ceil(1 + math.log2(max(comparisons, 1) / level))

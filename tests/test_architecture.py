@@ -13,7 +13,7 @@ FLOORS = {
     1: ("layers", "parallel", "optimizers", "logbook", "report", "data.pipeline", "data.folder", "data.glyphs",
         "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
     2: ("models", "checkpoint", "descent", "evaluation", "report_classes", "report_samples"),
-    3: ("train", "transfer", "adversaries"),
+    3: ("train", "transfer", "adversaries", "artifacts"),
     4: ("build", "restoration", "classification", "adversarial_task"),
     5: ("denoising", "phases", "evaluator"),
     6: ("stacked", "adversarial"),
@@ -57,8 +57,13 @@ def test_imports_come_from_below(name):
 
 
 def test_configs_import_base_only():
-    for path in (ROOT / "configs").rglob("*.py"):
+    for path in (ROOT / "configs").glob("*.py"):
         assert imported(path) <= {"configs", "configs.base"}, path
+
+
+def test_grids_import_configs_only():
+    for path in (ROOT / "configs/ablations").glob("*.py"):
+        assert all(name.split(".")[0] == "configs" for name in imported(path)), path
 
 
 def test_models_need_jax_flax_optax_and_numpy_only():

@@ -46,14 +46,14 @@ def build_gan(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
     autoencoder = build.build_model(config, dataset.image_shape)
     if not isinstance(autoencoder, ConvAutoencoder):
         raise ValueError("a generator's decoder is convolutional: model.architecture=conv")
-    if min(gan.latent, gan.width, *gan.discriminator) < 1:
-        raise ValueError("gan.latent, gan.width and gan.discriminator take numbers from 1 up")
+    if min(gan.latent, gan.width, *gan.hidden, *gan.discriminator) < 1:
+        raise ValueError("gan.latent, gan.width, gan.hidden and gan.discriminator take numbers from 1 up")
     if gan.conditional and dataset.train.labels is None:
         raise ValueError(f"gan.conditional needs labels, and {dataset.name} has none")
     classes = len(dataset.classes) if gan.conditional else 0
     height, width, channels = dataset.image_shape
     return (
-        Generator((height, width, channels), autoencoder.mirrored(), gan.width, classes),
+        Generator((height, width, channels), autoencoder.mirrored(), gan.width, classes, tuple(gan.hidden)),
         Discriminator(tuple(gan.discriminator), gan.downsampling, classes=classes, lowering=config.model.lowering),
     )
 

@@ -23,12 +23,15 @@ LEAK = 0.2
 
 
 class Generator(nn.Module):
-    """Latent, projection, decoder: [b, latent] -> logits [b, height, width, channels].
+    """Latent, dense layers, projection, decoder: [b, latent] -> logits [b, height, width, channels].
 
     Attributes:
       shape: height, width and channels of the images; height and width are met by cropping at the bottom and right.
       decoder: the decoder, an autoencoder's of either kind; its factors say how small the projection's maps are.
       width: channels of the projection's maps.
+      hidden: nodes of the dense layers, each with a leaky ReLU, that map the latent before it is projected: classes are
+        apart in images, not in a normal distribution (the mapping of Karras et al. 2019, "A style-based generator
+        architecture for generative adversarial networks").
       classes: with 1 or more, the class is told by one entry a class beside the latent; 0 for no classes.
     """
 
@@ -36,6 +39,7 @@ class Generator(nn.Module):
     decoder: Decoder
     width: int = 64
     classes: int = 0
+    hidden: Sequence[int] = ()
 
     @nn.compact
     def __call__(self, latent: Float[Array, "b d"], label: Integer[Array, b] | None = None) -> Float[Array, "b h w c"]:
@@ -48,7 +52,10 @@ class Generator(nn.Module):
         h, w = -(-height // stride), -(-width // stride)
         if label is not None:
             latent = jnp.concatenate([latent, jax.nn.one_hot(label, self.classes)], axis=-1)
-        maps = nn.Dense(h * w * self.width, kernel_init=nn.initializers.he_normal(), name="projection")(latent)
+        init = nn.initializers.he_normal()
+        for i, nodes in enumerate(self.hidden):
+            latent = nn.leaky_relu(nn.Dense(nodes, kernel_init=init, name=f"hidden{i}")(latent), LEAK)
+        maps = nn.Dense(h * w * self.width, kernel_init=init, name="projection")(latent)
         maps = nn.relu(maps).reshape(len(latent), h, w, self.width)
         return self.decoder(maps)[:, :height, :width]
 

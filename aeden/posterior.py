@@ -1,0 +1,48 @@
+"""The exact posterior mean of an image under Gaussian noise, with a set of images as the prior.
+
+Were test images drawn from that very set, no estimator could have a smaller mean squared error. They are not: a network
+that has learnt what digits are like may do better on new ones, and so the figure bounds nothing on the test split. It
+says how far the training images themselves, weighed by their likelihood, can restore it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import log_ndtr
+
+BLOCK = 500
+
+
+def posterior_mean(noisy: np.ndarray, prior: np.ndarray, level: float, clipped: bool) -> np.ndarray:
+    """E[image | noisy], each image of the prior being as likely: [n, ...], [m, ...] -> [n, ...] in [0, 1].
+
+    The likelihood of a pixel y of an image x is the normal density of y - x with standard deviation `level`; of a
+    clipped one, at 0 or at 1, it is the normal probability of what lies beyond.
+
+    Args:
+      noisy: corrupted images.
+      prior: images in [0, 1].
+      level: the noise's standard deviation, above 0.
+      clipped: whether the noisy images were clipped to [0, 1].
+
+    Raises:
+      ValueError: the level is not above 0.
+    """
+    if not level > 0:
+        raise ValueError(f"a posterior needs noise: level {level:g} is not above 0")
+    flat = prior.reshape(len(prior), -1).astype(np.float32)
+    squares = np.square(flat) / (2.0 * level**2)
+    tails = (log_ndtr(-flat / level), log_ndtr((flat - 1.0) / level)) if clipped else ()
+    restored = np.empty((len(noisy), flat.shape[1]), np.float32)
+    for start in range(0, len(noisy), BLOCK):
+        y = noisy[start : start + BLOCK].reshape(-1, flat.shape[1]).astype(np.float32)
+        ends = (y <= 0, y >= 1) if clipped else ()
+        inside = np.logical_not(np.any(ends, axis=0)) if ends else np.ones_like(y, bool)
+        inside = inside.astype(np.float32)
+        # -(y - x)^2 / 2 s^2 over pixels inside, without y^2, which is the same for every x.
+        log_likelihood = (inside * y / level**2) @ flat.T - inside @ squares.T
+        for end, tail in zip(ends, tails, strict=True):
+            log_likelihood += end.astype(np.float32) @ tail.T
+        weights = np.exp(log_likelihood - log_likelihood.max(1, keepdims=True))
+        restored[start : start + BLOCK] = weights @ flat / weights.sum(1, keepdims=True)
+    return restored.reshape(noisy.shape)

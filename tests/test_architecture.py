@@ -10,8 +10,8 @@ from conftest import ROOT
 FLOORS = {
     0: ("shapes", "allocator", "keys", "cache", "runs", "lowering", "augmentation", "corruption", "metrics",
         "statistics", "scores", "posterior"),
-    1: ("layers", "parallel", "optimizers", "logbook", "report", "baselines", "data.pipeline", "data.folder", "data.glyphs",
-        "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
+    1: ("layers", "parallel", "optimizers", "logbook", "report", "baselines", "data.pipeline", "data.folder",
+        "data.glyphs", "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
     2: ("models", "checkpoint", "descent", "evaluation", "report_classes", "report_samples"),
     3: ("train", "transfer", "adversaries", "artifacts"),
     4: ("build", "restoration", "classification", "adversarial_task"),

@@ -41,7 +41,8 @@ def make_residual_artifacts(
 
     Returns:
       (params, split) -> `harmonic_energy` and `phase_variation` of the residual (restored minus clean), means over the
-      images; `spectrum_distance_db` of restored images to clean ones; `spectrum`: the mean radial spectra of both.
+      images; `power` [h, w]: its mean power spectrum (`metrics.power_spectrum`); `spectrum_distance_db` of restored
+      images to clean ones; `spectrum`: the mean radial spectra of both.
     """
 
     def sums(params: PyTree, batch: PyTree) -> PyTree:
@@ -52,6 +53,7 @@ def make_residual_artifacts(
         return {
             "harmonic_energy": metrics.masked_sum(metrics.harmonic_energy(restored - clean, stride), mask),
             "phase_variation": metrics.masked_sum(metrics.phase_variation(restored - clean, stride), mask),
+            "power": jnp.sum(jnp.where(mask[:, None, None], metrics.power_spectrum(restored - clean), 0.0), axis=0),
             "spectrum": {name: jnp.sum(jnp.where(mask[:, None], x, 0.0), axis=0) for name, x in spectra.items()},
         }
 
@@ -110,7 +112,8 @@ def responses(
 def measure(
     model: ConvAutoencoder, initial: PyTree, params: PyTree, noise: Corrupt, seed: int, split: Split
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """All of it for a trained autoencoder whose last layer enlarges: figures, and pictures by name.
+    """All of it for a trained autoencoder whose last layer enlarges: figures, and pictures by name, of the answers to
+    a constant and to an impulse before and after training, and of the "residual power".
 
     Args:
       model: the autoencoder.
@@ -130,4 +133,5 @@ def measure(
     }  # fmt: skip
     pictures = {f"{name}, {when}": answers[1][name] for name in ("constant", "impulse")
                 for when, answers in (("initial", before), ("trained", after))}  # fmt: skip
+    pictures["residual power"] = figures["residual"].pop("power")
     return figures, pictures

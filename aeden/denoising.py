@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from aeden import artifacts, build, keys, parallel, report, runs
 from aeden.data.pipeline import Split, TrainBatches, epochs
@@ -95,13 +96,17 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
         )
     summary["wall_seconds"] = round(fitted.clock.wall_seconds + time.monotonic() - fit_ended, 3)
     if parallel.is_primary():
+        images = dict(zip(("clean", "noisy", "restored"), restore_samples(
+            model, fitted.state.params, noises["training"], dataset.test, config.seed), strict=True))  # fmt: skip
+        np.savez(workdir / "examples.npz", **images, **pictures)
         title = f"{dataset.label}, {build.noise_name(config)}, {build.decoder_name(config)} decoder"
         report.save_restoration(
             workdir / "samples.png",
             f"{title}: test PSNR {summary['noisy']['psnr']:.2f} to {summary['test']['psnr']:.2f} dB",
-            *restore_samples(model, fitted.state.params, noises["training"], dataset.test, config.seed),
+            *images.values(),
         )
         if pictures:
+            del pictures["residual power"]
             report.save_responses(workdir / "responses.png", title, pictures)
         report.save_curves(workdir / "curves.png", title, fitted.rows, summary["noisy"], config.loss)
     return summary

@@ -145,6 +145,13 @@ def _phases(images: Array, stride: int) -> Array:
     return cropped.reshape(b, rows, stride, columns, stride, c)
 
 
+def power_spectrum(images: Float[Array, "b h w c"]) -> Float[Array, "b h w"]:
+    """|DFT|^2 / (h w) by frequency, averaged over channels; frequency 0 is in the middle."""
+    h, w = images.shape[1:3]
+    power = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(images, axes=(1, 2)))), axis=-1) / (h * w)
+    return jnp.fft.fftshift(power, axes=(1, 2))
+
+
 def radial_spectrum(images: Float[Array, "b h w c"]) -> Float[Array, "b r"]:
     """Power by spatial frequency, averaged over directions and channels (Durall et al. 2020, section 3).
 
@@ -155,7 +162,7 @@ def radial_spectrum(images: Float[Array, "b h w c"]) -> Float[Array, "b r"]:
     distance = np.hypot(np.fft.fftfreq(h)[:, None], np.fft.fftfreq(w)[None])
     ring = np.round(distance * min(h, w)).astype(np.int32)
     share = np.eye(ring.max() + 1, dtype=np.float32)[ring.ravel()]
-    power = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(images, axes=(1, 2)))), axis=-1) / (h * w)
+    power = jnp.fft.ifftshift(power_spectrum(images), axes=(1, 2))
     return power.reshape(len(images), -1) @ jnp.asarray(share / np.maximum(share.sum(0), 1.0))
 
 

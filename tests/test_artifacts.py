@@ -77,4 +77,10 @@ def test_before_and_after_training(images):
     figures, pictures = artifacts.measure(model, initial, trained, lambda example_keys, clean: clean, 0, split)
     assert figures.keys() == {"residual", "initial", "trained"}
     assert figures["initial"] != figures["trained"]
-    assert list(pictures) == ["constant, initial", "constant, trained", "impulse, initial", "impulse, trained"]
+    assert list(pictures) == [
+        "constant, initial",
+        "constant, trained",
+        "impulse, initial",
+        "impulse, trained",
+        "residual power",
+    ]

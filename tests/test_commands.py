@@ -69,7 +69,7 @@ def test_the_run_folder_holds_everything(finished):
     assert result.stdout.splitlines()[-1] == f"run: {workdir}"
     names = {path.name for path in workdir.iterdir() if not path.name.startswith(".")}
     assert names == {"config.json", "metrics.csv", "tensorboard", "checkpoints", "samples.png", "curves.png",
-                     "responses.png", "summary.json"}  # fmt: skip
+                     "responses.png", "examples.npz", "summary.json"}  # fmt: skip
     summary = read_json(workdir / "summary.json")
     assert summary.keys() >= SUMMARY
     assert {"bce", "mse", "psnr", "ssim"} <= summary["noisy"].keys()

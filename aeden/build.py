@@ -44,6 +44,8 @@ def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
         raise ValueError(f"model.features {features} and model.factors {factors} need one number a stage each")
     if len(model.decoder_features) not in (0, len(features)) or min(*model.decoder_features, 1, 1) < 1:
         raise ValueError(f"model.decoder_features {tuple(model.decoder_features)} takes a number a stage, or none")
+    if model.decoder_kernel_size < 0:
+        raise ValueError(f"model.decoder_kernel_size {model.decoder_kernel_size} is negative: 0 for model.kernel_size")
     if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
         raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
     if model.architecture == "dense":
@@ -53,6 +55,7 @@ def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
         decoder=model.decoder, features=features, factors=factors, kernel_size=model.kernel_size,
         channels=image_shape[-1], resize=model.resize, placement=model.placement, dtype=DTYPES[model.dtype],
         lowering=model.lowering, decoder_features=tuple(model.decoder_features),
+        decoder_kernel_size=model.decoder_kernel_size,
     )  # fmt: skip
 
 

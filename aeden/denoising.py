@@ -98,7 +98,7 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
     if parallel.is_primary():
         images = dict(zip(("clean", "noisy", "restored"), restore_samples(
             model, fitted.state.params, noises["training"], dataset.test, config.seed), strict=True))  # fmt: skip
-        np.savez(workdir / "examples.npz", **images, **pictures)
+        np.savez(workdir / "examples.npz", **{**images, **pictures})
         title = f"{dataset.label}, {build.noise_name(config)}, {build.decoder_name(config)} decoder"
         report.save_restoration(
             workdir / "samples.png",

@@ -71,6 +71,7 @@ class Decoder(nn.Module):
       placement: the convolution "after" or "before" the resize of "upsample".
       dtype: type of the computation; parameters and logits stay float32.
       lowering: how the layers compute, see `aeden.layers`.
+      grow_kernel_size: of the layers that grow, where it is another; 0 for `kernel_size`.
     """
 
     kind: str = "transpose"
@@ -83,6 +84,7 @@ class Decoder(nn.Module):
     dtype: Any = None
     kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
+    grow_kernel_size: int = 0
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W k"]:
@@ -92,19 +94,20 @@ class Decoder(nn.Module):
         return out(x).astype(jnp.float32)
 
     def _grow(self, width: int, factor: int, name: str) -> nn.Module:
+        kernel = self.grow_kernel_size or self.kernel_size
         if self.kind == "transpose":
             return TransposeConv(
-                width, self.kernel_size, factor,
+                width, kernel, factor,
                 dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
             )  # fmt: skip
         if self.kind == "upsample":
             return UpsampleConv(
-                width, self.kernel_size, factor, self.resize, self.placement,
+                width, kernel, factor, self.resize, self.placement,
                 dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
             )  # fmt: skip
         if self.kind == "subpixel":
             return SubpixelConv(
-                width, self.kernel_size, factor,
+                width, kernel, factor,
                 dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
             )  # fmt: skip
         raise ValueError(f"unknown decoder {self.kind!r}: use one of {', '.join(DECODERS)}")
@@ -128,6 +131,7 @@ class ConvAutoencoder(nn.Module):
       placement: convolution "after" or "before" the resize.
       dtype: type of the computation, e.g. jnp.bfloat16; None follows the input. Parameters and logits stay float32.
       lowering: how the layers compute, see `aeden.layers`.
+      decoder_kernel_size: of the decoder's layers that grow, where it is another; 0 for `kernel_size`.
     """
 
     decoder: str = "transpose"
@@ -141,6 +145,7 @@ class ConvAutoencoder(nn.Module):
     kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
     decoder_features: Sequence[int] = ()
+    decoder_kernel_size: int = 0
 
     def setup(self) -> None:
         self.encoder = Encoder(
@@ -154,7 +159,8 @@ class ConvAutoencoder(nn.Module):
         features = tuple(self.decoder_features or reversed(self.features))
         return Decoder(
             self.decoder, features, tuple(reversed(self.factors)), self.kernel_size, self.channels, self.resize,
-            self.placement, self.dtype, self.kernel_init, self.lowering, name="decoder",
+            self.placement, self.dtype, self.kernel_init, self.lowering, self.decoder_kernel_size,
+            name="decoder",
         )  # fmt: skip
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
@@ -178,10 +184,11 @@ class ConvAutoencoder(nn.Module):
             total += h * w * k * k * channels * width_
             h, w, channels = h // factor, w // factor, width_
         decoder = self.mirrored()
+        grow = self.decoder_kernel_size or k
         for width_, factor in zip(decoder.features, decoder.factors, strict=True):
-            taps = (k * factor) ** 2 if self.decoder == "subpixel" else k * k
+            taps = (grow * factor) ** 2 if self.decoder == "subpixel" else grow * grow
             if self.decoder == "upsample" and self.placement == "after":
-                taps = resized_taps(k, factor) if self.resize == "nearest" else (k * factor) ** 2
+                taps = resized_taps(grow, factor) if self.resize == "nearest" else (grow * factor) ** 2
             total += h * w * taps * channels * width_
             h, w, channels = h * factor, w * factor, width_
         return total + h * w * k * k * channels * self.channels

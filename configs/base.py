@@ -51,6 +51,7 @@ def get_config() -> ConfigDict:
     model.decoder_features = ()  # channels of each decoder stage, first to last, where they are others; () mirrors
     model.factors = (2, 2)  # how many times each stage shrinks height and width
     model.kernel_size = 3  # pixels
+    model.decoder_kernel_size = 0  # of the decoder layers that grow, where it is another; 0 for kernel_size
     model.dtype = "float32"  # float32 | bfloat16, of the computation; parameters stay float32
     model.lowering = "auto"  # reference (plain Flax) | fast (the same numbers) | auto (the faster on this backend)
 

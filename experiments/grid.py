@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import difflib
+import functools
 import hashlib
 import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from aeden import runs
+import jax
+
+from aeden import build, runs
 from aeden.data import sources
+from aeden.models import count_parameters, make_init
 from configs import base
 from experiments.command import TASKS
 
+PAIRINGS = ("none", "parameters", "multiplications")
 # What only an upsampling decoder has.
 RESIZING = ("model.resize", "model.placement")
 
@@ -41,9 +47,14 @@ class Cell:
         return ", ".join(f"{name}={_short(value)}" for name, value in self.setting.items())
 
     @property
+    def kind(self) -> str:
+        """Contender and setting, e.g. "k3, noise.level=0.2": what the seeds repeat."""
+        return ", ".join(filter(None, (self.contender, self.place)))
+
+    @property
     def name(self) -> str:
         """What tells this run from the grid's others."""
-        return ", ".join(filter(None, (self.contender, self.place, f"seed {self.seed}")))
+        return f"{self.kind}, seed {self.seed}"
 
     @property
     def folder(self) -> str:
@@ -71,6 +82,8 @@ def expand(grid: Any) -> list[Cell]:
     axes = runs.flatten(grid.axes.to_dict())
     if grid.reference not in contenders:
         raise ValueError(f"reference {grid.reference!r} is none of the contenders {', '.join(contenders)}")
+    if grid.pairing not in PAIRINGS:
+        raise ValueError(f"unknown pairing {grid.pairing!r}: use one of {', '.join(PAIRINGS)}")
     if grid.seeds < 1:
         raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
     for contender, fields in contenders.items():
@@ -91,24 +104,56 @@ def _cells(grid: Any, contenders: dict[str, dict[str, Any]], axes: dict[str, Any
     for seed in range(first, first + grid.seeds):
         for values in itertools.product(*axes.values()):
             setting = dict(zip(axes, values, strict=True))
+            reference = _configured(grid, grid.reference, contenders[grid.reference], setting, seed)
             for contender, fields in contenders.items():
-                config = grid.experiment.copy_and_resolve_references()
-                for whose, changes in (
-                    (f"contender {contender}", fields),
-                    ("axes", setting),
-                    ("seeds", {"seed": seed}),
-                ):
-                    for name, value in changes.items():
-                        set_field(config, name, value, whose)
-                for name in RESIZING:
-                    if name in {**fields, **setting} and config.model.decoder != "upsample":
-                        raise ValueError(f"contender {contender}: {name}={config.model[name[6:]]} says nothing of "
-                                         f"model.decoder={config.model.decoder}")  # fmt: skip
+                config = _configured(grid, contender, fields, setting, seed)
+                if grid.pairing != "none" and contender != grid.reference:
+                    config.model.decoder_features = paired(config, reference, grid.pairing)
                 cell = Cell(contender, setting, seed, config)
                 known = seen.setdefault(json.dumps(config.to_dict(), sort_keys=True), cell.name)
                 if known != cell.name:
                     raise ValueError(f"{cell.name} and {known} are the same experiment")
                 yield cell
+
+
+def _configured(grid: Any, contender: str, fields: dict[str, Any], setting: dict[str, Any], seed: int) -> Any:
+    """The experiment of a contender at a setting under a seed."""
+    config = grid.experiment.copy_and_resolve_references()
+    for whose, changes in ((f"contender {contender}", fields), ("axes", setting), ("seeds", {"seed": seed})):
+        for name, value in changes.items():
+            set_field(config, name, value, whose)
+    for name in RESIZING:
+        if name in {**fields, **setting} and config.model.decoder != "upsample":
+            raise ValueError(f"contender {contender}: {name}={config.model[name.removeprefix('model.')]} says nothing "
+                             f"of model.decoder={config.model.decoder}")  # fmt: skip
+    return config
+
+
+def paired(config: Any, reference: Any, pairing: str) -> tuple[int, ...]:
+    """Channels of a contender's decoder stages with which it is nearest to the reference in size.
+
+    They are the mirrored encoder's, all scaled alike. The size is the whole network's number of parameters, or its
+    multiplications an image.
+    """
+    shape = dataset_of(config).image_shape if pairing == "multiplications" else (8, 8, 1)
+
+    def size(some: Any) -> int:
+        model = build.build_model(some, shape)
+        if pairing == "multiplications":
+            return model.multiplications(*shape[:2])
+        return count_parameters(jax.eval_shape(make_init(model, shape), jax.random.key(0)))
+
+    def scaled(scale: int) -> Any:
+        other = config.copy_and_resolve_references()
+        other.model.decoder_features = tuple(max(1, round(width * scale / 16)) for width in widths)
+        return other
+
+    widths = config.model.decoder_features or tuple(reversed(config.model.features))
+    target = size(reference)
+    # Sizes grow with the width: the first one that is no smaller, or the one before.
+    above = bisect.bisect_left(range(1, 16 * 8), target, key=lambda scale: size(scaled(scale))) + 1
+    nearest = min((above - 1 or 1, above), key=lambda scale: abs(size(scaled(scale)) - target))
+    return tuple(scaled(nearest).model.decoder_features)
 
 
 def set_field(config: Any, name: str, value: Any, whose: str) -> None:
@@ -137,21 +182,28 @@ def check(cells: list[Cell]) -> None:
     Raises:
       ValueError: naming the cell and what is wrong with it.
     """
-    datasets: dict[str, sources.Dataset] = {}
     checked = set()
     for cell in cells:
-        if (cell.contender, cell.place) in checked:
+        if cell.kind in checked:
             continue
-        checked.add((cell.contender, cell.place))
+        checked.add(cell.kind)
         try:
             if cell.config.task not in TASKS:
                 raise ValueError(f"unknown task {cell.config.task!r}: use one of {', '.join(TASKS)}")
-            data = cell.config.data
-            if str(data) not in datasets:
-                datasets[str(data)] = sources.open_dataset(data.name, data.dir, data.fallback, data.limit)
-            TASKS[cell.config.task].check(cell.config, datasets[str(data)])
+            TASKS[cell.config.task].check(cell.config, dataset_of(cell.config))
         except ValueError as error:
-            raise ValueError(f"{cell.contender}{f', {cell.place}' if cell.place else ''}: {error}") from error
+            raise ValueError(f"{cell.kind}: {error}") from error
+
+
+def dataset_of(config: Any) -> sources.Dataset:
+    """The data of an experiment, opened once."""
+    data = config.data
+    return _open(data.name, data.dir, data.fallback, data.limit)
+
+
+@functools.cache
+def _open(name: str, folder: str, fallback: str, limit: int) -> sources.Dataset:
+    return sources.open_dataset(name, folder, fallback, limit)
 
 
 def _short(value: Any) -> str:

@@ -3,11 +3,14 @@
 import importlib
 import sys
 
+import jax
 import pytest
 from absl import flags
 from conftest import ROOT
 from ml_collections import config_flags
 
+from aeden import build
+from aeden.models import count_parameters, make_init
 from configs import smoke
 from configs.ablations import base
 from experiments import grid
@@ -72,7 +75,7 @@ def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
     ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
     ({"contenders": {"nearest": {"model": {"resize": "bilinear"}}}}, "resize=bilinear says nothing of .*transpose"),
     ({"reference": "nobody"}, "'nobody' is none of the contenders"),
-    ({"seeds": 0}, "seeds 0"),
+    ({"seeds": 0}, "seeds 0"), ({"pairing": "width"}, "unknown pairing 'width'"),
 ])  # fmt: skip
 def test_contradictions_are_named(settings, changes, match):
     for name, value in changes.items():
@@ -94,6 +97,25 @@ def test_a_run_that_cannot_be_is_named_before_the_first(settings, changes, match
     settings.contenders.odd = changes
     with pytest.raises(ValueError, match=match):
         grid.check(grid.expand(settings))
+
+
+@pytest.mark.parametrize("pairing", ["parameters", "multiplications"])
+def test_contenders_are_made_equal_to_the_reference(settings, pairing):
+    settings.experiment.model.features = (32, 32)
+    settings.contenders.k4 = {"model": {"decoder_kernel_size": 4}}
+    settings.contenders.subpixel = {"model": {"decoder": "subpixel"}}
+    settings.pairing = pairing
+    sizes = {}
+    for cell in grid.expand(settings)[:4]:
+        model = build.build_model(cell.config, (28, 28, 1))
+        sizes[cell.contender] = (
+            model.multiplications(28, 28) if pairing == "multiplications"
+            else count_parameters(jax.eval_shape(make_init(model, (28, 28, 1)), jax.random.key(0)))
+        )  # fmt: skip
+        if cell.contender != "nearest":
+            wider = [width + 2 for width in cell.config.model.decoder_features]
+            assert wider != [34, 34] or pairing == "parameters"
+    assert all(abs(size / sizes["nearest"] - 1) < 0.06 for size in sizes.values()), sizes
 
 
 @pytest.mark.parametrize("name", GRIDS)

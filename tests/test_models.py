@@ -106,6 +106,8 @@ def test_multiplications_of_the_keras_example():
     assert bilinear.multiplications(27, 28) == shared + (14 * 14 + 28 * 28) * 9 * 32 * 32
     before = ConvAutoencoder("upsample", placement="before")
     assert before.multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 9 * 32 * 32
+    k4 = ConvAutoencoder("transpose", decoder_kernel_size=4)
+    assert k4.multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 16 * 32 * 32
     subpixel = ConvAutoencoder("subpixel", decoder_features=(16, 8))
     shared = 28 * 28 * 9 * 32 + 14 * 14 * 9 * 32 * 32 + 28 * 28 * 9 * 8
     assert subpixel.multiplications(28, 28) == shared + 9 * (14 * 14 * 32 * 16 + 28 * 28 * 16 * 8)

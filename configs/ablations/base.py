@@ -17,8 +17,11 @@ def get_config() -> ConfigDict:
         sort_keys=False
     )  # name -> the fields of the experiment that are this contender's own
     config.axes = ConfigDict()  # fields of the experiment -> tuple of values; every combination is run
+    config.pairing = "none"  # parameters | multiplications: contenders' decoders as wide as makes them equal to the
+    # reference in that; none: as their configs say
     config.seeds = 6  # from experiment.seed on; the same ones for every contender, so that they pair
     config.reference = ""  # the contender that the others are compared with
+    config.baselines = True  # classical denoisers and the posterior mean, on the images that the first seed corrupts
     config.metric = "psnr"  # of the summary's `test`, that the verdict is about
     config.margin = 0.0  # a difference no larger than this is of no practical use, in the metric's unit
     return config

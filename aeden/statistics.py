@@ -89,32 +89,26 @@ class Comparison:
         return "higher" if self.mean > 0 else "lower"
 
 
-def compare(
-    contenders: Mapping[str, Sequence[float] | np.ndarray],
-    reference: Sequence[float] | np.ndarray,
-    confidence: float = 0.95,
-) -> dict[str, Comparison]:
-    """Each contender beside the reference, seed by seed.
+def compare(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Comparison]:
+    """Contenders beside a reference, seed by seed; p-values are corrected for all comparisons made in one call.
 
     With n seeds the smallest p there can be is 2^(1-n), and with m comparisons m times that: see `fewest_pairs`.
 
     Args:
-      contenders: name -> a value a seed.
-      reference: a value for each of the same seeds.
-      confidence: share of such intervals that hold the true mean.
+      pairs: name -> the contender's values and the reference's, a value each for the same seeds.
 
     Raises:
       ValueError: the lengths differ, or there is nothing.
     """
-    for name, values in contenders.items():
+    for name, (values, reference) in pairs.items():
         if len(values) != len(reference) or not len(values):
             raise ValueError(f"{name}: pairs need as many of one as of the other: {len(values)} and {len(reference)}")
-    p = {name: sign_flip_p(values, reference) for name, values in contenders.items()}
+    p = {name: sign_flip_p(*both) for name, both in pairs.items()}
     corrected = dict(zip(p, holm(list(p.values())), strict=True))
     found = {}
-    for name, values in contenders.items():
-        one, other = np.asarray(values, np.float64), np.asarray(reference, np.float64)
-        low, high = bootstrap_interval(one - other, confidence)
+    for name, both in pairs.items():
+        one, other = (np.asarray(values, np.float64) for values in both)
+        low, high = bootstrap_interval(one - other)
         beats = (one[:, None] > other[None]) + 0.5 * (one[:, None] == other[None])
         found[name] = Comparison(
             float((one - other).mean()), low, high, p[name], corrected[name], float(beats.mean()),

@@ -18,8 +18,12 @@ def get_config() -> ConfigDict:
     config.model.features = (32, 64)
     config.batch_size = 64
     config.epochs = 0.0
-    config.steps = 10_000
+    config.steps = 6000
     config.learning_rate = 1e-3
+    config.gan.loss = "nonsaturating"
+    config.gan.r1 = 0.1
+    config.gan.r2 = 0.0
+    config.gan.average = 0.998
     config.eval.every = 1000
     config.log_every = 100
     return config

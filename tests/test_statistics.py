@@ -61,8 +61,8 @@ def test_a_contender_beside_itself_shows_no_difference_and_a_planted_one_is_foun
     shown, found = 0, 0
     for _ in range(100):
         reference, other = rng.normal(21.0, 0.07, (2, 6))
-        shown += compare({"itself": other}, reference)["itself"].verdict() != "no difference shown"
-        found += compare({"better": other + 0.3}, reference)["better"].verdict() == "higher"
+        shown += compare({"itself": (list(other), list(reference))})["itself"].verdict() != "no difference shown"
+        found += compare({"better": (list(other + 0.3), list(reference))})["better"].verdict() == "higher"
     assert shown <= 5
     assert found >= 95
 
@@ -70,16 +70,16 @@ def test_a_contender_beside_itself_shows_no_difference_and_a_planted_one_is_foun
 def test_what_a_comparison_says():
     reference = [20.0, 20.5, 21.0, 20.2, 20.8, 20.4, 20.6, 20.1]
     worse = [value - 0.3 - 0.01 * i for i, value in enumerate(reference)]
-    both = compare({"worse": worse, "same": reference}, reference)
+    both = compare({"worse": (worse, reference), "same": (reference, reference)})
     assert both["worse"].verdict() == "lower"
     assert (both["worse"].p, both["worse"].corrected) == (2 / 2**8, 4 / 2**8)
     assert both["worse"].low < both["worse"].mean < both["worse"].high < -0.3
     assert (both["worse"].wins, both["worse"].pairs) == (0, 8)
     assert both["same"].verdict() == "no difference shown"
     assert (both["same"].low, both["same"].high, both["same"].improvement) == (0, 0, 0.5)
-    assert compare({"one": [1.0]}, [0.0])["one"].verdict() == "no difference shown"
+    assert compare({"one": ([1.0], [0.0])})["one"].verdict() == "no difference shown"
     with pytest.raises(ValueError, match="worse: pairs need"):
-        compare({"worse": worse[:3]}, reference)
+        compare({"worse": (worse[:3], reference)})
 
 
 def test_how_many_seeds_a_comparison_needs():

@@ -1,0 +1,112 @@
+"""What a grid shows, in numbers and in a sentence one can defend."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from aeden.statistics import Comparison, compare, fewest_pairs
+from experiments.results import Row
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """How a figure is told.
+
+    Attributes:
+      name: in words.
+      unit: of a difference, "" for none.
+      more: whether more of it is better.
+      places: digits after the point.
+    """
+
+    name: str
+    unit: str
+    more: bool
+    places: int
+
+    def difference(self, value: float) -> str:
+        """A difference with its sign and unit."""
+        return f"{value:+.{self.places}f}{f' {self.unit}' if self.unit else ''}"
+
+
+METRICS = {
+    "psnr": Metric("PSNR", "dB", True, 2), "ssim": Metric("SSIM", "", True, 4), "bce": Metric("BCE", "nats", False, 4),
+    "mse": Metric("MSE", "", False, 5), "accuracy": Metric("accuracy", "", True, 4),
+    "cross_entropy": Metric("cross-entropy", "nats", False, 4), "kid": Metric("KID", "", False, 4),
+    "fid": Metric("FID", "", False, 3), "coverage": Metric("coverage", "", True, 3),
+    "harmonic_energy": Metric("checkerboard energy", "", False, 5),
+}  # fmt: skip
+
+
+def metric(name: str) -> Metric:
+    """How a metric is told.
+
+    Raises:
+      ValueError: a verdict cannot be about it.
+    """
+    if name not in METRICS:
+        raise ValueError(f"metric {name!r} is none that a verdict is about: use one of {', '.join(METRICS)}")
+    return METRICS[name]
+
+
+def comparisons(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str,
+                name: str) -> dict[str, Comparison]:  # fmt: skip
+    """Each contender beside the reference in every setting, over the seeds that both have finished, corrected for all.
+
+    Returns:
+      "contender" or "contender, axis=value" -> what was found; contenders without a shared seed are left out.
+    """
+    pairs: dict[str, tuple[list[float], list[float]]] = {}
+    for setting in dict.fromkeys(tuple(row[axis] for axis in axes) for row in rows):
+        here = [row for row in rows if tuple(row[axis] for axis in axes) == setting]
+        values = {contender: {row["seed"]: row[name] for row in here if row["contender"] == contender}
+                  for contender in contenders}  # fmt: skip
+        place = "".join(f", {axis}={value}" for axis, value in zip(axes, setting, strict=True))
+        for contender in contenders:
+            shared = sorted(values[contender].keys() & values[reference].keys())
+            if contender != reference and shared:
+                one, other = ([values[who][seed] for seed in shared] for who in (contender, reference))
+                pairs[contender + place] = one, other
+    return compare(pairs)
+
+
+def sentence(found: dict[str, Comparison], reference: str, name: str, margin: float = 0.0) -> str:
+    """The verdict in one paragraph."""
+    if not found:
+        return "Nothing to compare yet: no contender shares a finished seed with the reference."
+    told = metric(name)
+    better, worse, same = [], [], []
+    for label, one in found.items():
+        verdict = one.verdict()
+        if verdict == "no difference shown":
+            same.append(label)
+            continue
+        words = (f"{label} ({told.difference(one.mean)}, 95 % interval {told.difference(one.low)} to "
+                 f"{told.difference(one.high)}, corrected p = {one.corrected:.2g}"
+                 f"{', of no practical use' if abs(one.mean) <= margin else ''})")  # fmt: skip
+        (better if (verdict == "higher") == told.more else worse).append(words)
+    pairs = min(one.pairs for one in found.values())
+    parts = [f"Beside {reference}, over {pairs} paired seed{'s' if pairs > 1 else ''}, by {told.name}:"]
+    for group, word in ((better, "better"), (worse, "worse")):
+        if group:
+            parts.append(f"{word}: {'; '.join(group)}.")
+    if same:
+        parts.append(f"No difference shown: {', '.join(same)}.")
+    needed = fewest_pairs(len(found))
+    if pairs < needed:
+        parts.append(f"{len(found)} comparisons over {pairs} seeds cannot show a difference at the 5 % level, however "
+                     f"large: that takes {needed} seeds.")  # fmt: skip
+    return " ".join(parts)
+
+
+def as_json(found: dict[str, Comparison], reference: str, name: str, margin: float) -> dict[str, Any]:
+    """The verdict for other programs."""
+    return {
+        "metric": name, "reference": reference, "text": sentence(found, reference, name, margin),
+        "comparisons": [
+            {"contender": label, **dataclasses.asdict(one), "verdict": one.verdict()} for label, one in found.items()
+        ],
+        "fewest_seeds": fewest_pairs(len(found)),
+    }  # fmt: skip

@@ -14,6 +14,7 @@ from aeden import metrics
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+SCALE = 3
 INK, GRAY, BLUE, ORANGE, GREEN = "#1f2430", "#6b7280", "#1f6feb", "#d9730d", "#2e9e5b"
 
 
@@ -139,6 +140,17 @@ def _frame_losses(axis: Any, rows: list[dict[str, int | float]]) -> None:
     losses = sorted(row["train_loss"] for row in rows if "train_loss" in row)
     if len(losses) > 10:
         axis.set_ylim(losses[0] - 0.05 * (losses[len(losses) * 9 // 10] - losses[0]), losses[len(losses) * 95 // 100])
+
+
+def image_grid(images: np.ndarray, across: int) -> np.ndarray:
+    """Images, uint8 [n, h, w, c], side by side, three times as large, with a thin line between: uint8 [H, W, 3]."""
+    n, h, w = images.shape[:3]
+    down = -(-n // across)
+    sheet = np.full((down * (SCALE * h + 2) + 2, across * (SCALE * w + 2) + 2, 3), 70, np.uint8)
+    for i, image in enumerate(images):
+        y, x = 2 + i // across * (SCALE * h + 2), 2 + i % across * (SCALE * w + 2)
+        sheet[y : y + SCALE * h, x : x + SCALE * w] = image.repeat(SCALE, 0).repeat(SCALE, 1)
+    return sheet
 
 
 def plain_axes(axis: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from aeden.report import GRAY, INK, plain_axes
+from aeden.report import GRAY, INK, image_grid, plain_axes
 from aeden.statistics import Comparison, bootstrap_interval
 
 matplotlib.use("Agg")
@@ -36,7 +36,7 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pal
     """
     count = len(comparisons)
     figure, axis = plt.subplots(figsize=(7.2, 0.42 * count + 1.1))
-    for y, (label, found) in enumerate(reversed(comparisons.items())):
+    for y, (label, found) in enumerate(reversed(list(comparisons.items()))):
         color = palette.get(label.split(",")[0], INK)
         axis.plot([found.low, found.high], [y, y], color=color, linewidth=2.2, solid_capstyle="round")
         axis.plot(found.mean, y, "o", color=color, markersize=6)
@@ -46,7 +46,7 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pal
             (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=INK,
         )  # fmt: skip
     axis.axvline(0, color=GRAY, linewidth=1, linestyle="--")
-    axis.set_yticks(range(count), list(reversed(comparisons)), fontsize=9)
+    axis.set_yticks(range(count), list(reversed(list(comparisons))), fontsize=9)
     axis.set_ylim(-0.6, count - 0.4)
     axis.set_xlabel(f"difference to {reference} ({unit})", fontsize=9, color=INK)
     _finish(figure, axis)
@@ -157,3 +157,14 @@ def _finish(figure: Figure, axis: Any) -> None:
 def close(figure: Figure) -> None:
     """Lets go of a figure's memory."""
     plt.close(figure)
+
+
+def side_by_side(sets: Mapping[str, np.ndarray], across: int = 8) -> Figure:
+    """Sets of images beside each other under their names: uint8 [n, h, w, c] each, a square of them shown."""
+    figure, axes = plt.subplots(1, len(sets), figsize=(3.6 * len(sets), 3.9), squeeze=False)
+    for axis, (name, images) in zip(axes[0], sets.items(), strict=True):
+        axis.imshow(image_grid(images[: across * across], across), interpolation="nearest")
+        axis.set_title(name, fontsize=10, color=INK)
+        axis.axis("off")
+    figure.tight_layout(pad=0.6)
+    return figure

@@ -72,6 +72,11 @@ def escape(text: Any) -> str:
     return html.escape(str(text))
 
 
+def note(text: str) -> str:
+    """A paragraph in small print."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A table that sorts by a click on its heads; a cell may be (shown, what it sorts by)."""
     lines = ["<div class=scroll><table><thead><tr>", *(f'<th scope="col">{escape(head)}</th>' for head in heads)]

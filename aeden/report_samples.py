@@ -11,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from aeden import scores
-from aeden.report import BLUE, GREEN, INK, ORANGE, plain_axes, plot_rows, save_samples
+from aeden.report import BLUE, GREEN, INK, ORANGE, image_grid, plain_axes, plot_rows, save_samples
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 STEPS_SHOWN = 8
-SCALE = 3
 
 
 def report(
@@ -55,29 +54,7 @@ def report(
 
 def save_grid(path: Path, images: np.ndarray, across: int = 10) -> None:
     """Images, uint8 [n, h, w, c], side by side, three times as large, with a thin line between."""
-    Image.fromarray(_grid(images, across)).save(path)
-
-
-def _grid(images: np.ndarray, across: int) -> np.ndarray:
-    n, h, w = images.shape[:3]
-    down = -(-n // across)
-    sheet = np.full((down * (SCALE * h + 2) + 2, across * (SCALE * w + 2) + 2, 3), 70, np.uint8)
-    for i, image in enumerate(images):
-        y, x = 2 + i // across * (SCALE * h + 2), 2 + i % across * (SCALE * w + 2)
-        sheet[y : y + SCALE * h, x : x + SCALE * w] = image.repeat(SCALE, 0).repeat(SCALE, 1)
-    return sheet
-
-
-def save_beside(path: Path, sets: dict[str, np.ndarray], across: int = 8) -> None:
-    """Sets of images beside each other under their names: uint8 [n, h, w, c] each, a square of them shown."""
-    figure, axes = plt.subplots(1, len(sets), figsize=(3.4 * len(sets), 3.7), squeeze=False, dpi=150)
-    for axis, (name, images) in zip(axes[0], sets.items(), strict=True):
-        axis.imshow(_grid(images[: across * across], across), interpolation="nearest")
-        axis.set_title(name, fontsize=10, color=INK)
-        axis.axis("off")
-    figure.tight_layout(pad=0.6)
-    figure.savefig(path)
-    plt.close(figure)
+    Image.fromarray(image_grid(images, across)).save(path)
 
 
 def save_progress(workdir: Path, title: str, steps: dict[int, np.ndarray]) -> None:
@@ -86,7 +63,7 @@ def save_progress(workdir: Path, title: str, steps: dict[int, np.ndarray]) -> No
     names = [list(steps)[i] for i in chosen]
     rows = {f"step {step:,}": steps[step][:10] / 255.0 for step in names}
     save_samples(workdir / "progress.png", f"{title}: samples of ten latents over training", rows, {})
-    frames = [Image.fromarray(_grid(images[:50], 10)) for images in steps.values()]
+    frames = [Image.fromarray(image_grid(images[:50], 10)) for images in steps.values()]
     frames[0].save(workdir / "progress.gif", save_all=True, append_images=frames[1:], duration=250, loop=0)
 
 

@@ -15,7 +15,7 @@ from aeden import keys, metrics, parallel
 from aeden.corruption import Corrupt
 from aeden.data.pipeline import Split, spread
 from aeden.descent import Descent, TrainState
-from aeden.evaluation import make_means, to_unit
+from aeden.evaluation import EVALUATION_BATCH, make_means, to_unit
 from aeden.models import Autoencoder, ConvAutoencoder, apply
 from aeden.shapes import Array, Float, Key
 from aeden.train import Task
@@ -122,10 +122,29 @@ def make_evaluation(
     return make_means(sums)
 
 
+def corrupt_split(noise: Corrupt, split: Split, seed: int, stream: keys.Stream) -> tuple[np.ndarray, np.ndarray]:
+    """All images of a split and what `make_evaluation` makes of them: clean and noisy, float32 [n, h, w, c] each."""
+
+    @jax.jit
+    def corrupt(index: Array, images: Array) -> Array:
+        return noise(keys.example_keys(keys.stream_key(seed, stream), 0, index), to_unit(images))
+
+    noisy = []
+    for start in range(0, len(split), EVALUATION_BATCH):
+        index = np.arange(start, min(start + EVALUATION_BATCH, len(split)), dtype=np.int32)
+        noisy.append(np.asarray(corrupt(index, np.asarray(split.images[index]))))
+    return np.asarray(split.images, np.float32) / 255.0, np.concatenate(noisy)
+
+
 def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...]) -> Restore:
     """Compiles the restoration of noisy images of a shape: float32 [n, h, w, c] -> the same in [0, 1]."""
     pixels = part_pixels(model, image_shape)
     return parallel.map_examples(lambda p, images: nn.sigmoid(apply(model, p, images)), params, pixels)
+
+
+def shown(count: int) -> np.ndarray:
+    """Which of so many test images pictures show: int32 [n]."""
+    return spread(count, SAMPLES).astype(np.int32)
 
 
 def restore_samples(
@@ -136,7 +155,7 @@ def restore_samples(
     Returns:
       clean, noisy, restored: [n, h, w, c] each.
     """
-    index = spread(len(split), SAMPLES).astype(np.int32)
+    index = shown(len(split))
     clean = to_unit(jnp.asarray(split.images[index]))
     noisy = noise(keys.example_keys(keys.stream_key(seed, keys.Stream.TEST), 0, jnp.asarray(index)), clean)
     return np.asarray(clean), np.asarray(noisy), make_restore(model, params, clean.shape[1:])(np.asarray(noisy))

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,10 +21,11 @@ from typing import Any
 import jax
 from absl import flags
 
-from aeden import report_samples, runs
+from aeden import runs
 from aeden.train import Interrupted
-from experiments import command, grid, launch, results
+from experiments import classical, command, grid, launch, results, verdict
 from experiments.grid import Cell
+from experiments.report import Report
 
 WORKDIR = flags.DEFINE_string("workdir", None, "The folder; runs/ablations/<config name> by default.")
 JOBS = flags.DEFINE_integer("jobs", 0, "Runs beside each other; 0 for one a GPU, or else one a core.")
@@ -156,29 +159,56 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def write_results(cells: list[Cell], failures: dict[str, str], workdir: Path) -> str:
-    """results.csv and results.md, of what is finished, and samples.png of generators; returns the table."""
-    folders = {cell: workdir / "runs" / cell.folder for cell in cells}
-    rows = [row for cell in cells if (row := results.row(cell, folders[cell]))]
+def write_results(settings: Any, cells: list[Cell], failures: dict[str, str], workdir: Path) -> str:
+    """results.csv, results.md, verdict.json and report.html of what is finished; returns the table and the verdict."""
+    rows = [row for cell in cells if (row := results.row(cell, workdir / "runs" / cell.folder))]
     if not rows:
-        return ""
+        return "no run is finished: there is nothing to report"
+    timed = costs(cells, workdir) if settings.experiment.task == "denoise" else {}
+    kinds = {cell.folder: cell.kind for cell in cells}
+    for row in rows:
+        cost = timed.get(kinds[row["folder"]], {})
+        row |= {"multiplications": cost.get("multiplications", ""), "ms": cost.get("training_ms", ""),
+                "forward_ms": cost.get("forward_ms", "")}  # fmt: skip
     results.write_csv(workdir / "results.csv", rows)
-    task, setting = cells[0].config.task, list(cells[0].setting)
-    names = [name for name in results.FIGURES[task] if name in rows[0]]
-    if task == "gan" and names:
-        finished = [cell for cell in cells if (folders[cell] / "summary.json").exists()]
-        judged = [row for cell in finished for row in results.judged(cell, folders[cell])]
-        text = results.table(judged, names, ["generator", "images", "dataset", *setting])
-    else:
-        text = results.table(rows, [*names, "parameters"], ["contender", "dataset", *setting])
-    if task == "gan":
-        first = {cell.contender: folders[cell] for cell in reversed(cells) if (folders[cell] / "progress").exists()}
-        sets = {name: results.newest_samples(first[name]) for name in dict.fromkeys(c.contender for c in cells)
-                if name in first}  # fmt: skip
-        report_samples.save_beside(workdir / "samples.png", sets)
-    runs.write_text(workdir / "results.md", text)
-    runs.write_json(workdir / "failures.json", failures)
-    return text
+    contenders, axes = list(settings.contenders), list(cells[0].setting)
+    found = verdict.comparisons(rows, contenders, axes, settings.reference, settings.metric)
+    runs.write_json(workdir / "verdict.json", {
+        **verdict.as_json(found, settings.reference, settings.metric, settings.margin),
+        "dataset": rows[0]["dataset"], "requested_dataset": cells[0].config.data.name, "failures": failures,
+        **runs.cause(),
+    })  # fmt: skip
+    baselines = None
+    if settings.experiment.task == "denoise" and settings.baselines:
+        say("comparing with baselines on the same corrupted images ...")
+        baselines = classical.compare(cells[0], workdir / "baselines")
+    name = command.config_name()
+    Report(name, settings, cells, rows, found, failures, workdir, timed, baselines).write()
+    names = [name for name in results.FIGURES[settings.experiment.task] if name in rows[0]][:6]
+    table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
+    runs.write_text(workdir / "results.md", table)
+    return f"{table}\n{verdict.sentence(found, settings.reference, settings.metric, settings.margin)}"
+
+
+def costs(cells: list[Cell], workdir: Path) -> dict[str, Any]:
+    """What the contenders cost, timed in a process of its own once all runs have ended; kept for the next time."""
+    path = workdir / "cost.json"
+    kinds = {cell.kind for cell in cells}
+    if path.exists() and kinds <= runs.read_json(path)["costs"].keys():
+        return runs.read_json(path)["costs"]
+    say("timing the contenders ...")
+    given = [word for word in sys.argv[1:] if word.startswith("--config")]
+    made = subprocess.run([sys.executable, "-m", "experiments.cost", *given, f"--output={path}"], capture_output=True,
+                          text=True)  # fmt: skip
+    if made.returncode:
+        say(f"nothing was timed: {made.stderr.strip().splitlines()[-1]}")
+        return {}
+    return runs.read_json(path)["costs"]
+
+
+def say(text: str) -> None:
+    """Tells what is being done."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -199,28 +229,28 @@ def main() -> None:
     workdir.mkdir(parents=True, exist_ok=True)
     with runs.locked(workdir), _stoppable():
         failures = run_cells(cells, workdir)
-        print(write_results(cells, failures, workdir))
+        print(write_results(settings, cells, failures, workdir))
     if failures:
         listed = "; ".join(f"{name}: {error}" for name, error in failures.items())
         raise RuntimeError(f"{len(failures)} of {len(cells)} runs failed: {listed}")
-    print(f"run: {workdir}")
+    print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
 
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """SIGTERM stops as Ctrl-C does: what runs is asked to save."""
-    import signal
+    """SIGTERM and SIGINT stop it: what runs is asked to save."""
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     except KeyboardInterrupt:
         raise Interrupted("stopped; what ran has saved: run the same command again to go on") from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

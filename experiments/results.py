@@ -16,7 +16,11 @@ Row = dict[str, Any]
 
 # Of a task's summary: what its table shows, and whether more of it is better (None: neither, nearer to real is).
 FIGURES: dict[str, dict[str, bool | None]] = {
-    "denoise": {"psnr": True, "ssim": True, "bce": False},
+    "denoise": {
+        "psnr": True, "ssim": True, "bce": False, "harmonic_energy": False, "phase_variation": False,
+        "spectrum_distance_db": False, "constant_ripple_initial": False, "constant_ripple_trained": False,
+        "impulse_unevenness_initial": False, "impulse_unevenness_trained": False,
+    },
     "stack": {"accuracy": True, "cross_entropy": False},
     "gan": {
         "kid": False, "fid": False, "precision": True, "recall": True, "coverage": True, "confident": True,
@@ -57,6 +61,10 @@ def newest_samples(folder: Path) -> np.ndarray:
 def figures(summary: dict[str, Any], test: dict[str, Any]) -> dict[str, float]:
     """The figures of a summary's `test`, or of what was judged alike, that a table shows."""
     found = dict(test)
+    if "artifacts" in summary:
+        measured = summary["artifacts"]
+        found |= measured["residual"]
+        found |= {f"{name}_{when}": value for when in ("initial", "trained") for name, value in measured[when].items()}
     if "class_share" in found:
         found |= {"smallest_class": min(found["class_share"]), "largest_class": max(found["class_share"])}
     return {name: found[name] for name in FIGURES[summary["task"]] if name in found}

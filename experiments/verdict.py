@@ -77,7 +77,9 @@ def sentence(found: dict[str, Comparison], reference: str, name: str, margin: fl
     if not found:
         return "Nothing to compare yet: no contender shares a finished seed with the reference."
     told = metric(name)
-    better, worse, same = [], [], []
+    better: list[str] = []
+    worse: list[str] = []
+    same: list[str] = []
     for label, one in found.items():
         verdict = one.verdict()
         if verdict == "no difference shown":

@@ -114,7 +114,8 @@ class Report:
         seeds = len({row["seed"] for row in self.rows})
         noise = self.settings.experiment.noise
         clipped = "clipped to [0, 1]" if noise.clip else "not clipped"
-        what = f"{noise.kind} noise of {noise.level:g}, {clipped}; " if self.task == "denoise" else ""
+        level = "" if "noise.level" in self.axes else f" of {noise.level:g}"
+        what = f"{noise.kind} noise{level}, {clipped}; " if self.task == "denoise" else ""
         hardware = summary["hardware"]
         return (
             f"{summary['dataset']}, {what}{len(self.rows)} runs over {seeds} seeds of {summary['steps']:,} steps; "
@@ -179,7 +180,8 @@ class Report:
             curves = {name: {} for name in self.contenders}
             noisy: dict[float, list[float]] = {}
             for cell, summary in self.summaries.items():
-                for level, both in summary["levels"].items():
+                own = {f"{cell.config.noise.level:g}": {"test": summary["test"], "noisy": summary["noisy"]}}
+                for level, both in {**own, **summary["levels"]}.items():
                     curves[cell.contender].setdefault(float(level), []).append(both["test"][self.settings.metric])
                     noisy.setdefault(float(level), []).append(both["noisy"][self.settings.metric])
             drawn = report_grid.levels({**curves, "noisy input": noisy}, f"{self.metric.name}, {self.metric.unit}",

@@ -83,9 +83,9 @@ def sentence(found: dict[str, Comparison], reference: str, name: str, margin: fl
     for label, one in found.items():
         verdict = one.verdict()
         if verdict == "no difference shown":
-            same.append(label)
+            same.append(spoken(label))
             continue
-        words = (f"{label} ({told.difference(one.mean)}, 95 % interval {told.difference(one.low)} to "
+        words = (f"{spoken(label)} ({told.difference(one.mean)}, 95 % interval {told.difference(one.low)} to "
                  f"{told.difference(one.high)}, corrected p = {one.corrected:.2g}"
                  f"{', of no practical use' if abs(one.mean) <= margin else ''})")  # fmt: skip
         (better if (verdict == "higher") == told.more else worse).append(words)
@@ -101,6 +101,12 @@ def sentence(found: dict[str, Comparison], reference: str, name: str, margin: fl
         parts.append(f"{len(found)} comparisons over {pairs} seeds cannot show a difference at the 5 % level, however "
                      f"large: that takes {needed} seeds.")  # fmt: skip
     return " ".join(parts)
+
+
+def spoken(label: str) -> str:
+    """ "k3, noise.level=0.2" as part of a sentence."""
+    contender, _, place = label.partition(", ")
+    return f"{contender} at {place}" if place else contender
 
 
 def as_json(found: dict[str, Comparison], reference: str, name: str, margin: float) -> dict[str, Any]:

@@ -1,0 +1,25 @@
+"""Does it depend on the noise? Both decoders at five levels of Gaussian noise on MNIST, eight seeds.
+
+python -m experiments.ablate --config=configs/ablations/noise_levels.py
+
+Trained and tested at each level, on 10,000 training images. Other kinds of noise and no clipping by
+--config.experiment.noise.kind=salt_and_pepper and --config.experiment.noise.clip=False. Not measured yet.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import transpose_mnist
+from configs.ablations import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.experiment = transpose_mnist.get_config()
+    config.experiment.data.limit = 10_000
+    config.experiment.epochs = 6.0
+    config.contenders.nearest = {"model": {"decoder": "upsample"}}
+    config.contenders.k3 = {"model": {"decoder": "transpose"}}
+    config.axes = {"noise": {"level": (0.1, 0.2, 0.3, 0.4, 0.5)}}
+    config.seeds = 8
+    config.reference = "nearest"
+    return config

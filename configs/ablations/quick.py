@@ -1,0 +1,22 @@
+"""Resize and convolve, or convolve transposed? Two contenders, six seeds, in minutes.
+
+python -m experiments.ablate --config=configs/ablations/quick.py
+
+5,000 training images of MNIST (or of drawn digits, where MNIST cannot be had) and 8 epochs: networks are far from what
+they reach with all of MNIST, so read it as a look at the method.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import transpose_mnist
+from configs.ablations import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.experiment = transpose_mnist.get_config()
+    config.experiment.data.limit = 5000
+    config.contenders.nearest = {"model": {"decoder": "upsample"}}
+    config.contenders.k3 = {"model": {"decoder": "transpose"}}
+    config.reference = "nearest"
+    return config

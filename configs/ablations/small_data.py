@@ -1,0 +1,25 @@
+"""Does it depend on how many images there are to learn from? Both decoders on 300 to 10,000 of MNIST, eight seeds.
+
+python -m experiments.ablate --config=configs/ablations/small_data.py
+
+The same number of steps each, so that only the variety differs. Not measured yet.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import transpose_mnist
+from configs.ablations import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.experiment = transpose_mnist.get_config()
+    config.experiment.epochs = 0.0
+    config.experiment.steps = 600
+    config.experiment.eval.every = 200
+    config.contenders.nearest = {"model": {"decoder": "upsample"}}
+    config.contenders.k3 = {"model": {"decoder": "transpose"}}
+    config.axes = {"data": {"limit": (300, 1000, 3000, 10_000)}}
+    config.seeds = 8
+    config.reference = "nearest"
+    return config

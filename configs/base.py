@@ -28,6 +28,7 @@ def get_config() -> ConfigDict:
     data.dir = ""  # data folder; "" for AEDEN_DATA, else TFDS' default. For glyphs: a folder of fonts
     data.fallback = "glyphs"  # stands in where MNIST or notMNIST cannot be had; "" makes that an error
     data.limit = 0  # examples a split at most; 0 for all
+    data.train_limit = 0  # examples to train on at most, of all to test on; 0 for all
 
     config.augment = augment = ConfigDict()  # random moves of each training image, before it is corrupted
     augment.shift = 0.0  # pixels at most, along each axis

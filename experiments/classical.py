@@ -37,7 +37,9 @@ def compare(cell: Cell, folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]
     config, dataset = cell.config, dataset_of(cell.config)
     noise = config.noise.to_dict()
     packages = [name for name in baselines.DENOISERS if baselines.present(name)]
-    key = json.dumps([dataset.sha256, config.data.limit, noise, config.seed, packages], sort_keys=True)
+    key = json.dumps(
+        [dataset.sha256, config.data.limit, config.data.train_limit, noise, config.seed, packages], sort_keys=True
+    )
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
     if path.with_suffix(".json").exists() and path.with_suffix(".npz").exists():
         with np.load(path.with_suffix(".npz")) as shown:

@@ -104,7 +104,7 @@ def execute(config: Any, workdir: Path, started: float) -> tuple[dict[str, Any],
         runs.check_config(workdir, config.to_dict())
         summary = runs.finished(workdir)
         if summary is None or summary["dataset"] != summary["requested_dataset"]:
-            dataset = sources.open_dataset(config.data.name, config.data.dir, config.data.fallback, config.data.limit)
+            dataset = open_data(config)
             runs.claim(workdir, config.to_dict(), dataset.identity(), parallel.is_primary())
             sources.announce(dataset)
         if summary is not None:
@@ -117,6 +117,12 @@ def execute(config: Any, workdir: Path, started: float) -> tuple[dict[str, Any],
         # What comes next may ask for this run's result in any process.
         parallel.any_process(False)
         return summary, False
+
+
+def open_data(config: Any) -> sources.Dataset:
+    """The data of an experiment; raises what `aeden.data.sources.open_dataset` does."""
+    data = config.data
+    return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
 
 
 def opening(config: Any, dataset: sources.Dataset) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import difflib
-import functools
 import hashlib
 import itertools
 import json
@@ -18,7 +17,7 @@ from aeden import build, runs
 from aeden.data import sources
 from aeden.models import count_parameters, make_init
 from configs import base
-from experiments.command import TASKS
+from experiments.command import TASKS, open_data
 
 PAIRINGS = ("none", "parameters", "multiplications")
 # What only an upsampling decoder has.
@@ -197,13 +196,13 @@ def check(cells: list[Cell]) -> None:
 
 def dataset_of(config: Any) -> sources.Dataset:
     """The data of an experiment, opened once."""
-    data = config.data
-    return _open(data.name, data.dir, data.fallback, data.limit)
+    key = str(config.data)
+    if key not in _OPENED:
+        _OPENED[key] = open_data(config)
+    return _OPENED[key]
 
 
-@functools.cache
-def _open(name: str, folder: str, fallback: str, limit: int) -> sources.Dataset:
-    return sources.open_dataset(name, folder, fallback, limit)
+_OPENED: dict[str, sources.Dataset] = {}
 
 
 def _short(value: Any) -> str:

@@ -34,7 +34,6 @@ import numpy as np
 from absl import flags
 
 from aeden import parallel, report_classes, runs
-from aeden.data import sources
 from aeden.statistics import PairedDifference, paired_difference
 from experiments import command
 
@@ -193,7 +192,7 @@ def main() -> None:
     command.set_up(config)
     workdir.mkdir(parents=True, exist_ok=True)
     # Before hours of training: a budget that the set does not hold.
-    train = sources.open_dataset(config.data.name, config.data.dir, config.data.fallback, config.data.limit).train
+    train = command.open_data(config).train
     for budget in budgets:
         train.stratified(budget, config.seed)
     cells = run_cells(config, budgets, workdir)

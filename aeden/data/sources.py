@@ -94,7 +94,9 @@ class Dataset:
 Opened = tuple[dict[str, Split], tuple[str, ...]]
 
 
-def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit: int = 0) -> Dataset:
+def open_dataset(
+    name: str, data_dir: str = "", fallback: str = "glyphs", limit: int = 0, train_limit: int = 0
+) -> Dataset:
     """Opens an image set, or glyphs in its stead where it cannot be had.
 
     Args:
@@ -104,6 +106,7 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
       data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs: a folder of fonts.
       fallback: "glyphs" to stand in for MNIST or notMNIST; "" makes a missing set an error.
       limit: examples a split at most; 0 for all.
+      train_limit: examples of the training split at most; 0 for all.
 
     Raises:
       DatasetNotFound: the set cannot be had, and there is no fallback for it.
@@ -111,8 +114,9 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
     """
     if fallback not in ("", "glyphs"):
         raise ValueError(f"unknown data.fallback {fallback!r}: use 'glyphs', or '' for an error")
-    if limit < 0:
-        raise ValueError(f"data.limit {limit} is negative: use 0 for all examples")
+    for field, value in (("limit", limit), ("train_limit", train_limit)):
+        if value < 0:
+            raise ValueError(f"data.{field} {value} is negative: use 0 for all examples")
     canonical = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}.get(name, name)
     chosen: tuple[str, ...] = ()
     if name == "notmnist/auto":
@@ -130,6 +134,7 @@ def open_dataset(name: str, data_dir: str = "", fallback: str = "glyphs", limit:
         if not len(splits[split]):
             raise ValueError(f"the {split} split of {actual} is empty: it has too few images")
     splits = {split: examples.first(limit) for split, examples in splits.items()}
+    splits["train"] = splits["train"].first(train_limit)
     return Dataset(actual, canonical, **splits, sha256=_hash(splits), notes=notes)
 
 

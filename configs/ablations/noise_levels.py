@@ -15,7 +15,7 @@ from configs.ablations import base
 def get_config() -> ConfigDict:
     config = base.get_config()
     config.experiment = transpose_mnist.get_config()
-    config.experiment.data.limit = 10_000
+    config.experiment.data.train_limit = 10_000
     config.experiment.epochs = 6.0
     config.contenders.nearest = {"model": {"decoder": "upsample"}}
     config.contenders.k3 = {"model": {"decoder": "transpose"}}

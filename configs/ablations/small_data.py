@@ -19,7 +19,7 @@ def get_config() -> ConfigDict:
     config.experiment.eval.every = 200
     config.contenders.nearest = {"model": {"decoder": "upsample"}}
     config.contenders.k3 = {"model": {"decoder": "transpose"}}
-    config.axes = {"data": {"limit": (300, 1000, 3000, 10_000)}}
+    config.axes = {"data": {"train_limit": (300, 1000, 3000, 10_000)}}
     config.seeds = 8
     config.reference = "nearest"
     return config

@@ -7,9 +7,11 @@ learn to undo either, so both are measured before and after.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -88,6 +90,12 @@ def responses(
       `constant` [h, w] and `impulse` [h, w]: the logits' deviation from their mean, and the answer to the impulse with
       the most energy, averaged over channels.
     """
+    found = jax.jit(functools.partial(_answers, model))(params, images)
+    figures = {name: float(found[name]) for name in ("constant_ripple", "impulse_unevenness")}
+    return figures, {name: np.asarray(found[name]) for name in ("constant", "impulse")}
+
+
+def _answers(model: ConvAutoencoder, params: PyTree, images: Array) -> dict[str, Array]:
     stride = model.factors[0]
     code, logits = apply(model, params, images, method="encode"), apply(model, params, images)
     mean, spread = jnp.mean(code, axis=(0, 1, 2)), jnp.std(code, axis=(0, 1, 2))
@@ -98,15 +106,15 @@ def responses(
     answers = apply(model, params, raised, method="decode") - flat
     edge = BORDER * flat.shape[1] // MAP
     inside = flat[0, edge:-edge, edge:-edge].mean(-1)
-    phases = jnp.square(answers).reshape(-1, answers.shape[1] // stride, stride, answers.shape[2] // stride, stride,
-                                         answers.shape[3])  # fmt: skip
-    energy = jnp.sum(phases, axis=(0, 1, 3, 5))
+    n, h, w, c = answers.shape
+    squares = jnp.square(answers).reshape(n, h // stride, stride, w // stride, stride, c)
+    energy = jnp.sum(squares, axis=(0, 1, 3, 5))
     strongest = answers[jnp.argmax(jnp.sum(jnp.square(answers), axis=(1, 2, 3)))]
-    return (
-        {"constant_ripple": float(jnp.std(inside) / jnp.std(logits)),
-         "impulse_unevenness": float(jnp.std(energy) / jnp.mean(energy))},
-        {"constant": np.asarray(inside - inside.mean()), "impulse": np.asarray(strongest.mean(-1))},
-    )  # fmt: skip
+    return {
+        "constant_ripple": jnp.std(inside) / jnp.std(logits),
+        "impulse_unevenness": jnp.std(energy) / jnp.mean(energy),
+        "constant": inside - inside.mean(), "impulse": strongest.mean(-1),
+    }  # fmt: skip
 
 
 def measure(

@@ -38,7 +38,8 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pal
     figure, axis = plt.subplots(figsize=(7.2, 0.42 * count + 1.1))
     for y, (label, found) in enumerate(reversed(list(comparisons.items()))):
         color = palette.get(label.split(",")[0], INK)
-        axis.plot([found.low, found.high], [y, y], color=color, linewidth=2.2, solid_capstyle="round")
+        if np.isfinite(found.low):
+            axis.plot([found.low, found.high], [y, y], color=color, linewidth=2.2, solid_capstyle="round")
         axis.plot(found.mean, y, "o", color=color, markersize=6)
         shown = found.verdict() != "no difference shown"
         axis.annotate(

@@ -159,7 +159,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def write_results(settings: Any, cells: list[Cell], failures: dict[str, str], workdir: Path) -> str:
+def write_results(name: str, settings: Any, cells: list[Cell], failures: dict[str, str], workdir: Path) -> str:
     """results.csv, results.md, verdict.json and report.html of what is finished; returns the table and the verdict."""
     rows = [row for cell in cells if (row := results.row(cell, workdir / "runs" / cell.folder))]
     if not rows:
@@ -173,18 +173,18 @@ def write_results(settings: Any, cells: list[Cell], failures: dict[str, str], wo
     results.write_csv(workdir / "results.csv", rows)
     contenders, axes = list(settings.contenders), list(cells[0].setting)
     found = verdict.comparisons(rows, contenders, axes, settings.reference, settings.metric)
+    summary = runs.read_json(workdir / "runs" / rows[0]["folder"] / "summary.json")
     runs.write_json(workdir / "verdict.json", {
         **verdict.as_json(found, settings.reference, settings.metric, settings.margin),
-        "dataset": rows[0]["dataset"], "requested_dataset": cells[0].config.data.name, "failures": failures,
+        **{name: summary[name] for name in ("dataset", "requested_dataset", "dataset_sha256")}, "failures": failures,
         **runs.cause(),
     })  # fmt: skip
     baselines = None
     if settings.experiment.task == "denoise" and settings.baselines:
         say("comparing with baselines on the same corrupted images ...")
         baselines = classical.compare(cells[0], workdir / "baselines")
-    name = command.config_name()
     Report(name, settings, cells, rows, found, failures, workdir, timed, baselines).write()
-    names = [name for name in results.FIGURES[settings.experiment.task] if name in rows[0]][:6]
+    names = [figure for figure in results.FIGURES[settings.experiment.task] if figure in rows[0]][:6]
     table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
     runs.write_text(workdir / "results.md", table)
     return f"{table}\n{verdict.sentence(found, settings.reference, settings.metric, settings.margin)}"
@@ -215,7 +215,7 @@ def main() -> None:
     """Runs the grid and prints what it showed.
 
     Raises:
-      RuntimeError: runs failed; the others were reported.
+      ChildProcessError: runs failed; the others were reported.
     """
     # The runs take the accelerators.
     jax.config.update("jax_platforms", "cpu")
@@ -229,10 +229,10 @@ def main() -> None:
     workdir.mkdir(parents=True, exist_ok=True)
     with runs.locked(workdir), _stoppable():
         failures = run_cells(cells, workdir)
-        print(write_results(settings, cells, failures, workdir))
+        print(write_results(command.config_name(), settings, cells, failures, workdir))
     if failures:
         listed = "; ".join(f"{name}: {error}" for name, error in failures.items())
-        raise RuntimeError(f"{len(failures)} of {len(cells)} runs failed: {listed}")
+        raise ChildProcessError(f"{len(failures)} of {len(cells)} runs failed: {listed}")
     print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,7 +115,10 @@ def as_json(found: dict[str, Comparison], reference: str, name: str, margin: flo
     return {
         "metric": name, "reference": reference, "text": sentence(found, reference, name, margin),
         "comparisons": [
-            {"contender": label, **dataclasses.asdict(one), "verdict": one.verdict()} for label, one in found.items()
+            {"contender": label, "verdict": one.verdict(),
+             # JSON has no infinity: an interval that one pair does not give is null.
+             **{n: v if math.isfinite(v) else None for n, v in dataclasses.asdict(one).items()}}
+            for label, one in found.items()
         ],
         "fewest_seeds": fewest_pairs(len(found)),
     }  # fmt: skip

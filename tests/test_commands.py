@@ -5,7 +5,6 @@ import os
 import random
 import re
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -59,9 +58,9 @@ def assert_same_run(one, other):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, run_main):
-    """A finished smoke run: its folder and what it printed."""
+    """A finished smoke run on two devices: its folder and what it printed."""
     workdir = tmp_path_factory.mktemp("finished") / "run"
-    return workdir, run_main(SMOKE, f"--workdir={workdir}")
+    return workdir, run_main(SMOKE, f"--workdir={workdir}", "--cpu_devices=2")
 
 
 def test_the_run_folder_holds_everything(finished):
@@ -93,7 +92,7 @@ def test_a_run_killed_at_random_moments_ends_bit_identical(tmp_path, run_main):
     options = (SMOKE, "--config.epochs=0", "--config.steps=120", "--config.checkpoint.every=7")
     run_main(*options, f"--workdir={tmp_path / 'whole'}")
     moments, killed = random.Random(time.time_ns()), []
-    while len(killed) < 3:
+    while len(killed) < 2:
         process = start("experiments.main", *options, f"--workdir={tmp_path / 'killed'}")
         metrics, rows = tmp_path / "killed/metrics.csv", sum(killed[-1:])
         # Training is under way once the log has grown; then at any time within the next second.
@@ -110,11 +109,12 @@ def test_a_run_killed_at_random_moments_ends_bit_identical(tmp_path, run_main):
     assert_same_run(tmp_path / "killed", tmp_path / "whole")
 
 
-def test_one_two_and_eight_devices_give_the_same_losses(tmp_path, run_main):
+def test_one_two_and_eight_devices_give_the_same_losses(tmp_path, run_main, finished):
     losses = {}
     for devices in (1, 2, 8):
-        workdir = tmp_path / str(devices)
-        run_main(SMOKE, f"--workdir={workdir}", f"--cpu_devices={devices}")
+        workdir = finished[0] if devices == 2 else tmp_path / str(devices)
+        if devices != 2:
+            run_main(SMOKE, f"--workdir={workdir}", f"--cpu_devices={devices}")
         rows = (workdir / "metrics.csv").read_text().splitlines()
         column = rows[0].split(",").index("train_loss")
         losses[devices] = [float(row.split(",")[column]) for row in rows[1:]]
@@ -207,11 +207,7 @@ def assert_one_line_error(result, match):
     ((SMOKE, "--config.epochs=many"), "many"),
     ((SMOKE, "--config.model.decoder=transposed"), "'transposed'.*transpose, upsample"),
     ((SMOKE, "--config.data.name=mnits"), "'mnits'"),
-    ((SMOKE, "--config.noise.level=-0.1"), "-0.1 is out of range"),
-    ((SMOKE, "--config.noise.kind=masking", "--config.noise.level=1.5"), "between 0 and 1"),
     ((SMOKE, "--config.batch_size=7", "--cpu_devices=2"), "batch_size 7 cannot be shared"),
-    ((SMOKE, "--config.learning_rate=0"), "learning_rate 0 is not positive"),
-    ((SMOKE, "--config.optimizer.name=adamx"), "adamx"),
     (("--config=configs/nothing.py",), "nothing.py"),
     ((), "name an experiment"),
     ((SMOKE, "config.epochs=2"), "unexpected argument"),
@@ -236,9 +232,7 @@ def test_a_folder_without_permission(tmp_path, run_main):
 
 def test_a_full_disk_leaves_earlier_checkpoints_usable(tmp_path, run_main, finished):
     workdir = tmp_path / "run"
-    run_main(SMOKE, f"--workdir={workdir}", "--config.steps=10", "--config.epochs=0")
-    sizes = [path.stat().st_size for path in (workdir / "checkpoints").rglob("*") if path.is_file()]
-    shutil.rmtree(workdir)
+    sizes = [path.stat().st_size for path in (finished[0] / "checkpoints").rglob("*") if path.is_file()]
     # A file may grow to less than a checkpoint's largest from step 10 on: a disk that fills as the run goes.
     process = start("experiments.main", SMOKE, f"--workdir={workdir}", "--config.checkpoint.every=3")
     while process.poll() is None and not (workdir / "checkpoints/3.json").exists():

@@ -87,6 +87,8 @@ def test_contradictions_are_named(settings, changes, match):
 @pytest.mark.parametrize(("changes", "match"), [
     ({"model": {"decoder": "transposed"}}, "odd: .*'transposed'"),
     ({"noise": {"level": -1.0}}, "odd: .*-1 is out of range"),
+    ({"noise": {"kind": "masking", "level": 1.5}}, "odd: .*between 0 and 1"),
+    ({"learning_rate": 0.0}, "odd: learning_rate 0 is not positive"),
     ({"loss": "bec"}, "odd: unknown loss 'bec'"),
     ({"optimizer": {"name": "adamx"}}, "odd: .*adamx"),
     ({"task": "paint"}, "odd: unknown task 'paint'"),

@@ -1,0 +1,191 @@
+"""A grid from its first run to its report: killed, continued, with a run that fails; and its page in a browser."""
+
+import contextlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from conftest import start
+
+from aeden import runs
+from configs import smoke
+from configs.ablations import base
+from experiments import ablate, grid
+
+GRID = """
+from configs import smoke
+from configs.ablations import base
+
+def get_config():
+    config = base.get_config()
+    config.experiment = smoke.get_config()
+    config.experiment.data.limit, config.experiment.model.features = 64, (4, 4)
+    config.experiment.epochs, config.experiment.steps = 0.0, 4
+    config.contenders.nearest = {"model": {"decoder": "upsample"}}
+    config.contenders.k3 = {"model": {"decoder": "transpose"}}
+    config.contenders.wild = {"learning_rate": 1e30}
+    config.seeds = 1
+    config.reference = "nearest"
+    return config
+"""
+
+
+def test_a_grid_that_is_killed_goes_on_and_one_failure_spares_the_others(tmp_path, run_main):
+    (tmp_path / "three.py").write_text(GRID)
+    options = (f"--config={tmp_path / 'three.py'}", f"--workdir={tmp_path / 'grid'}", "--jobs=1")
+    first = start("experiments.ablate", *options)
+    done: list = []
+    while first.poll() is None and not done:
+        done = list((tmp_path / "grid").glob("runs/*/summary.json"))
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    before = {path: path.stat().st_mtime_ns for path in done}
+    for folder in (tmp_path / "grid/runs").iterdir():  # nobody is left behind who would hold a run's lock
+        with held(folder):
+            pass
+
+    again = start("experiments.ablate", *options)
+    out, err = again.communicate(timeout=300)
+    assert again.returncode == 1
+    assert re.search(r"error: 1 of 3 runs failed: wild, seed 0: the loss is \w+ at step", err.splitlines()[-1])
+    assert before == {path: path.stat().st_mtime_ns for path in done}
+    rows = (tmp_path / "grid/results.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["contender", "nearest", "k3"]
+    assert {"psnr", "ssim", "parameters", "ms", "level", "seed"} <= set(rows[0].split(","))
+    assert "Beside nearest, over 1 paired seed" in out
+    page = (tmp_path / "grid/report.html").read_text()
+    assert "wild, seed 0: the loss is" in page
+    assert "median" in page
+
+    # A run alone, by the command that --list prints, ends with the same bits.
+    listed = start("experiments.ablate", *options, "--list").communicate(timeout=60)[0].splitlines()
+    command = shlex.split(listed[listed.index("k3, seed 0") + 1])[3:-2]
+    alone = tmp_path / "alone"
+    run_main(*command, "--cpu_cores=1", f"--workdir={alone}")
+    (there,) = (tmp_path / "grid/runs").glob("k3*")
+    assert runs.read_json(alone / "summary.json")["test"] == runs.read_json(there / "summary.json")["test"]
+    assert (alone / "metrics.csv").read_bytes() == (there / "metrics.csv").read_bytes()
+
+
+@contextlib.contextmanager
+def held(folder):
+    """The lock of a run's folder, as soon as whoever holds it has stopped."""
+    for _ in range(600):
+        with contextlib.suppress(runs.RunFolderError):
+            with runs.locked(folder):
+                yield
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{folder} is still in use")
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch, rng):
+    """The report of made-up runs: k3 0.2 dB worse than nearest, k4 the same."""
+    settings = base.get_config()
+    settings.experiment = smoke.get_config()
+    settings.contenders.nearest = {"model": {"decoder": "upsample"}}
+    settings.contenders.k3 = {"model": {"decoder": "transpose"}}
+    settings.contenders.k4 = {"model": {"decoder": "transpose", "decoder_kernel_size": 4}}
+    settings.seeds, settings.reference, settings.baselines = 8, "nearest", False
+    cells = grid.expand(settings)
+    shared, means = rng.normal(21, 0.3, 8), {"nearest": 0.0, "k3": -0.2, "k4": 0.0}
+    for cell in cells:
+        folder = tmp_path / "runs" / cell.folder
+        folder.mkdir(parents=True)
+        psnr = float(shared[cell.seed] + means[cell.contender] + rng.normal(0, 0.02))
+        figures = {"constant_ripple": 0.1, "impulse_unevenness": 0.2}
+        spectrum = {"clean": np.geomspace(1, 1e-3, 21).tolist(), "restored": np.geomspace(1, 1e-4, 21).tolist()}
+        runs.write_json(folder / "summary.json", {
+            "dataset": "glyphs/digits", "requested_dataset": "mnist", "dataset_sha256": "0", "task": "denoise",
+            "seed": cell.seed, "steps": 20, "parameters": 1905, "wall_seconds": 1.0, "noisy": {"psnr": 11.0},
+            "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09}, "levels": {}, "commit": "c0ffee",
+            "versions": {}, "hardware": {"platform": "cpu", "processor": "a processor"},
+            "artifacts": {"initial": figures, "trained": figures, "residual": {
+                "harmonic_energy": 0.01, "phase_variation": 0.1, "spectrum_distance_db": 1.0, "spectrum": spectrum}},
+        })  # fmt: skip
+        images = dict(zip(("clean", "noisy", "restored"), rng.uniform(size=(3, 6, 28, 28, 1)), strict=True))
+        np.savez(folder / "examples.npz", **images, **{"residual power": rng.uniform(size=(28, 28))})
+    cost = {"parameters": 1905, "multiplications": 10**6, "forward_ms": 2.0, "training_ms": 5.0}
+    monkeypatch.setattr(ablate, "costs", lambda cells, workdir: {cell.kind: cost for cell in cells})
+    text = ablate.write_results("made up", settings, cells, {}, tmp_path)
+    return tmp_path, text
+
+
+def test_the_verdict_says_what_is_shown_and_what_is_not(report):
+    folder, text = report
+    said = runs.read_json(folder / "verdict.json")
+    assert said["text"] in text
+    assert re.search(
+        r"by PSNR: worse: k3 \(-0\.2\d dB, 95 % interval -0\.2\d dB to -0\.\d+ dB, corrected p = 0\.016\)\. "
+        r"No difference shown: k4\.",
+        said["text"],
+    )
+    verdicts = {one["contender"]: one["verdict"] for one in said["comparisons"]}
+    assert verdicts == {"k3": "lower", "k4": "no difference shown"}
+    assert (said["dataset"], said["requested_dataset"]) == ("glyphs/digits", "mnist")
+    rows = (folder / "results.csv").read_text().splitlines()
+    assert len(rows) == 25
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        f"{name}.{kind}" for name in ("forest", "cost", "spectra", "pictures") for kind in ("png", "svg")
+    }
+
+
+def test_the_page_needs_no_network_and_says_what_stood_in(report):
+    page = (report[0] / "report.html").read_text()
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
+    assert "glyphs/digits, which stood in for mnist" in page
+    assert page.count("<figure") == 4
+    assert not re.search(r"\b(nan|inf)\b", page)
+
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_in_a_browser(report, width):
+    """Nothing reaches beyond a phone's width, and a click on a head sorts its table."""
+    page = report[0] / "report.html"
+    probe = (
+        "<script>addEventListener('load', () => { const head = document.querySelectorAll('th')[1]; head.click(); "
+        "head.click(); document.body.dataset.sort = head.getAttribute('aria-sort'); "
+        "document.body.dataset.wide = document.documentElement.scrollWidth > innerWidth; });</script></body>"
+    )
+    (report[0] / "probe.html").write_text(page.read_text().replace("</body>", probe))
+    shown = subprocess.run(
+        [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--dump-dom",
+         f"--user-data-dir={report[0] / 'profile'}", (report[0] / "probe.html").as_uri()],
+        capture_output=True, text=True, timeout=120,
+    ).stdout  # fmt: skip
+    assert 'data-sort="descending"' in shown
+    assert 'data-wide="false"' in shown
+
+
+def test_only_asks_for_runs_that_exist():
+    settings = base.get_config()
+    settings.experiment = smoke.get_config()
+    settings.contenders.nearest = {"model": {"decoder": "upsample"}}
+    settings.reference = "nearest"
+    cells = grid.expand(settings)
+    assert [cell.seed for cell in ablate.select(cells, ["nearest, seed 3"])] == [3]
+    assert ablate.select(cells, []) == cells
+    with pytest.raises(ValueError, match="no run 'nearest, seed 9'"):
+        ablate.select(cells, ["nearest, seed 9"])
+
+
+def test_progress_counts_what_running_ones_have_done(tmp_path):
+    settings = base.get_config()
+    settings.experiment = smoke.get_config()
+    settings.contenders.nearest = {"model": {"decoder": "upsample"}}
+    settings.reference = "nearest"
+    cell = grid.expand(settings)[0]
+    assert ablate.part_done(cell, tmp_path) == 0
+    (tmp_path / "metrics.csv").write_text("step,epoch,train_loss\n5,1.0,0.7\n")
+    assert ablate.part_done(cell, tmp_path) == 0.25

@@ -164,7 +164,7 @@ def write_results(name: str, settings: Any, cells: list[Cell], failures: dict[st
     rows = [row for cell in cells if (row := results.row(cell, workdir / "runs" / cell.folder))]
     if not rows:
         return "no run is finished: there is nothing to report"
-    timed = costs(cells, workdir) if settings.experiment.task == "denoise" else {}
+    timed = costs(cells, workdir) if settings.costs and settings.experiment.task == "denoise" else {}
     kinds = {cell.folder: cell.kind for cell in cells}
     for row in rows:
         cost = timed.get(kinds[row["folder"]], {})

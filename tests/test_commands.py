@@ -275,7 +275,13 @@ def test_the_commands_of_the_readme(tmp_path, command, monkeypatch):
         words += [*short, f"--workdir={tmp_path / 'run'}", *(stack if "configs/stacked" in command else ())]
     if words[2] == "experiments.ablate":
         short = [option.replace("config.", "config.experiment.", 1) for option in short]
-        words += [*short, f"--workdir={tmp_path / 'grid'}", "--only=nearest, seed 0", "--config.baselines=False"]
+        words += [
+            *short,
+            f"--workdir={tmp_path / 'grid'}",
+            "--only=nearest, seed 0",
+            "--config.baselines=False",
+            "--config.costs=False",
+        ]
     result = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
 

@@ -22,6 +22,7 @@ def get_config() -> ConfigDict:
     config.seeds = 6  # from experiment.seed on; the same ones for every contender, so that they pair
     config.reference = ""  # the contender that the others are compared with
     config.baselines = True  # classical denoisers and the posterior mean, on the images that the first seed corrupts
+    config.costs = True  # time the contenders once the runs have ended
     config.metric = "psnr"  # of the summary's `test`, that the verdict is about
     config.margin = 0.0  # a difference no larger than this is of no practical use, in the metric's unit
     return config

@@ -271,8 +271,10 @@ def test_the_commands_of_the_readme(tmp_path, command, monkeypatch):
     short = ["--config.data.limit=64", "--config.epochs=0", "--config.steps=2", "--config.model.features=(4, 4)"]
     # What is given last counts: a stack too is narrow, and pre-trained for a moment.
     stack = ["--config.model.hidden=(8,)", "--config.stack.levels=()", "--config.stack.pretrain_epochs=1"]
+    gan = ["--config.gan.samples=0", "--config.gan.discriminator=(4,)", "--config.gan.hidden=()"]
     if words[2] == "experiments.main":
-        words += [*short, f"--workdir={tmp_path / 'run'}", *(stack if "configs/stacked" in command else ())]
+        more = stack if "configs/stacked" in command else gan if "configs/gan" in command else []
+        words += [*short, *more, f"--workdir={tmp_path / 'run'}"]
     if words[2] == "experiments.ablate":
         short = [option.replace("config.", "config.experiment.", 1) for option in short]
         words += [

@@ -27,7 +27,6 @@ from experiments import classical, command, grid, launch, results, verdict
 from experiments.grid import Cell
 from experiments.report import Report
 
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder; runs/ablations/<config name> by default.")
 JOBS = flags.DEFINE_integer("jobs", 0, "Runs beside each other; 0 for one a GPU, or else one a core.")
 LAUNCHER = flags.DEFINE_enum("launcher", "local", ["local", "slurm"], "Processes here, or jobs of a SLURM cluster.")
 SLURM = flags.DEFINE_list("slurm", [], "Of each job, e.g. slurm_partition=gpu,timeout_min=120,gpus_per_node=1.")
@@ -219,7 +218,7 @@ def main() -> None:
     """
     # The runs take the accelerators.
     jax.config.update("jax_platforms", "cpu")
-    settings, workdir = command.CONFIG.value, Path(WORKDIR.value or f"runs/ablations/{command.config_name()}")
+    settings, workdir = command.CONFIG.value, Path(command.WORKDIR.value or f"runs/ablations/{command.config_name()}")
     cells = select(grid.expand(settings), ONLY.value)
     if LIST.value:
         for cell in cells:

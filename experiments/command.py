@@ -21,6 +21,9 @@ from aeden.train import Interrupted
 TASKS: dict[str, Any] = {"denoise": denoising, "stack": stacked, "gan": adversarial}
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, a file of configs/.")
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "The folder of what is made; below runs/, by the config's name, by default."
+)
 DEBUG = flags.DEFINE_bool("debug", False, "Show where an error comes from.")
 DEVICES = flags.DEFINE_integer("cpu_devices", 0, "XLA devices to make of the CPU; 0 for aeden's choice.")
 CORES = flags.DEFINE_integer(

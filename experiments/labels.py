@@ -42,7 +42,6 @@ SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds, from the config's on."
 LEAST_STEPS = flags.DEFINE_integer(
     "least_steps", 1000, "Steps of a training at least, where the config's epochs are fewer."
 )
-WORKDIR = flags.DEFINE_string("workdir", None, "The folder; runs/labels/<config name> by default.")
 
 METHODS = {
     "pixels": "logistic regression on pixels",
@@ -183,7 +182,7 @@ def parse_budgets(words: list[str]) -> list[int]:
 
 def main() -> None:
     """Runs every cell and prints the table."""
-    config, workdir = command.CONFIG.value, Path(WORKDIR.value or f"runs/labels/{command.config_name()}")
+    config, workdir = command.CONFIG.value, Path(command.WORKDIR.value or f"runs/labels/{command.config_name()}")
     if config.task != "stack":
         raise ValueError(f"config.task is {config.task!r}: labels are for stacks, e.g. configs/stacked_mnist.py")
     budgets = parse_budgets(BUDGETS.value)

@@ -18,17 +18,13 @@ if __name__ == "__main__":
 
 from pathlib import Path  # noqa: E402 (the process starts anew above, before anything is imported)
 
-from absl import flags  # noqa: E402
-
 from aeden import parallel  # noqa: E402
 from experiments import command  # noqa: E402
-
-WORKDIR = flags.DEFINE_string("workdir", None, "The run folder; runs/<config name> by default.")
 
 
 def main() -> None:
     """Runs one experiment and prints what it showed."""
-    config, workdir = command.CONFIG.value, Path(WORKDIR.value or f"runs/{command.config_name()}")
+    config, workdir = command.CONFIG.value, Path(command.WORKDIR.value or f"runs/{command.config_name()}")
     command.set_up(config)
     summary, finished = command.execute(config, workdir, _STARTED)
     if finished:

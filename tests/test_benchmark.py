@@ -9,6 +9,7 @@ from experiments.contenders.race import PEERS
 from experiments.contenders.tables import markdown
 
 
+@pytest.mark.proof
 def test_contenders_are_compared_and_an_absent_one_is_named(tmp_path):
     names = ("aeden", "plain Flax", "PyTorch (CUDA graphs)")
     process = start("experiments.benchmark", "--rounds=2", "--seconds=0.05", "--batch=32", "--decoders=transpose",

@@ -1,9 +1,9 @@
-"""Resize and convolve, or convolve transposed? Two contenders, six seeds, in minutes.
+"""Resize and convolve, or convolve transposed? Two contenders, six seeds.
 
 python -m experiments.ablate --config=configs/ablations/quick.py
 
 5,000 training images of MNIST (or of drawn digits, where MNIST cannot be had) and 8 epochs: networks are far from what
-they reach with all of MNIST, so read it as a look at the method.
+they reach with all of MNIST, so read it as a look at the method. Not measured yet.
 """
 
 from ml_collections import ConfigDict

@@ -104,7 +104,7 @@ class Progress:
         self._cells, self._folders, self._before = {cell.name: cell for cell in cells}, folders, finished
         self._ended: set[str] = set()
         self._began = self._last = time.monotonic()
-        self._share = self._started = self._done()
+        self._started = self._done()
 
     def tell(self, running: int) -> None:
         """Shows where things stand, from time to time."""

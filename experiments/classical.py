@@ -18,7 +18,6 @@ from experiments.grid import Cell, dataset_of
 
 # Images of the prior at most: with more, their likelihoods need more memory than a laptop has.
 PRIOR = 60_000
-METHODS = ("noisy input", *baselines.DENOISERS, "posterior mean")
 Row = dict[str, Any]
 
 

@@ -47,7 +47,7 @@ def costs(cells: list[grid.Cell], rounds: int) -> dict[str, dict[str, Any]]:
     for kind, cell in kinds.items():
         shape = grid.dataset_of(cell.config).image_shape
         model = build.build_model(cell.config, shape)
-        params = jax.jit(make_init(model, shape))(jax.random.key(0))
+        params = make_init(model, shape)(jax.random.key(0))
         found[kind] = {"parameters": count_parameters(params),
                        "multiplications": model.multiplications(*shape[:2])}  # fmt: skip
         jobs[kind] = timed_jobs(model, params, cell)

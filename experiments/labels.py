@@ -25,8 +25,6 @@ from aeden import allocator
 if __name__ == "__main__":
     allocator.restart_tuned()
 
-import csv
-import io
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,7 @@ from absl import flags
 
 from aeden import parallel, report_classes, runs
 from aeden.statistics import PairedDifference, paired_difference
-from experiments import command
+from experiments import command, results
 
 BUDGETS = flags.DEFINE_list("budgets", ["100", "1000", "10000", "0"], "Numbers of labels; 0 for all.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds, from the config's on.")
@@ -155,11 +153,7 @@ def write_results(config: Any, cells: list[Cell], budgets: list[int], workdir: P
                  if g.pairs > 1},
         **runs.cause(),
     })  # fmt: skip
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(cells[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cells)
-    runs.write_text(workdir / "labels.csv", text.getvalue())
+    results.write_csv(workdir / "labels.csv", cells)
     points = {
         name: [(max(c["labels"] for c in cells if c["budget"] == budget), accuracies(cells, budget, method))
                for budget in budgets]

@@ -15,7 +15,7 @@ from aeden import report_grid, runs
 from aeden.report_html import escape, note, page, raster, table, vector
 from aeden.statistics import Comparison
 from experiments import results, verdict
-from experiments.grid import Cell
+from experiments.grid import Cell, dataset_of
 from experiments.results import Row
 
 # Of the images that every run shows, so many lie side by side.
@@ -138,8 +138,7 @@ class Report:
         """Forest plot and table of the contenders."""
         parts = ["<h2>Comparison</h2>"]
         if self.found:
-            unit = ", ".join(filter(None, (self.metric.name, self.metric.unit)))
-            drawn = report_grid.forest(self.found, self.settings.reference, unit, self.palette)
+            drawn = report_grid.forest(self.found, self.settings.reference, self.metric.label, self.palette)
             parts.append(self.figure("forest", drawn, FOREST))
         names = [name for name in ("psnr", "ssim", "bce", "kid", "fid", "accuracy") if name in self.rows[0]]
         heads = ["contender", *self.axes, *(HEADS.get(name, name) for name in names), "difference", "p, corrected",
@@ -174,7 +173,7 @@ class Report:
             curves: dict[str, dict[float, list[float]]] = {name: {} for name in self.contenders}
             for row in self.rows:
                 curves[row["contender"]].setdefault(row["noise.level"], []).append(row[self.settings.metric])
-            drawn = report_grid.levels(curves, f"{self.metric.name}, {self.metric.unit}", "noise level", self.palette)
+            drawn = report_grid.levels(curves, self.metric.label, "noise level", self.palette)
             parts.append(self.figure("levels", drawn, "Trained and tested at each level. Bands: 95 % intervals."))
         if self.settings.experiment.eval.levels and not self.axes:
             curves = {name: {} for name in self.contenders}
@@ -184,8 +183,8 @@ class Report:
                 for level, both in {**own, **summary["levels"]}.items():
                     curves[cell.contender].setdefault(float(level), []).append(both["test"][self.settings.metric])
                     noisy.setdefault(float(level), []).append(both["noisy"][self.settings.metric])
-            drawn = report_grid.levels({**curves, "noisy input": noisy}, f"{self.metric.name}, {self.metric.unit}",
-                                       "noise level of the test", self.palette)  # fmt: skip
+            curves["noisy input"] = noisy
+            drawn = report_grid.levels(curves, self.metric.label, "noise level of the test", self.palette)
             trained = self.settings.experiment.noise.level
             parts.append(self.figure("test_levels", drawn, (
                 f"Trained at a level of {trained:g}, tested at others. Bands: 95 % intervals over seeds."
@@ -209,9 +208,8 @@ class Report:
             points.setdefault(contender, (cost["training_ms"], [row[self.settings.metric] for row in members]))
         batch = self.settings.experiment.batch_size
         drawn = report_grid.quality_by_cost(
-            points, ", ".join(filter(None, (self.metric.name, self.metric.unit))),
-            f"milliseconds a training step (batch {batch})", self.palette,
-        )  # fmt: skip
+            points, self.metric.label, f"milliseconds a training step (batch {batch})", self.palette
+        )
         return ["<h2>What it costs</h2>",
                 self.figure("cost", drawn, "Mean over seeds and its 95 % interval, by the time of a training step."),
                 table(["contender", *self.axes, "parameters", "million multiplications an image",
@@ -231,7 +229,7 @@ class Report:
             if "artifacts" in summary and cell.contender not in curves:
                 spectrum = summary["artifacts"]["residual"]["spectrum"]
                 curves |= {cell.contender: spectrum["restored"], "clean images": spectrum["clean"]}
-                size = summary["image_shape"][0] if "image_shape" in summary else 28
+        size = min(dataset_of(self.cells[0].config).image_shape[:2])
         drawn = report_grid.spectra(curves, size, self.palette)
         return [*parts, self.figure("spectra", drawn, "Radially averaged power of restored and of clean test images.")]
 

@@ -27,6 +27,11 @@ class Metric:
     more: bool
     places: int
 
+    @property
+    def label(self) -> str:
+        """Name and unit, for an axis."""
+        return f"{self.name}, {self.unit}" if self.unit else self.name
+
     def difference(self, value: float) -> str:
         """A difference with its sign and unit."""
         return f"{value:+.{self.places}f}{f' {self.unit}' if self.unit else ''}"

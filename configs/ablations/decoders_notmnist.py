@@ -1,35 +1,20 @@
-"""Six decoders on notMNIST small, eight seeds each: which restores best, what artifacts it leaves, what it costs.
+"""The six decoders of `decoders_mnist.py` on notMNIST small, eight seeds each.
 
 python -m experiments.ablate --config=configs/ablations/decoders_notmnist.py
 
-nearest    resize to the nearest neighbour, then convolve (k3)
-bilinear   resize bilinearly, then convolve
-before     convolve, then resize to the nearest neighbour: a quarter of the multiplications
-k3         convolve transposed, kernel 3, stride 2: uneven overlap
-k4         convolve transposed, kernel 4, stride 2: even overlap
-subpixel   convolve, then rearrange channels into pixels, ICNR initialisation
-
-Equal widths. With --config.pairing=parameters (or multiplications) decoders are as wide as makes them equal in that.
-Eight seeds, since five comparisons together can show nothing with fewer. Not measured yet.
+Not measured yet.
 """
 
 from ml_collections import ConfigDict
 
 from configs import transpose_notmnist
-from configs.ablations import base
+from configs.ablations import decoders_mnist
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = decoders_mnist.get_config()
+    levels = config.experiment.eval.levels
     config.experiment = transpose_notmnist.get_config()
     config.experiment.epochs = 10.0
-    config.experiment.eval.levels = (0.1, 0.2, 0.3, 0.5)
-    config.contenders.nearest = {"model": {"decoder": "upsample"}}
-    config.contenders.bilinear = {"model": {"decoder": "upsample", "resize": "bilinear"}}
-    config.contenders.before = {"model": {"decoder": "upsample", "placement": "before"}}
-    config.contenders.k3 = {"model": {"decoder": "transpose"}}
-    config.contenders.k4 = {"model": {"decoder": "transpose", "decoder_kernel_size": 4}}
-    config.contenders.subpixel = {"model": {"decoder": "subpixel"}}
-    config.seeds = 8
-    config.reference = "nearest"
+    config.experiment.eval.levels = levels
     return config

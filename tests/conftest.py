@@ -75,7 +75,8 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,
-        env={**os.environ, "JAX_NUMPY_RANK_PROMOTION": "raise", **environment},
+        # SIGABRT then prints where each thread is.
+        env={**os.environ, "JAX_NUMPY_RANK_PROMOTION": "raise", "PYTHONFAULTHANDLER": "1", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

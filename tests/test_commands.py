@@ -1,5 +1,6 @@
 """The commands as their users run them: whole processes, from the first to the last line."""
 
+import contextlib
 import json
 import os
 import random
@@ -125,9 +126,12 @@ def test_one_two_and_eight_devices_give_the_same_losses(tmp_path, run_main, fini
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A free port below those that systems give to any socket that asks for none."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 def test_two_processes_make_one_run(tmp_path, finished):
@@ -137,10 +141,14 @@ def test_two_processes_make_one_run(tmp_path, finished):
                  for i in range(2)]  # fmt: skip
     try:
         results = [process.communicate(timeout=120) for process in processes]
+    except subprocess.TimeoutExpired:
+        for process in processes:
+            process.send_signal(signal.SIGABRT)
+        pytest.fail("they wait for ever:\n" + "\n".join(process.communicate()[1] for process in processes))
     finally:
         for process in processes:
             process.kill()
-            process.communicate()
+            process.wait()
     assert [process.returncode for process in processes] == [0, 0], results
     ours, alone = (read_json(folder / "summary.json") for folder in (tmp_path / "run", finished[0]))
     assert ours["hardware"]["processes"] == 2

@@ -102,16 +102,17 @@ class Progress:
     def advance(self, images: int, step: int, loss: float) -> None:
         """Counts images trained on; `loss` is shown beside them."""
         self._done += images
-        if self._compiling:
+        first, self._compiling = self._compiling, False
+        if first:
             # The first call to the devices compiles: it says nothing of the rate.
-            self._began, self._start, self._compiling = time.monotonic(), self._done, False
+            self._began, self._start = time.monotonic(), self._done
         if self._bar is not None:
             self._bar.set_description_str(f"step {step}, loss {loss:.4f}, ", refresh=False)
             self._bar.update(images)
-        elif self._shown and time.monotonic() - self._last_line >= self.SECONDS_BETWEEN_LINES:
+        elif self._shown and not first and time.monotonic() - self._last_line >= self.SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            rate = max(self._done - self._start, 1) / (self._last_line - self._began)
-            left = _clock((self._total - self._done) / rate)
+            rate = (self._done - self._start) / (self._last_line - self._began)
+            left = clock((self._total - self._done) / rate)
             self.say(f"{self._done / self._total:4.0%}  step {step}  loss {loss:.4f}  {rate:.0f} images/s  {left} left")
 
     def say(self, text: str) -> None:
@@ -133,6 +134,8 @@ class Progress:
             self._bar.close()
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time as people read it: minutes:seconds, or hours:minutes:seconds."""
     minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02.0f}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

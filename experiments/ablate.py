@@ -21,7 +21,7 @@ from typing import Any
 import jax
 from absl import flags
 
-from aeden import runs
+from aeden import logbook, runs
 from aeden.train import Interrupted
 from experiments import classical, command, grid, launch, results, verdict
 from experiments.grid import Cell
@@ -124,7 +124,7 @@ class Progress:
     def _line(self) -> str:
         total, share = len(self._cells), self._done()
         gone, made = time.monotonic() - self._began, share - self._started
-        left = f", {_clock(gone * (total - share) / made)} left" if made > 0.02 else ""
+        left = f", {logbook.clock(gone * (total - share) / made)} left" if made > 0.02 else ""
         return f"[{self._before + len(self._ended)}/{total} runs{left}]"
 
     def _done(self) -> float:
@@ -150,12 +150,6 @@ def last_line(log: Path) -> str:
         errors = [line for line in lines if line.startswith("error: ")]
         return (errors or lines or [""])[-1].removeprefix("error: ")
     return ""
-
-
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def write_results(name: str, settings: Any, cells: list[Cell], failures: dict[str, str], workdir: Path) -> str:

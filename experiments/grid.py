@@ -8,7 +8,7 @@ import difflib
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -42,13 +42,13 @@ class Cell:
 
     @property
     def place(self) -> str:
-        """The setting in words, e.g. "noise.level=0.2"; "" where the grid has no axes."""
-        return ", ".join(f"{name}={_short(value)}" for name, value in self.setting.items())
+        """The setting in words; "" where the grid has no axes."""
+        return place(self.setting)
 
     @property
     def kind(self) -> str:
         """Contender and setting, e.g. "k3, noise.level=0.2": what the seeds repeat."""
-        return ", ".join(filter(None, (self.contender, self.place)))
+        return kind(self.contender, self.setting)
 
     @property
     def name(self) -> str:
@@ -69,6 +69,16 @@ class Cell:
         usual = runs.flatten(base.get_config().to_dict())
         changed = {name: value for name, value in runs.flatten(self.config.to_dict()).items() if value != usual[name]}
         return ["--config=configs/base.py", *(f"--config.{name}={value}" for name, value in changed.items())]
+
+
+def place(setting: Mapping[str, Any]) -> str:
+    """A setting in words, e.g. "noise.level=0.2"."""
+    return ", ".join(f"{name}={_short(value)}" for name, value in setting.items())
+
+
+def kind(contender: str, setting: Mapping[str, Any]) -> str:
+    """Contender and setting in words, e.g. "k3, noise.level=0.2", or "k3" where there is no setting."""
+    return ", ".join(filter(None, (contender, place(setting))))
 
 
 def expand(grid: Any) -> list[Cell]:

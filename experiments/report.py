@@ -15,7 +15,7 @@ from aeden import report_grid, runs
 from aeden.report_html import escape, note, page, raster, table, vector
 from aeden.statistics import Comparison
 from experiments import results, verdict
-from experiments.grid import Cell, dataset_of
+from experiments.grid import Cell, dataset_of, kind
 from experiments.results import Row
 
 # Of the images that every run shows, so many lie side by side.
@@ -145,7 +145,7 @@ class Report:
                  "improvement", "seeds won"]  # fmt: skip
         lines = []
         for contender, setting, members in self.groups():
-            one = self.found.get(", ".join([contender, *(f"{a}={v}" for a, v in zip(self.axes, setting, strict=True))]))
+            one = self.found.get(self.kind(contender, setting))
             compared = ["reference", "", "", ""] if one is None else [
                 (self.metric.difference(one.mean), one.mean), (f"{one.corrected:.3g}", one.corrected),
                 (f"{one.improvement:.2f}", one.improvement), f"{one.wins} of {one.pairs}",
@@ -158,11 +158,14 @@ class Report:
 
     def groups(self) -> list[tuple[str, tuple[Any, ...], list[Row]]]:
         """(contender, setting, its rows) in the grid's order."""
-        found: dict[tuple[str, tuple[Any, ...]], list[Row]] = {}
-        for row in self.rows:
-            found.setdefault((row["contender"], tuple(row[axis] for axis in self.axes)), []).append(row)
-        order = sorted(found, key=lambda key: (self.contenders.index(key[0]), str(key[1])))
-        return [(*key, found[key]) for key in order]
+        found = results.grouped(self.rows, ["contender", *self.axes])
+        order = dict.fromkeys((cell.contender, *cell.setting.values()) for cell in self.cells)
+        known = sorted((key for key in order if key in found), key=lambda key: self.contenders.index(key[0]))
+        return [(key[0], key[1:], found[key]) for key in known]
+
+    def kind(self, contender: str, setting: Sequence[Any]) -> str:
+        """Contender and setting in words, from the values of the setting."""
+        return kind(contender, dict(zip(self.axes, setting, strict=True)))
 
     def levels(self) -> list[str]:
         """The metric by noise level: trained at each level, or tested at others than trained at."""
@@ -198,9 +201,7 @@ class Report:
         lines: list[list[Any]] = []
         points: dict[str, tuple[float, list[float]]] = {}
         for contender, setting, members in self.groups():
-            kind = next(cell.kind for cell in self.cells
-                        if (cell.contender, tuple(cell.setting.values())) == (contender, setting))  # fmt: skip
-            cost = self.costs[kind]
+            cost = self.costs[self.kind(contender, setting)]
             lines.append([contender, *setting, (f"{cost['parameters']:,}", cost["parameters"]),
                           (f"{cost['multiplications'] / 1e6:.2f}", cost["multiplications"]),
                           (f"{cost['forward_ms']:.1f}", cost["forward_ms"]),
@@ -280,10 +281,8 @@ class Report:
             return []
         judged = [row for cell in self.summaries for row in results.judged(cell, self.workdir / "runs" / cell.folder)]
         names = [name for name in results.FIGURES["gan"] if name in judged[0]]
-        groups: dict[tuple[str, str], list[Row]] = {}
-        for row in judged:
-            groups.setdefault((row["generator"], row["images"]), []).append(row)
-        lines = [[*key, *(_spread(members, name) for name in names)] for key, members in groups.items()]
+        lines = [[*key, *(_spread(members, name) for name in names)]
+                 for key, members in results.grouped(judged, ["generator", "images"]).items()]  # fmt: skip
         sets = {
             f"{cell.contender}, seed {cell.seed}": results.newest_samples(self.workdir / "runs" / cell.folder)
             for cell in self.cells[: len(self.contenders)] if cell in self.summaries

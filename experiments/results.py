@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,13 +80,18 @@ def write_csv(path: Path, rows: list[Row]) -> None:
     runs.write_text(path, text.getvalue())
 
 
-def table(rows: list[Row], names: list[str], by: list[str]) -> str:
-    """Mean and standard deviation over the seeds, as Markdown: a line for each of what `by` tells apart."""
+def grouped(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
+    """Rows by their values of the columns `by`, in the order in which those first come."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for one in rows:
         groups.setdefault(tuple(one[name] for name in by), []).append(one)
+    return groups
+
+
+def table(rows: list[Row], names: list[str], by: list[str]) -> str:
+    """Mean and standard deviation over the seeds, as Markdown: a line for each of what `by` tells apart."""
     lines = [f"| {' | '.join([*by, *names, 'seeds'])} |", "|---" * (len(by) + len(names) + 1) + "|"]
-    for key, members in groups.items():
+    for key, members in grouped(rows, by).items():
         cells = [spread([member[name] for member in members if name in member]) for name in names]
         lines.append(f"| {' | '.join([*map(str, key), *cells, str(len(members))])} |")
     return "\n".join(lines) + "\n"

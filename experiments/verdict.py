@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aeden.statistics import Comparison, compare, fewest_pairs
-from experiments.results import Row
+from experiments.grid import kind
+from experiments.results import Row, grouped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,16 +66,14 @@ def comparisons(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[s
       "contender" or "contender, axis=value" -> what was found; contenders without a shared seed are left out.
     """
     pairs: dict[str, tuple[list[float], list[float]]] = {}
-    for setting in dict.fromkeys(tuple(row[axis] for axis in axes) for row in rows):
-        here = [row for row in rows if tuple(row[axis] for axis in axes) == setting]
+    for setting, here in grouped(rows, axes).items():
         values = {contender: {row["seed"]: row[name] for row in here if row["contender"] == contender}
                   for contender in contenders}  # fmt: skip
-        place = "".join(f", {axis}={value}" for axis, value in zip(axes, setting, strict=True))
         for contender in contenders:
             shared = sorted(values[contender].keys() & values[reference].keys())
             if contender != reference and shared:
                 one, other = ([values[who][seed] for seed in shared] for who in (contender, reference))
-                pairs[contender + place] = one, other
+                pairs[kind(contender, dict(zip(axes, setting, strict=True)))] = one, other
     return compare(pairs)
 
 

@@ -157,6 +157,7 @@ def plain_axes(axis: Any) -> None:
     """Two axes and a faint grid."""
     axis.grid(color="#e5e7eb", linewidth=0.7)
     axis.spines[["top", "right"]].set_visible(False)
+    axis.spines[["bottom", "left"]].set_color(GRAY)
 
 
 def plot_rows(

@@ -27,6 +27,7 @@ p { margin: .5rem 0; } .note, figcaption, small { color: var(--gray); font-size:
            font-size: 1.05rem; }
 .warning { border-left-color: #d9730d; }
 figure { margin: 1rem 0; } figure svg, figure img { max-width: 100%; height: auto; display: block; }
+figure.lines { overflow-x: auto; } figure.lines svg { max-width: none; width: min(100%, 46rem); min-width: 30rem; }
 figure.pixels img { image-rendering: pixelated; background: #fff; border-radius: 4px; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
@@ -104,7 +105,7 @@ def vector(figure: Any, caption: str, alt: str) -> str:
         svg = svg.replace(colour, variable)
     # What matplotlib draws in its default black, text above all.
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt)}" fill="var(--ink)" ', 1)
-    return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure class=lines>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def raster(figure: Any, caption: str, alt: str) -> str:

@@ -281,8 +281,9 @@ class Report:
             return []
         judged = [row for cell in self.summaries for row in results.judged(cell, self.workdir / "runs" / cell.folder)]
         names = [name for name in results.FIGURES["gan"] if name in judged[0]]
+        by = ["generator", "images", *self.axes]
         lines = [[*key, *(_spread(members, name) for name in names)]
-                 for key, members in results.grouped(judged, ["generator", "images"]).items()]  # fmt: skip
+                 for key, members in results.grouped(judged, by).items()]  # fmt: skip
         sets = {
             f"{cell.contender}, seed {cell.seed}": results.newest_samples(self.workdir / "runs" / cell.folder)
             for cell in self.cells[: len(self.contenders)] if cell in self.summaries
@@ -292,7 +293,7 @@ class Report:
         drawn = report_grid.side_by_side(sets)
         return ["<h2>Generators side by side</h2>",
                 self.figure("samples", drawn, "Samples of the same latents.", images=True),
-                table(["generator", "images", *(HEADS.get(name, name) for name in names)], lines),
+                table([*by, *(HEADS.get(name, name) for name in names)], lines),
                 note(f"{summary['samples']:,} samples a run, judged by a classifier trained here (test accuracy "
                      f"{classifier['accuracy']:.2%}, sha256 {classifier['sha256'][:12]}), never by an Inception "
                      'network: compare these figures with one another only. "Real" is the test split against the '

@@ -69,4 +69,5 @@ def test_progress_prints_plain_lines_where_there_is_no_terminal(capsys, monkeypa
         progress.advance(100, 2, 0.4)
     err = capsys.readouterr().err
     assert ("step 2" in err and "loss 0.4000" in err and "left" in err) == shown
-    assert "step 1 " not in err and "\r" not in err
+    assert "step 1 " not in err
+    assert "\r" not in err

@@ -48,12 +48,14 @@ def build_gan(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
         raise ValueError("a generator's decoder is convolutional: model.architecture=conv")
     if min(gan.latent, gan.width, *gan.hidden, *gan.discriminator) < 1:
         raise ValueError("gan.latent, gan.width, gan.hidden and gan.discriminator take numbers from 1 up")
+    if gan.modes and not 2 <= gan.modes < gan.latent:
+        raise ValueError(f"gan.modes {gan.modes} takes 2 or more, and less than gan.latent {gan.latent}; 0 for none")
     if gan.conditional and dataset.train.labels is None:
         raise ValueError(f"gan.conditional needs labels, and {dataset.name} has none")
     classes = len(dataset.classes) if gan.conditional else 0
     height, width, channels = dataset.image_shape
     return (
-        Generator((height, width, channels), autoencoder.mirrored(), gan.width, classes, tuple(gan.hidden)),
+        Generator((height, width, channels), autoencoder.mirrored(), gan.width, classes, tuple(gan.hidden), gan.modes),
         Discriminator(tuple(gan.discriminator), gan.downsampling, classes=classes, lowering=config.model.lowering),
     )
 

@@ -33,6 +33,10 @@ class Generator(nn.Module):
         apart in images, not in a normal distribution (the mapping of Karras et al. 2019, "A style-based generator
         architecture for generative adversarial networks").
       classes: with 1 or more, the class is told by one entry a class beside the latent; 0 for no classes.
+      modes: with 2 or more, the largest of the latent's first so many entries stands for them all: it chooses one of
+        so many clusters, each as likely as the others, whose place the first dense layer learns (mixtures as latents:
+        Gurumurthy et al. 2017, "DeLiGAN"; why digits need them: Khayatkhoei et al. 2018, "Disconnected manifold
+        learning for generative adversarial networks"); 0 for one normal distribution.
     """
 
     shape: tuple[int, int, int]
@@ -40,6 +44,7 @@ class Generator(nn.Module):
     width: int = 64
     classes: int = 0
     hidden: Sequence[int] = ()
+    modes: int = 0
 
     @nn.compact
     def __call__(self, latent: Float[Array, "b d"], label: Integer[Array, b] | None = None) -> Float[Array, "b h w c"]:
@@ -50,6 +55,8 @@ class Generator(nn.Module):
         height, width, _ = self.shape
         stride = math.prod(self.decoder.factors)
         h, w = -(-height // stride), -(-width // stride)
+        if self.modes:
+            latent = clustered(latent, self.modes)
         if label is not None:
             latent = jnp.concatenate([latent, jax.nn.one_hot(label, self.classes)], axis=-1)
         init = nn.initializers.he_normal()
@@ -58,6 +65,12 @@ class Generator(nn.Module):
         maps = nn.Dense(h * w * self.width, kernel_init=init, name="projection")(latent)
         maps = nn.relu(maps).reshape(len(latent), h, w, self.width)
         return self.decoder(maps)[:, :height, :width]
+
+
+def clustered(latent: Float[Array, "b d"], modes: int) -> Float[Array, "b d"]:
+    """Latents whose first `modes` entries are all 0 but the largest, which is as long as the others' mean norm."""
+    chosen = jax.nn.one_hot(jnp.argmax(latent[:, :modes], axis=-1), modes)
+    return jnp.concatenate([math.sqrt(latent.shape[-1] - modes) * chosen, latent[:, modes:]], axis=-1)
 
 
 class Discriminator(nn.Module):

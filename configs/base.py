@@ -72,6 +72,7 @@ def get_config() -> ConfigDict:
 
     config.gan = gan = ConfigDict()  # for task="gan": model.decoder, features, factors ... are then the generator's
     gan.latent = 64  # numbers that an image is made from, each of a normal distribution
+    gan.modes = 0  # clusters that the latents fall into, chosen by the first so many of these numbers; 0 for none
     gan.hidden = (256,)  # nodes of the dense layers between latent and maps; () for none
     gan.width = 64  # channels of the maps that the latent is projected to
     gan.conditional = False  # tell generator and discriminator the class

@@ -23,6 +23,7 @@ def get_config() -> ConfigDict:
     config.epochs = 0.0
     config.steps = 6000
     config.learning_rate = 1e-3
+    config.gan.modes = 24
     config.gan.loss = "nonsaturating"
     config.gan.r1 = 0.1
     config.gan.r2 = 0.0

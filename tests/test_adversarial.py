@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import scipy.stats
 
 from aeden import adversarial, evaluator, keys, metrics, parallel
 from aeden.adversarial_task import (
@@ -19,7 +20,7 @@ from aeden.adversarial_task import (
     sample,
     scores_and_penalty,
 )
-from aeden.adversaries import DOWNSAMPLINGS, Discriminator, Generator, blur
+from aeden.adversaries import DOWNSAMPLINGS, Discriminator, Generator, blur, clustered
 from aeden.data.pipeline import Split, TrainBatches
 from aeden.data.sources import Dataset
 from aeden.descent import Descent
@@ -151,6 +152,26 @@ def test_the_transposed_generator_begins_with_a_checkerboard():
     assert energy["transpose"] > 3 * energy["upsample"]
 
 
+def test_latents_fall_into_clusters_that_are_all_as_likely(rng):
+    latent = rng.normal(size=(6000, 9)).astype(np.float32)
+    told = np.asarray(clustered(jnp.asarray(latent), 4))
+    np.testing.assert_array_equal(told[:, 4:], latent[:, 4:])
+    np.testing.assert_array_equal(told[:, :4], np.sqrt(5, dtype=np.float32) * np.eye(4)[latent[:, :4].argmax(1)])
+    assert scipy.stats.chisquare((told[:, :4] > 0).sum(0)).pvalue > 1e-3
+
+
+def test_a_generator_with_modes_sees_of_their_numbers_which_is_largest(rng):
+    generator = Generator(SHAPE, Decoder("upsample", (4, 4), (2, 2)), 4, modes=3)
+    latent = rng.normal(size=(1, 8)).astype(np.float32)
+    params = initial(generator, latent)
+    same, other = latent.copy(), latent.copy()
+    same[0, :3] += 1.0
+    other[0, :3] = np.roll(latent[0, :3], 1)
+    one, alike, unlike = (np.asarray(sample(generator, params, jnp.asarray(z), None)) for z in (latent, same, other))
+    np.testing.assert_array_equal(one, alike)
+    assert np.abs(one - unlike).max() > 1e-3
+
+
 def test_the_way_between_latents_keeps_to_the_sphere(rng):
     one, other = rng.normal(size=(2, 3, 50))
     way = interpolate(one, other, 5).reshape(3, 5, 50)
@@ -248,6 +269,7 @@ def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
 
 @pytest.mark.parametrize(("field", "value", "match"), [
     ("gan.loss", "wasserstein", "unknown gan.loss 'wasserstein'"), ("gan.latent", 0, "numbers from 1 up"),
+    ("gan.modes", 1, "2 or more"), ("gan.modes", 5, "less than gan.latent 5"),
     ("gan.downsampling", "pool", "unknown downsampling 'pool'"), ("gan.average", 1.0, "gan.average 1"),
     ("gan.r1", -1.0, "take 0 or more"), ("model.architecture", "dense", "architecture=conv"),
 ])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pal
 
 def levels(curves: Mapping[str, Mapping[float, Sequence[float]]], label: str, across: str,
            palette: Mapping[str, str]) -> Figure:  # fmt: skip
-    """A curve a contender with the band of its interval over seeds; names without a colour are drawn dashed in gray.
+    """A curve a contender with the band of its interval over seeds; names without a colour are drawn broken in gray.
 
     Args:
       curves: name -> {level: a value a seed}.
@@ -64,12 +65,13 @@ def levels(curves: Mapping[str, Mapping[float, Sequence[float]]], label: str, ac
       palette: colour by contender.
     """
     figure, axis = plt.subplots(figsize=(6.4, 4.0))
+    dashes = itertools.cycle(("--", ":", "-."))
     for i, (name, points) in enumerate(curves.items()):
         x = sorted(points)
         means = [float(np.mean(points[level])) for level in x]
         color = palette.get(name, GRAY)
         axis.plot(x, means, color=color, marker=MARKERS[i % len(MARKERS)], markersize=4, linewidth=1.6, label=name,
-                  linestyle="-" if name in palette else "--")  # fmt: skip
+                  linestyle="-" if name in palette else next(dashes))  # fmt: skip
         bands = [bootstrap_interval(np.asarray(points[level])) for level in x]
         if all(np.isfinite(bands).ravel()):
             axis.fill_between(x, *np.transpose(bands), color=color, alpha=0.18, linewidth=0)

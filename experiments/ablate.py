@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,9 +22,8 @@ from absl import flags
 
 from aeden import logbook, runs
 from aeden.train import Interrupted
-from experiments import classical, command, grid, launch, results, verdict
+from experiments import command, grid, launch, outcome
 from experiments.grid import Cell
-from experiments.report import Report
 
 JOBS = flags.DEFINE_integer("jobs", 0, "Runs beside each other; 0 for one a GPU, or else one a core.")
 LAUNCHER = flags.DEFINE_enum("launcher", "local", ["local", "slurm"], "Processes here, or jobs of a SLURM cluster.")
@@ -152,53 +150,6 @@ def last_line(log: Path) -> str:
     return ""
 
 
-def write_results(name: str, settings: Any, cells: list[Cell], failures: dict[str, str], workdir: Path) -> str:
-    """results.csv, results.md, verdict.json and report.html of what is finished; returns the table and the verdict."""
-    rows = [row for cell in cells if (row := results.row(cell, workdir / "runs" / cell.folder))]
-    if not rows:
-        return "no run is finished: there is nothing to report"
-    timed = costs(cells, workdir) if settings.costs and settings.experiment.task == "denoise" else {}
-    kinds = {cell.folder: cell.kind for cell in cells}
-    for row in rows:
-        cost = timed.get(kinds[row["folder"]], {})
-        row |= {"multiplications": cost.get("multiplications", ""), "ms": cost.get("training_ms", ""),
-                "forward_ms": cost.get("forward_ms", "")}  # fmt: skip
-    results.write_csv(workdir / "results.csv", rows)
-    contenders, axes = list(settings.contenders), list(cells[0].setting)
-    found = verdict.comparisons(rows, contenders, axes, settings.reference, settings.metric)
-    summary = runs.read_json(workdir / "runs" / rows[0]["folder"] / "summary.json")
-    runs.write_json(workdir / "verdict.json", {
-        **verdict.as_json(found, settings.reference, settings.metric, settings.margin),
-        **{name: summary[name] for name in ("dataset", "requested_dataset", "dataset_sha256")}, "failures": failures,
-        **runs.cause(),
-    })  # fmt: skip
-    baselines = None
-    if settings.experiment.task == "denoise" and settings.baselines:
-        say("comparing with baselines on the same corrupted images ...")
-        baselines = classical.compare(cells[0], workdir / "baselines")
-    Report(name, settings, cells, rows, found, failures, workdir, timed, baselines).write()
-    names = [figure for figure in results.FIGURES[settings.experiment.task] if figure in rows[0]][:6]
-    table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
-    runs.write_text(workdir / "results.md", table)
-    return f"{table}\n{verdict.sentence(found, settings.reference, settings.metric, settings.margin)}"
-
-
-def costs(cells: list[Cell], workdir: Path) -> dict[str, Any]:
-    """What the contenders cost, timed in a process of its own once all runs have ended; kept for the next time."""
-    path = workdir / "cost.json"
-    kinds = {cell.kind for cell in cells}
-    if path.exists() and kinds <= runs.read_json(path)["costs"].keys():
-        return runs.read_json(path)["costs"]
-    say("timing the contenders ...")
-    given = [word for word in sys.argv[1:] if word.startswith("--config")]
-    made = subprocess.run([sys.executable, "-m", "experiments.cost", *given, f"--output={path}"], capture_output=True,
-                          text=True)  # fmt: skip
-    if made.returncode:
-        say(f"nothing was timed: {made.stderr.strip().splitlines()[-1]}")
-        return {}
-    return runs.read_json(path)["costs"]
-
-
 def say(text: str) -> None:
     """Tells what is being done."""
     print(text, file=sys.stderr, flush=True)
@@ -222,7 +173,7 @@ def main() -> None:
     workdir.mkdir(parents=True, exist_ok=True)
     with runs.locked(workdir), _stoppable():
         failures = run_cells(cells, workdir)
-        print(write_results(command.config_name(), settings, cells, failures, workdir))
+        print(outcome.write(command.config_name(), settings, cells, failures, workdir, say))
     if failures:
         listed = "; ".join(f"{name}: {error}" for name, error in failures.items())
         raise ChildProcessError(f"{len(failures)} of {len(cells)} runs failed: {listed}")

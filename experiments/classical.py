@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +16,65 @@ import numpy as np
 from aeden import baselines, build, keys, metrics, posterior, restoration, runs
 from aeden.data.sources import Dataset
 from aeden.evaluation import in_batches
-from experiments.grid import Cell, dataset_of
+from experiments import grid
+from experiments.grid import Cell
 
 # Images of the prior at most: with more, their likelihoods need more memory than a laptop has.
 PRIOR = 60_000
+NOISY, POSTERIOR = "noisy input", "posterior mean"
+TUNED_ON = baselines.TUNED_ON
 Row = dict[str, Any]
 
 
-def compare(cell: Cell, folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]:
+@dataclasses.dataclass(frozen=True)
+class Baselines:
+    """What needs no training made of a grid's test images.
+
+    Attributes:
+      rows: one a method, setting and noise level: `method`, the setting, `level`, `psnr` (dB), `ssim`, `strength`.
+      shown: the images that runs show, by each method, at the first setting: [n, h, w, c].
+    """
+
+    rows: list[Row]
+    shown: dict[str, np.ndarray]
+
+
+def compare_grid(cells: Sequence[Cell], folder: Path, tell: Callable[[str], None]) -> Baselines:
+    """`compare` for the first run of every setting, at its own noise level and at those it is tested at."""
+    rows: list[Row] = []
+    shown: dict[str, np.ndarray] = {}
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        first.setdefault(cell.place, cell)
+    for cell in first.values():
+        for level in dict.fromkeys((cell.config.noise.level, *cell.config.eval.levels)):
+            config = cell.config.copy_and_resolve_references()
+            if level != config.noise.level:
+                config.noise.level, config.noise.level_max = level, 0.0
+            tell(
+                f"comparing with baselines on the same corrupted images, {grid.place({**cell.setting, 'level': level})}"
+            )
+            found, images = compare(config, folder)
+            rows += [{"method": row["method"], **cell.setting, "level": level, **row} for row in found]
+            shown = shown or images
+    return Baselines(rows, shown)
+
+
+def best_by_level(rows: Sequence[Row], metric: str, more: bool) -> dict[float, float]:
+    """The figure of the best classical method at each noise level; `more`: whether more of it is better."""
+    best: dict[float, float] = {}
+    for row in rows:
+        if row["method"] not in (NOISY, POSTERIOR):
+            value = row[metric]
+            best[row["level"]] = (max if more else min)(best.get(row["level"], value), value)
+    return best
+
+
+def compare(config: Any, folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]:
     """Every baseline on the test images that a run restores, with its noise; kept in a folder for the next time.
 
     Args:
-      cell: a denoising run.
+      config: of a denoising run.
       folder: where results are kept, by a hash of what they depend on.
 
     Returns:
@@ -33,7 +82,7 @@ def compare(cell: Cell, folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]
       chose; and what each made of the images that the runs show (`aeden.restoration.restore_samples`), [n, h, w, c].
       Methods whose package is missing are left out, as is the posterior mean of noise that is not Gaussian.
     """
-    config, dataset = cell.config, dataset_of(cell.config)
+    dataset = grid.dataset_of(config)
     noise = config.noise.to_dict()
     packages = [name for name in baselines.DENOISERS if baselines.present(name)]
     key = json.dumps(
@@ -62,12 +111,12 @@ def _measure(config: Any, dataset: Dataset) -> tuple[list[Row], dict[str, np.nda
         rows.append({"method": name, **_figures(images.astype(np.float32), clean), "strength": strength})
         shown[name] = images[index]
 
-    note("noisy input", noisy)
+    note(NOISY, noisy)
     for restored in baselines.restore(validation, noisy):
         note(restored.name, restored.images, restored.strength)
     if config.noise.kind == "gaussian" and config.noise.level > 0 and not config.noise.level_max > config.noise.level:
         prior = np.asarray(dataset.train.first(PRIOR).images, np.float32) / 255.0
-        note("posterior mean", posterior.posterior_mean(noisy, prior, config.noise.level, config.noise.clip))
+        note(POSTERIOR, posterior.posterior_mean(noisy, prior, config.noise.level, config.noise.clip))
     return rows, shown
 
 

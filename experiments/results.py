@@ -31,6 +31,18 @@ FIGURES: dict[str, dict[str, bool | None]] = {
 }  # fmt: skip
 
 
+HEADS = {
+    "psnr": "PSNR, dB", "ssim": "SSIM", "bce": "BCE", "harmonic_energy": "checkerboard energy",
+    "phase_variation": "phase variation", "spectrum_distance_db": "spectrum distance, dB",
+    "constant_ripple_initial": "ripple, initial", "constant_ripple_trained": "ripple, trained",
+    "impulse_unevenness_initial": "unevenness, initial", "impulse_unevenness_trained": "unevenness, trained",
+    "kid": "KID", "fid": "FID",
+}  # fmt: skip
+
+# What a denoising run says at every noise level that it is tested at.
+BY_LEVEL = ("psnr", "ssim", "bce", "mse")
+
+
 def row(cell: Cell, folder: Path) -> Row | None:
     """The record of a run; None where it is not finished."""
     summary = runs.finished(folder)
@@ -41,6 +53,18 @@ def row(cell: Cell, folder: Path) -> Row | None:
         "seed": cell.seed, **figures(summary, summary["test"]), "parameters": summary["parameters"],
         "wall_seconds": summary["wall_seconds"], "folder": folder.name,
     }  # fmt: skip
+
+
+def levels(cell: Cell, folder: Path) -> list[Row]:
+    """What a denoising run made of the test images at each noise level it was tested at, its own first: a row each."""
+    summary = runs.read_json(folder / "summary.json")
+    tested = {f"{cell.config.noise.level:g}": {"noisy": summary["noisy"], "test": summary["test"]}, **summary["levels"]}
+    return [
+        {"contender": cell.contender, "dataset": summary["dataset"], **cell.setting, "seed": cell.seed,
+         "level": float(level), **{name: both["test"][name] for name in BY_LEVEL if name in both["test"]},
+         **{f"noisy_{name}": both["noisy"][name] for name in BY_LEVEL if name in both["noisy"]}}
+        for level, both in tested.items()
+    ]  # fmt: skip
 
 
 def judged(cell: Cell, folder: Path) -> list[Row]:
@@ -95,6 +119,12 @@ def table(rows: list[Row], names: list[str], by: list[str]) -> str:
         cells = [spread([member[name] for member in members if name in member]) for name in names]
         lines.append(f"| {' | '.join([*map(str, key), *cells, str(len(members))])} |")
     return "\n".join(lines) + "\n"
+
+
+def cell(members: Sequence[Row], name: str) -> tuple[str, float]:
+    """Mean and deviation of a figure for a page's table, and the mean to sort by."""
+    values = [member[name] for member in members if name in member]
+    return spread(values), float(np.mean(values)) if values else float("nan")
 
 
 def spread(values: list[float]) -> str:

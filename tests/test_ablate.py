@@ -15,7 +15,7 @@ from conftest import start
 from aeden import runs
 from configs import smoke
 from configs.ablations import base
-from experiments import ablate, grid
+from experiments import ablate, classical, grid, outcome
 
 GRID = """
 from configs import smoke
@@ -99,7 +99,7 @@ def report(tmp_path, monkeypatch, rng):
     settings.contenders.nearest = {"model": {"decoder": "upsample"}}
     settings.contenders.k3 = {"model": {"decoder": "transpose"}}
     settings.contenders.k4 = {"model": {"decoder": "transpose", "decoder_kernel_size": 4}}
-    settings.seeds, settings.reference, settings.baselines = 8, "nearest", False
+    settings.seeds, settings.reference, settings.experiment.eval.levels = 8, "nearest", (0.2,)
     cells = grid.expand(settings)
     shared, means = rng.normal(21, 0.3, 8), {"nearest": 0.0, "k3": -0.2, "k4": 0.0}
     for cell in cells:
@@ -110,8 +110,9 @@ def report(tmp_path, monkeypatch, rng):
         spectrum = {"clean": np.geomspace(1, 1e-3, 21).tolist(), "restored": np.geomspace(1, 1e-4, 21).tolist()}
         runs.write_json(folder / "summary.json", {
             "dataset": "glyphs/digits", "requested_dataset": "mnist", "dataset_sha256": "0", "task": "denoise",
-            "seed": cell.seed, "steps": 20, "parameters": 1905, "wall_seconds": 1.0, "noisy": {"psnr": 11.0},
-            "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09}, "levels": {}, "commit": "c0ffee",
+            "seed": cell.seed, "steps": 20, "parameters": 1905, "wall_seconds": 1.0, "noisy": {"psnr": 11.0, "ssim": 0.4},
+            "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09}, "commit": "c0ffee",
+            "levels": {"0.2": {"noisy": {"psnr": 15.0, "ssim": 0.6}, "test": {"psnr": psnr + 2, "ssim": 0.95}}},
             "versions": {}, "hardware": {"platform": "cpu", "processor": "a processor"},
             "artifacts": {"initial": figures, "trained": figures, "residual": {
                 "harmonic_energy": 0.01, "phase_variation": 0.1, "spectrum_distance_db": 1.0, "spectrum": spectrum}},
@@ -119,8 +120,16 @@ def report(tmp_path, monkeypatch, rng):
         images = dict(zip(("clean", "noisy", "restored"), rng.uniform(size=(3, 6, 28, 28, 1)), strict=True))
         np.savez(folder / "examples.npz", **images, **{"residual power": rng.uniform(size=(28, 28))})
     cost = {"parameters": 1905, "multiplications": 10**6, "forward_ms": 2.0, "training_ms": 5.0}
-    monkeypatch.setattr(ablate, "costs", lambda cells, workdir: {cell.kind: cost for cell in cells})
-    text = ablate.write_results("made up", settings, cells, {}, tmp_path)
+    monkeypatch.setattr(outcome, "costs", lambda cells, *_: {cell.kind: cost for cell in cells})
+
+    def compare(config, folder):
+        level = config.noise.level
+        made = [("noisy input", 11.0), ("median", 13.0 - level), ("Gaussian", 12.0), ("posterior mean", 14.0)]
+        rows = [{"method": name, "psnr": psnr, "ssim": 0.5, "strength": None} for name, psnr in made]
+        return rows, {name: np.full((6, 28, 28, 1), level) for name, _ in made}
+
+    monkeypatch.setattr(classical, "compare", compare)
+    text = outcome.write("made up", settings, cells, {}, tmp_path, lambda _: None)
     return tmp_path, text
 
 
@@ -138,8 +147,12 @@ def test_the_verdict_says_what_is_shown_and_what_is_not(report):
     assert (said["dataset"], said["requested_dataset"]) == ("glyphs/digits", "mnist")
     rows = (folder / "results.csv").read_text().splitlines()
     assert len(rows) == 25
+    levels = (folder / "levels.csv").read_text().splitlines()
+    assert levels[0].startswith("contender,dataset,seed,level,psnr,ssim")
+    assert len(levels) == 1 + 2 * 24
+    assert (folder / "baselines.csv").read_text().splitlines()[2] == "median,0.4,12.6,0.5,"
     assert {path.name for path in (folder / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("forest", "cost", "spectra", "pictures") for kind in ("png", "svg")
+        f"{name}.{kind}" for name in ("forest", "test_levels", "cost", "spectra", "pictures") for kind in ("png", "svg")
     }
 
 
@@ -147,7 +160,7 @@ def test_the_page_needs_no_network_and_says_what_stood_in(report):
     page = (report[0] / "report.html").read_text()
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     assert "glyphs/digits, which stood in for mnist" in page
-    assert page.count("<figure") == 4
+    assert page.count("<figure") == 5
     assert not re.search(r"\b(nan|inf)\b", page)
 
 

@@ -31,7 +31,7 @@ def test_every_kind_is_counted_and_timed_once(cells):
 
 def test_baselines_see_what_the_networks_see_and_are_kept(cells, tmp_path, monkeypatch):
     monkeypatch.setattr(classical.baselines, "DENOISERS", {"Gaussian": classical.baselines.DENOISERS["Gaussian"]})
-    rows, shown = classical.compare(cells[0], tmp_path)
+    rows, shown = classical.compare(cells[0].config, tmp_path)
     assert [row["method"] for row in rows] == ["noisy input", "Gaussian", "posterior mean"]
     dataset, config = grid.dataset_of(cells[0].config), cells[0].config
     noise = build.build_corruption(config)
@@ -41,6 +41,6 @@ def test_baselines_see_what_the_networks_see_and_are_kept(cells, tmp_path, monke
     )
     assert rows[1]["psnr"] > rows[0]["psnr"] + 1
     monkeypatch.setattr(classical, "_measure", lambda *_: pytest.fail("measured again"))
-    again, pictures = classical.compare(cells[1], tmp_path)
+    again, pictures = classical.compare(cells[1].config, tmp_path)
     assert again == rows
     np.testing.assert_array_equal(pictures["Gaussian"], shown["Gaussian"])

@@ -1,0 +1,77 @@
+"""What a grid leaves beside its runs: tables, verdict, and the page that shows them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aeden import runs
+from experiments import classical, results, verdict
+from experiments.grid import Cell
+from experiments.report import Report
+
+
+def write(
+    name: str, settings: Any, cells: list[Cell], failures: dict[str, str], workdir: Path, tell: Callable[[str], None]
+) -> str:
+    """Writes results.csv, results.md, levels.csv, baselines.csv, verdict.json and report.html of what is finished.
+
+    Args:
+      name: of the grid.
+      settings: its config.
+      cells: its runs.
+      failures: error by run.
+      workdir: holds the runs, and takes the files.
+      tell: called with what is being done.
+
+    Returns:
+      The table and the verdict, to print.
+    """
+    folders = {cell: workdir / "runs" / cell.folder for cell in cells}
+    finished = {cell: row for cell in cells if (row := results.row(cell, folders[cell])) is not None}
+    if not finished:
+        return "no run is finished: there is nothing to report"
+    rows, restoring = list(finished.values()), settings.experiment.task == "denoise"
+    timed = costs(cells, workdir, tell) if settings.costs and restoring else {}
+    for cell, row in finished.items():
+        cost = timed.get(cell.kind, {})
+        row |= {"multiplications": cost.get("multiplications", ""), "ms": cost.get("training_ms", ""),
+                "forward_ms": cost.get("forward_ms", "")}  # fmt: skip
+    results.write_csv(workdir / "results.csv", rows)
+    axes = list(cells[0].setting)
+    found = verdict.comparisons(rows, list(settings.contenders), axes, settings.reference, settings.metric)
+    summary = runs.read_json(folders[next(iter(finished))] / "summary.json")
+    said = verdict.as_json(found, settings.reference, settings.metric, settings.margin)
+    data = {name: summary[name] for name in ("dataset", "requested_dataset", "dataset_sha256")}
+    runs.write_json(workdir / "verdict.json", {**said, **data, "failures": failures, **runs.cause()})
+    tested = [row for cell in finished for row in results.levels(cell, folders[cell])] if restoring else []
+    baselines = None
+    if restoring:
+        results.write_csv(workdir / "levels.csv", tested)
+    if restoring and settings.baselines:
+        baselines = classical.compare_grid(cells, workdir / "baselines", tell)
+        results.write_csv(workdir / "baselines.csv", baselines.rows)
+    Report(name, settings, cells, rows, found, failures, workdir, timed, tested, baselines).write()
+    names = [figure for figure in results.FIGURES[settings.experiment.task] if figure in rows[0]][:6]
+    table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
+    runs.write_text(workdir / "results.md", table)
+    return f"{table}\n{said['text']}"
+
+
+def costs(cells: list[Cell], workdir: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """What the contenders cost, timed in a process of its own once all runs have ended; kept for the next time."""
+    path = workdir / "cost.json"
+    kinds = {cell.kind for cell in cells}
+    if path.exists() and kinds <= runs.read_json(path)["costs"].keys():
+        return runs.read_json(path)["costs"]
+    tell("timing the contenders ...")
+    given = [word for word in sys.argv[1:] if word.startswith("--config")]
+    made = subprocess.run([sys.executable, "-m", "experiments.cost", *given, f"--output={path}"], capture_output=True,
+                          text=True)  # fmt: skip
+    if made.returncode:
+        tell(f"nothing was timed: {made.stderr.strip().splitlines()[-1]}")
+        return {}
+    return runs.read_json(path)["costs"]

@@ -1,0 +1,36 @@
+"""The part of a grid's page that is about generators: both side by side, and what their samples were told to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aeden import report_grid
+from aeden.report_html import note, table
+from experiments import results
+
+if TYPE_CHECKING:
+    from experiments.report import Report
+
+
+def sections(report: Report) -> list[str]:
+    """Samples of the same latents side by side, and the figures of samples, of untrained ones and of real images."""
+    folders = {cell: report.workdir / "runs" / cell.folder for cell in report.summaries}
+    sets = {f"{cell.contender}, seed {cell.seed}": results.newest_samples(folders[cell])
+            for cell in report.cells[: len(report.contenders)] if cell in folders}  # fmt: skip
+    parts = ["<h2>Generators side by side</h2>"]
+    if sets:
+        drawn = report_grid.side_by_side(sets)
+        parts.append(report.figure("samples", drawn, "Samples of the same latents.", images=True))
+    summary = next(iter(report.summaries.values()))
+    judged = [row for cell, folder in folders.items() for row in results.judged(cell, folder)]
+    if summary["classifier"] is None:
+        return [*parts, note("The data have no labels: no classifier was trained to judge the samples.")]
+    names = [name for name in results.FIGURES["gan"] if name in judged[0]]
+    by = ["generator", "images", *report.axes]
+    lines = [[*key, *(results.cell(members, name) for name in names)]
+             for key, members in results.grouped(judged, by).items()]  # fmt: skip
+    return [*parts, table([*by, *(results.HEADS.get(name, name) for name in names)], lines),
+            note(f"{summary['samples']:,} samples a run, judged by a classifier trained here (test accuracy "
+                 f"{summary['classifier']['accuracy']:.2%}, sha256 {summary['classifier']['sha256'][:12]}), never by "
+                 'an Inception network: compare these figures with one another only. "Real" is the test split against '
+                 "the training split: the floor.")]  # fmt: skip

@@ -1,0 +1,151 @@
+"""The parts of a grid's page that are about restoring images: by level, artifacts, pictures, baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aeden import report_grid
+from aeden.report_html import note, table
+from experiments import classical, results
+from experiments.grid import dataset_of, place
+from experiments.results import Row
+
+if TYPE_CHECKING:
+    from experiments.report import Report
+
+# Of the images that every run shows, so many lie side by side.
+SHOWN = 6
+# The middle of a 28 x 28 image, in which a checkerboard is seen best.
+CROP = 14
+MEASURES = (
+    "Of the residual (restored minus clean): checkerboard energy, the share of its variance that repeats with the "
+    "stride's period; phase variation, how unequal its variance is by place within the stride; the distance of "
+    "restored images' radially averaged spectrum to that of clean ones. Of the decoder: the ripple that a "
+    "constant code makes, and how unevenly an impulse's energy falls, before and after training."
+)
+PICTURES = (
+    "a crop of the first; the power spectrum of the error over the test split, frequency 0 in the middle: a "
+    "checkerboard is a spot at the border."
+)
+POSTERIOR = (
+    "The posterior mean is the average of the training images weighed by their likelihood: no estimator beats it, "
+    "in squared error, on images drawn from the training set itself. Test images are not, so it bounds nothing "
+    "here: a network that has learnt what such images have in common may well be better."
+)
+
+
+def levels(report: Report) -> list[str]:
+    """The metric by noise level: trained at each level, or tested at others than trained at."""
+    trained_at_each = report.axes == ["noise.level"]
+    tested_at_others = not report.axes and len(report.settings.experiment.eval.levels) > 0
+    if not trained_at_each and not tested_at_others:
+        return []
+    metric = report.settings.metric
+    rows = [row for row in report.tested if not trained_at_each or row["level"] == row["noise.level"]]
+    curves: dict[str, dict[float, list[float]]] = {name: {} for name in report.contenders}
+    for row in rows:
+        curves[row["contender"]].setdefault(row["level"], []).append(row[metric])
+    curves = {name: points for name, points in curves.items() if points}
+    curves |= _without_training(report, rows, metric)
+    if trained_at_each:
+        across, name, caption = "noise level", "levels", "Trained and tested at each level."
+    else:
+        trained = report.settings.experiment.noise.level
+        across, name = "noise level of the test", "test_levels"
+        caption = f"Trained at a level of {trained:g}, tested at others."
+    drawn = report_grid.levels(curves, report.metric.label, across, report.palette)
+    return ["<h2>By noise level</h2>", report.figure(name, drawn, f"{caption} Bands: 95 % intervals over seeds.")]
+
+
+def _without_training(report: Report, rows: list[Row], metric: str) -> dict[str, dict[float, list[float]]]:
+    """Curves of what needs no training: the noisy input, and, where they were measured, the best of the baselines."""
+    noisy: dict[float, list[float]] = {}
+    for row in rows:
+        noisy.setdefault(row["level"], []).append(row[f"noisy_{metric}"])
+    curves = {"noisy input": noisy}
+    measured = [row for row in report.classical.rows if metric in row] if report.classical else []
+    for level, value in classical.best_by_level(measured, metric, report.metric.more).items():
+        curves.setdefault("best classical", {})[level] = [value]
+    for row in measured:
+        if row["method"] == classical.POSTERIOR:
+            curves.setdefault(classical.POSTERIOR, {})[row["level"]] = [row[metric]]
+    return curves
+
+
+def artifacts(report: Report) -> list[str]:
+    """Checkerboard and spectrum measures, before and after training."""
+    names = [name for name in results.FIGURES["denoise"] if name in report.rows[0]][3:]
+    if not names:
+        return []
+    lines = [[contender, *setting, *(results.cell(members, name) for name in names)]
+             for contender, setting, members in report.groups()]  # fmt: skip
+    heads = ["contender", *report.axes, *(results.HEADS[name] for name in names)]
+    curves: dict[str, Sequence[float]] = {}
+    for cell, summary in report.summaries.items():
+        if "artifacts" in summary and cell.contender not in curves:
+            spectrum = summary["artifacts"]["residual"]["spectrum"]
+            curves |= {cell.contender: spectrum["restored"], "clean images": spectrum["clean"]}
+    size = min(dataset_of(report.cells[0].config).image_shape[:2])
+    drawn = report_grid.spectra(curves, size, report.palette)
+    caption = f"Radially averaged power of restored and of clean test images{_first_place(report)}."
+    return ["<h2>Artifacts</h2>", table(heads, lines), note(MEASURES), report.figure("spectra", drawn, caption)]
+
+
+def pictures(report: Report) -> list[str]:
+    """The same images by every contender at the grid's first setting and seed."""
+    rows: dict[str, np.ndarray] = {}
+    power: dict[str, np.ndarray] = {}
+    for cell in report.cells[: len(report.contenders)]:
+        path = report.workdir / "runs" / cell.folder / "examples.npz"
+        if not path.exists():
+            continue
+        with np.load(path) as kept:
+            rows = {"clean": kept["clean"][:SHOWN], "noisy": kept["noisy"][:SHOWN], **rows}
+            rows[cell.contender] = kept["restored"][:SHOWN]
+            if "residual power" in kept:
+                power[cell.contender] = kept["residual power"]
+    if report.classical:
+        rows |= {name: images[:SHOWN] for name, images in report.classical.shown.items() if name != classical.NOISY}
+    if not rows:
+        return []
+    side = min(rows["clean"].shape[1:3])
+    crop = slice(max(side - CROP, 0) // 2, max(side - CROP, 0) // 2 + min(CROP, side))
+    drawn = report_grid.pictures(rows, (crop, crop), power)
+    caption = f"Test images under the first seed's noise{_first_place(report)}; {PICTURES}"
+    return ["<h2>Pictures</h2>", report.figure("pictures", drawn, caption, images=True)]
+
+
+def baselines(report: Report) -> list[str]:
+    """What needs no training, and the contenders, on the very same images: those of the first seed."""
+    if not report.classical:
+        return []
+    first = report.cells[0].seed
+    networks = [{"method": row["contender"], **row} for row in report.tested if row["seed"] == first]
+    by = [*report.axes, *([] if "noise.level" in report.axes else ["level"])]
+    places = list(results.grouped(report.classical.rows, by))
+    if len(places) == 1:
+        networks = [row for row in networks if row["level"] == report.classical.rows[0]["level"]]
+        heads = ["method", "PSNR, dB", "SSIM", "strength"]
+        lines: list[list[Any]] = [
+            [row["method"], (f"{row['psnr']:.2f}", row["psnr"]), (f"{row['ssim']:.4f}", row["ssim"]),
+             "" if row.get("strength") is None else f"{row['strength']:g}"]
+            for row in [*report.classical.rows, *networks]
+        ]  # fmt: skip
+        more = ""
+    else:
+        heads = ["PSNR, dB", *(place(dict(zip(by, key, strict=True))) for key in places)]
+        lines = []
+        for (method,), rows in results.grouped([*report.classical.rows, *networks], ["method"]).items():
+            found = {tuple(row[name] for name in by): row["psnr"] for row in rows}
+            lines.append([method, *((f"{found[key]:.2f}", found[key]) if key in found else "" for key in places)])
+        more = " baselines.csv has their SSIM and strengths too."
+    return ["<h2>Baselines</h2>", table(heads, lines),
+            note("On the same corrupted test images, those of the first seed, each baseline at the strength with the "
+                 f"best PSNR on {classical.TUNED_ON} validation images.{more} {POSTERIOR}")]  # fmt: skip
+
+
+def _first_place(report: Report) -> str:
+    return f" ({report.cells[0].place})" if report.axes else ""

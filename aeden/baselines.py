@@ -107,16 +107,21 @@ def restore(
       noisy: what to restore.
       names: of `DENOISERS`; all of them for None.
     """
+    # Here, since the pool's processes import this file and need no JAX.
+    import jax.numpy as jnp
+
+    from aeden import metrics
+
     clean, corrupted = (images[:TUNED_ON] for images in validation)
     # A fresh process each: this one has JAX's threads, which no fork survives.
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         for name in names or DENOISERS:
             if not present(name):
                 continue
-            best, strength = max(
-                (mean_psnr(_all(pool, name, corrupted, strength), clean), strength) for strength in DENOISERS[name][2]
-            )
-            assert np.isfinite(best)
+            tried = {strength: _all(pool, name, corrupted, strength) for strength in DENOISERS[name][2]}
+            quality = {strength: float(metrics.psnr(jnp.asarray(images), jnp.asarray(clean)).mean())
+                       for strength, images in tried.items()}  # fmt: skip
+            strength = max(quality, key=lambda one: quality[one])
             yield Restored(name, _all(pool, name, noisy, strength), strength)
 
 
@@ -130,9 +135,3 @@ def _some(name: str, strength: float, images: np.ndarray) -> np.ndarray:
     denoise = DENOISERS[name][0]
     restored = [denoise(np.asarray(image, np.float64), strength).reshape(image.shape) for image in images]
     return np.clip(np.stack(restored), 0, 1)
-
-
-def mean_psnr(images: np.ndarray, clean: np.ndarray) -> float:
-    """Mean of the images' PSNR in dB, for a peak of 1."""
-    errors = np.mean(np.square(np.asarray(images, np.float64) - clean), axis=(1, 2, 3))
-    return float(np.mean(-10.0 * np.log10(np.maximum(errors, 1e-10))))

@@ -1,6 +1,7 @@
 """A grid from its first run to its report: killed, continued, with a run that fails; and its page in a browser."""
 
 import contextlib
+import csv
 import importlib
 import re
 import shutil
@@ -79,6 +80,34 @@ def test_a_run_alone_ends_with_the_same_bits(tmp_path, run_main, monkeypatch):
     assert (alone / "metrics.csv").read_bytes() == (there / "metrics.csv").read_bytes()
 
 
+@pytest.mark.proof
+def test_a_grid_killed_at_any_time_ends_with_the_table_of_an_uninterrupted_one(tmp_path):
+    """Killed once while a run trains and once between runs; what was finished is not repeated."""
+    (tmp_path / "two.py").write_text(
+        GRID.replace("wild", "k3").replace("1e30", "1e-2").replace("seeds = 1", "seeds = 2")
+    )
+    options = [f"--config={tmp_path / 'two.py'}", "--jobs=1"]
+    _, err = start("experiments.ablate", *options, f"--workdir={tmp_path / 'whole'}").communicate(timeout=600)
+    tables = {}
+    finished: dict = {}
+    for progress in ("runs/*/metrics.csv", "runs/*/summary.json", None):
+        process = start("experiments.ablate", *options, f"--workdir={tmp_path / 'killed'}")
+        seen = len(list((tmp_path / "killed").glob(progress or "*")))
+        while progress and process.poll() is None and len(list((tmp_path / "killed").glob(progress))) <= seen:
+            time.sleep(0.02)
+        if progress:
+            process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=600)
+        assert all(path.stat().st_mtime_ns == stamp for path, stamp in finished.items())
+        finished |= {path: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("runs/*/summary.json")}
+    for name in ("whole", "killed"):
+        with open(tmp_path / name / "results.csv") as file:
+            tables[name] = [{**row, "wall_seconds": None} for row in csv.DictReader(file)]
+    assert len(tables["whole"]) == 4, err
+    assert tables["killed"] == tables["whole"]
+    assert (tmp_path / "killed/results.md").read_bytes() == (tmp_path / "whole/results.md").read_bytes()
+
+
 @contextlib.contextmanager
 def held(folder):
     """The lock of a run's folder, as soon as whoever holds it has stopped."""
@@ -110,8 +139,8 @@ def report(tmp_path, monkeypatch, rng):
         spectrum = {"clean": np.geomspace(1, 1e-3, 21).tolist(), "restored": np.geomspace(1, 1e-4, 21).tolist()}
         runs.write_json(folder / "summary.json", {
             "dataset": "glyphs/digits", "requested_dataset": "mnist", "dataset_sha256": "0", "task": "denoise",
-            "seed": cell.seed, "steps": 20, "parameters": 1905, "wall_seconds": 1.0, "noisy": {"psnr": 11.0, "ssim": 0.4},
-            "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09}, "commit": "c0ffee",
+            "seed": cell.seed, "steps": 20, "parameters": 1905, "wall_seconds": 1.0,
+            "noisy": {"psnr": 11.0, "ssim": 0.4}, "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09}, "commit": "c0ffee",
             "levels": {"0.2": {"noisy": {"psnr": 15.0, "ssim": 0.6}, "test": {"psnr": psnr + 2, "ssim": 0.95}}},
             "versions": {}, "hardware": {"platform": "cpu", "processor": "a processor"},
             "artifacts": {"initial": figures, "trained": figures, "residual": {

@@ -15,21 +15,25 @@ def images(rng):
     return clean, np.clip(clean + 0.3 * rng.normal(size=clean.shape), 0, 1)
 
 
+def mean_psnr(images, clean):
+    return np.mean(-10 * np.log10(np.mean((images - clean) ** 2, axis=(1, 2, 3))))
+
+
 @pytest.mark.parametrize("name", [name for name in baselines.DENOISERS if name != "BM3D"])
 def test_each_improves_on_the_noise_at_some_strength(images, name):
     if not baselines.present(name):
         pytest.skip(f"{name} needs {baselines.DENOISERS[name][1]}")
     clean, noisy = images
-    best = max(baselines.mean_psnr(baselines._some(name, strength, noisy[:6]), clean[:6])
+    best = max(mean_psnr(baselines._some(name, strength, noisy[:6]), clean[:6])
                for strength in baselines.DENOISERS[name][2])  # fmt: skip
-    assert best > baselines.mean_psnr(noisy[:6], clean[:6]) + 2
+    assert best > mean_psnr(noisy[:6], clean[:6]) + 2
 
 
 def test_validation_chooses_the_strength_and_cores_share_the_images(images):
     clean, noisy = images
     (one,) = baselines.restore((clean[:8], noisy[:8]), noisy[8:], ["Gaussian"])
     blurred = {s: baselines._some("Gaussian", s, noisy) for s in baselines.DENOISERS["Gaussian"][2]}
-    best = max(blurred, key=lambda s: baselines.mean_psnr(blurred[s][:8], clean[:8]))
+    best = max(blurred, key=lambda s: mean_psnr(blurred[s][:8], clean[:8]))
     assert (one.name, one.strength) == ("Gaussian", best)
     np.testing.assert_array_equal(one.images, blurred[best][8:])
 
@@ -38,9 +42,3 @@ def test_what_is_not_installed_is_left_out(images, monkeypatch):
     monkeypatch.setitem(baselines.DENOISERS, "BM3D", (*baselines.DENOISERS["BM3D"][:1], "no_such_package", (0.1,)))
     assert not baselines.present("BM3D")
     assert list(baselines.restore(images, images[1], ["BM3D"])) == []
-
-
-def test_psnr_is_the_mean_of_the_images(rng):
-    clean = rng.uniform(size=(3, 4, 4, 1))
-    noisy = clean + np.array([0.1, 0.01, 0.001])[:, None, None, None]
-    assert baselines.mean_psnr(noisy, clean) == pytest.approx(np.mean([20, 40, 60]))

@@ -19,7 +19,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e8ec; --gray: #9aa3b2; --line: #343a46; --page: #15181e; --soft: #1e232c; --accent: #6ea8fe; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.2rem 4rem; background: var(--page); color: var(--ink);
+body { margin: 0 auto; max-width: 68rem; padding: 2rem 1.2rem 4rem; background: var(--page); color: var(--ink);
        font: 16px/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; }
 p { margin: .5rem 0; } .note, figcaption, small { color: var(--gray); font-size: .9rem; }
@@ -35,7 +35,9 @@ th:first-child, td:first-child { text-align: left; } th { cursor: pointer; borde
 th[aria-sort=ascending]::after { content: " \\2191"; } th[aria-sort=descending]::after { content: " \\2193"; }
 details { margin: .6rem 0; } summary { cursor: pointer; } code, pre { font-size: .82rem; }
 pre { background: var(--soft); padding: .7rem; overflow-x: auto; border-radius: 4px; }
-@media print { body { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } details { display: none; }
+@media print { body { max-width: none; padding: 0; font-size: 12px; } figure, tr { break-inside: avoid; }
+  h2 { break-after: avoid; } details { display: none; } .scroll { overflow: visible; } table { font-size: 8.5px; }
+  th, td { white-space: normal; padding: .2rem .35rem; } figure.lines svg { min-width: 0; max-height: 9cm; }
   :root { --ink: #000; --gray: #555; --line: #ccc; --page: #fff; --soft: #fff; } }
 """
 

@@ -51,9 +51,8 @@ def compare_grid(cells: Sequence[Cell], folder: Path, tell: Callable[[str], None
             config = cell.config.copy_and_resolve_references()
             if level != config.noise.level:
                 config.noise.level, config.noise.level_max = level, 0.0
-            tell(
-                f"comparing with baselines on the same corrupted images, {grid.place({**cell.setting, 'level': level})}"
-            )
+            where = grid.place({**cell.setting, "noise.level": level})
+            tell(f"comparing with baselines on the same corrupted images, {where} ...")
             found, images = compare(config, folder)
             rows += [{"method": row["method"], **cell.setting, "level": level, **row} for row in found]
             shown = shown or images

@@ -135,5 +135,7 @@ def spread(values: list[float]) -> str:
     if min(values) == max(values):
         return f"{values[0]:,}" if isinstance(values[0], int) else f"{mean:.4g}"
     deviation = float(np.std(values, ddof=1))
-    places = int(np.clip(1 - np.floor(np.log10(deviation)), 0, 6))
+    places = max(int(1 - np.floor(np.log10(deviation))), 0)
+    if places > 6:
+        return f"{mean:.2g} ± {deviation:.2g}"
     return f"{mean:.{places}f} ± {deviation:.{places}f}"

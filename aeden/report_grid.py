@@ -145,6 +145,29 @@ def pictures(rows: Mapping[str, np.ndarray], crop: tuple[slice, slice], power: M
     return figure
 
 
+def responses(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """What each decoder makes of a code: images [h, w] of either sign, by contender and by what they show.
+
+    Constants are on one scale in each column, so that a decoder that keeps them is blank; an impulse's is its own.
+    """
+    names = list(next(iter(rows.values())))
+    figure, axes = plt.subplots(
+        len(rows), len(names), figsize=(1.75 * len(names) + 1.0, 1.6 * len(rows) + 0.4), squeeze=False
+    )
+    shared = {name: max(float(np.abs(row[name]).max()) for row in rows.values()) for name in names}
+    for line, (contender, row) in zip(axes, rows.items(), strict=True):
+        for axis, name in zip(line, names, strict=True):
+            largest = max(shared[name] if name.startswith("constant") else float(np.abs(row[name]).max()), 1e-9)
+            axis.imshow(row[name], cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            axis.set_xlabel(f"± {largest:.2g}", fontsize=7, color=GRAY, labelpad=2)
+        line[0].set_ylabel(contender, rotation=0, ha="right", va="center", fontsize=9, color=INK, labelpad=6)
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.set_title(name, fontsize=8, color=INK)
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
 def _limits(logs: Mapping[str, np.ndarray]) -> tuple[float, float]:
     if not logs:
         return 0.0, 1.0

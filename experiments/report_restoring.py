@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SHOWN = 6
 # The middle of a 28 x 28 image, in which a checkerboard is seen best.
 CROP = 14
+# What a run kept of its decoder's answers begins so (`aeden.artifacts.measure`).
+ANSWERS = ("constant", "impulse")
 MEASURES = (
     "Of the residual (restored minus clean): checkerboard energy, the share of its variance that repeats with the "
     "stride's period; phase variation, how unequal its variance is by place within the stride; the distance of "
@@ -91,22 +93,36 @@ def artifacts(report: Report) -> list[str]:
     size = min(dataset_of(report.cells[0].config).image_shape[:2])
     drawn = report_grid.spectra(curves, size, report.palette)
     caption = f"Radially averaged power of restored and of clean test images{_first_place(report)}."
-    return ["<h2>Artifacts</h2>", table(heads, lines), note(MEASURES), report.figure("spectra", drawn, caption)]
+    parts = ["<h2>Artifacts</h2>", table(heads, lines), note(MEASURES), report.figure("spectra", drawn, caption)]
+    answers = {contender: {name: image for name, image in kept.items() if name.startswith(ANSWERS)}
+               for contender, kept in _examples(report).items()}  # fmt: skip
+    answers = {contender: found for contender, found in answers.items() if found}
+    if answers:
+        caption = f"The decoder's answer to a code, in logits{_first_place(report)}; first seed."
+        parts.append(report.figure("responses", report_grid.responses(answers), caption, images=True))
+    return parts
+
+
+def _examples(report: Report) -> dict[str, dict[str, np.ndarray]]:
+    """What the runs at the grid's first setting and seed kept to be shown, by contender."""
+    found = {}
+    for cell in report.cells[: len(report.contenders)]:
+        path = report.workdir / "runs" / cell.folder / "examples.npz"
+        if path.exists():
+            with np.load(path) as kept:
+                found[cell.contender] = dict(kept)
+    return found
 
 
 def pictures(report: Report) -> list[str]:
     """The same images by every contender at the grid's first setting and seed."""
     rows: dict[str, np.ndarray] = {}
     power: dict[str, np.ndarray] = {}
-    for cell in report.cells[: len(report.contenders)]:
-        path = report.workdir / "runs" / cell.folder / "examples.npz"
-        if not path.exists():
-            continue
-        with np.load(path) as kept:
-            rows = {"clean": kept["clean"][:SHOWN], "noisy": kept["noisy"][:SHOWN], **rows}
-            rows[cell.contender] = kept["restored"][:SHOWN]
-            if "residual power" in kept:
-                power[cell.contender] = kept["residual power"]
+    for contender, kept in _examples(report).items():
+        rows = {"clean": kept["clean"][:SHOWN], "noisy": kept["noisy"][:SHOWN], **rows}
+        rows[contender] = kept["restored"][:SHOWN]
+        if "residual power" in kept:
+            power[contender] = kept["residual power"]
     if report.classical:
         rows |= {name: images[:SHOWN] for name, images in report.classical.shown.items() if name != classical.NOISY}
     if not rows:

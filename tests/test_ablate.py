@@ -147,7 +147,10 @@ def report(tmp_path, monkeypatch, rng):
                 "harmonic_energy": 0.01, "phase_variation": 0.1, "spectrum_distance_db": 1.0, "spectrum": spectrum}},
         })  # fmt: skip
         images = dict(zip(("clean", "noisy", "restored"), rng.uniform(size=(3, 6, 28, 28, 1)), strict=True))
-        np.savez(folder / "examples.npz", **images, **{"residual power": rng.uniform(size=(28, 28))})
+        pictures = {
+            name: rng.normal(size=(28, 28)) for name in ("residual power", "constant, initial", "impulse, trained")
+        }
+        np.savez(folder / "examples.npz", **images, **pictures)
     cost = {"parameters": 1905, "multiplications": 10**6, "forward_ms": 2.0, "training_ms": 5.0}
     monkeypatch.setattr(outcome, "costs", lambda cells, *_: {cell.kind: cost for cell in cells})
 
@@ -181,7 +184,9 @@ def test_the_verdict_says_what_is_shown_and_what_is_not(report):
     assert len(levels) == 1 + 2 * 24
     assert (folder / "baselines.csv").read_text().splitlines()[2] == "median,0.4,12.6,0.5,"
     assert {path.name for path in (folder / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("forest", "test_levels", "cost", "spectra", "pictures") for kind in ("png", "svg")
+        f"{name}.{kind}"
+        for name in ("forest", "test_levels", "cost", "spectra", "responses", "pictures")
+        for kind in ("png", "svg")
     }
 
 
@@ -189,7 +194,7 @@ def test_the_page_needs_no_network_and_says_what_stood_in(report):
     page = (report[0] / "report.html").read_text()
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     assert "glyphs/digits, which stood in for mnist" in page
-    assert page.count("<figure") == 5
+    assert page.count("<figure") == 6
     assert not re.search(r"\b(nan|inf)\b", page)
 
 

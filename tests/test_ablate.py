@@ -215,7 +215,7 @@ def test_the_page_in_a_browser(report, width):
     shown = subprocess.run(
         [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--dump-dom",
          f"--user-data-dir={report[0] / 'profile'}", (report[0] / "probe.html").as_uri()],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=300,
     ).stdout  # fmt: skip
     assert 'data-sort="descending"' in shown
     assert 'data-wide="false"' in shown

@@ -15,7 +15,7 @@ def test_contenders_are_compared_and_an_absent_one_is_named(tmp_path):
     process = start("experiments.benchmark", "--rounds=2", "--seconds=0.05", "--batch=32", "--decoders=transpose",
                     "--sections=training", f"--contenders={','.join(names)}",
                     f"--output={tmp_path / 'benchmark.json'}")  # fmt: skip
-    out, err = process.communicate(timeout=200)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     (training,) = read_json(tmp_path / "benchmark.json")["results"]
     assert training["settings"]["batch"] == 32
@@ -30,7 +30,7 @@ def test_contenders_are_compared_and_an_absent_one_is_named(tmp_path):
 
 def test_unknown_sections_are_refused():
     process = start("experiments.benchmark", "--sections=trainings")
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "unknown section 'trainings': use layers" in err
 

@@ -140,7 +140,7 @@ def test_two_processes_make_one_run(tmp_path, finished):
     processes = [start("experiments.main", *shared, f"--process={i}", "--cpu_devices=1", no_proxy="127.0.0.1")
                  for i in range(2)]  # fmt: skip
     try:
-        results = [process.communicate(timeout=120) for process in processes]
+        results = [process.communicate(timeout=300) for process in processes]
     except subprocess.TimeoutExpired:
         for process in processes:
             process.send_signal(signal.SIGABRT)
@@ -162,7 +162,7 @@ def test_an_interrupt_saves_and_the_same_command_goes_on(tmp_path, run_main, fin
     while process.poll() is None and (not metrics.exists() or metrics.read_text().count("\n") < 3):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "run the same command again to go on" in err.splitlines()[-1]
     result = run_main(SMOKE, f"--workdir={tmp_path / 'run'}")
@@ -246,7 +246,7 @@ def test_a_full_disk_leaves_earlier_checkpoints_usable(tmp_path, run_main, finis
     while process.poll() is None and not (workdir / "checkpoints/3.json").exists():
         time.sleep(0.005)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (max(sizes) // 3, max(sizes) // 3))
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     result = subprocess.CompletedProcess((), process.returncode, out, err)
     assert_one_line_error(result, "could not be written|File too large")
     run_main(SMOKE, f"--workdir={workdir}", "--config.checkpoint.every=3")

@@ -84,7 +84,7 @@ def test_budgets_that_make_no_sense(words):
 
 def test_a_budget_beyond_the_set_is_refused_at_once(tmp_path):
     process = start("experiments.labels", *OPTIONS[:-3], "--budgets=61", f"--workdir={tmp_path / 'labels'}")
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert err.splitlines()[-1] == "error: a budget of 61 labels is more than the 60 examples there are"
     assert not list((tmp_path / "labels").iterdir())
@@ -92,7 +92,7 @@ def test_a_budget_beyond_the_set_is_refused_at_once(tmp_path):
 
 def test_only_stacks_have_labels_to_count(tmp_path):
     process = start("experiments.labels", "--config=configs/smoke.py", f"--workdir={tmp_path / 'labels'}")
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert (
         err.splitlines()[-1] == "error: config.task is 'denoise': labels are for stacks, e.g. configs/stacked_mnist.py"

@@ -1,4 +1,4 @@
-"""How near samples are to real images, from the features of both: FID, KID, precision, recall, nearest neighbours.
+"""How near samples are to real images, from the features of both: FID, KID, precision, recall, neighbours.
 
 Features are of a classifier trained here (`aeden.evaluator`), so figures compare with others of the same classifier
 only, never with those of an Inception network.
@@ -82,6 +82,25 @@ def density_and_coverage(real: np.ndarray, fake: np.ndarray, neighbours: int = 5
     """
     counts, reached = _within(fake, real, neighbours)
     return float(counts.mean() / neighbours), float(reached.mean())
+
+
+def authenticity(training: np.ndarray, samples: np.ndarray) -> float:
+    """The share of samples that are no copies of a training image (Alaa et al. 2022, "How faithful is your synthetic
+    data?", section 3.3).
+
+    A sample is taken for a copy if it is no farther from its nearest training image than that is from its own nearest.
+    Some of what is no copy lies as near by chance: compare it with that of real images that were not trained on.
+
+    Args:
+      training, samples: features [n, d], two or more, and [m, d].
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    distances, which = nearest(samples, training)
+    met, back = np.unique(which, return_inverse=True)
+    index = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(training)
+    own = index.kneighbors(training[met])[0][:, 1]  # the nearest of its kind is itself
+    return float(np.mean(distances > own[back]))
 
 
 def _within(points: np.ndarray, centres: np.ndarray, neighbours: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,8 +25,8 @@ FIGURES: dict[str, dict[str, bool | None]] = {
     "stack": {"accuracy": True, "cross_entropy": False},
     "gan": {
         "kid": False, "fid": False, "precision": True, "recall": True, "coverage": True, "confident": True,
-        "smallest_class": True, "largest_class": None, "harmonic_energy": None, "phase_variation": None,
-        "spectrum_distance_db": False,
+        "smallest_class": True, "largest_class": None, "authenticity": None, "harmonic_energy": None,
+        "phase_variation": None, "spectrum_distance_db": False,
     },
 }  # fmt: skip
 

@@ -71,6 +71,22 @@ def test_one_outlier_misleads_precision_but_not_coverage(rng):
     assert scores.density_and_coverage(real, nonsense)[1] < 0.01
 
 
+def test_authenticity_by_its_definition(rng):
+    training, samples = rng.normal(size=(40, 3)), rng.normal(size=(25, 3))
+    among = np.linalg.norm(training[:, None] - training[None], axis=-1) + np.diag(np.full(40, np.inf))
+    away = np.linalg.norm(samples[:, None] - training[None], axis=-1)
+    expected = np.mean(away.min(1) > among.min(1)[away.argmin(1)])
+    assert 0 < expected < 1
+    assert scores.authenticity(training, samples) == expected
+
+
+def test_copies_are_not_authentic_and_strangers_are(rng):
+    training = rng.normal(size=(200, 8))
+    copies = training[::2] + 1e-3 * rng.normal(size=(100, 8))
+    assert scores.authenticity(training, copies) == 0.0
+    assert scores.authenticity(training, np.concatenate([copies, copies + 50.0])) == 0.5
+
+
 def test_the_nearest_image(rng):
     images = rng.uniform(size=(40, 3, 3, 1))
     distances, which = scores.nearest(images[[7, 3]] + 1e-3, images)

@@ -66,10 +66,10 @@ class Comparison:
       low, high: ends of the BCa bootstrap interval of the mean (Efron 1987); infinite for fewer than two pairs.
       p: two-sided, of the sign-flip permutation test; 1 for fewer than two pairs.
       corrected: p, corrected for all comparisons made together (Holm 1979).
-      improvement: probability that a run of the contender has the higher value than one of the reference, whatever
+      improvement: probability that a run of the contender is better than one of the reference, whatever
         their seeds; ties count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
         precipice").
-      wins: in how many pairs the contender has the higher value.
+      wins: in how many pairs the contender is better.
       pairs: how many there are.
     """
 
@@ -89,13 +89,14 @@ class Comparison:
         return "higher" if self.mean > 0 else "lower"
 
 
-def compare(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dict[str, Comparison]:
+def compare(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], more: bool = True) -> dict[str, Comparison]:
     """Contenders beside a reference, seed by seed; p-values are corrected for all comparisons made in one call.
 
     With n seeds the smallest p there can be is 2^(1-n), and with m comparisons m times that: see `fewest_pairs`.
 
     Args:
       pairs: name -> the contender's values and the reference's, a value each for the same seeds.
+      more: whether the higher value is the better one.
 
     Raises:
       ValueError: the lengths differ, or there is nothing.
@@ -109,10 +110,10 @@ def compare(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> dic
     for name, both in pairs.items():
         one, other = (np.asarray(values, np.float64) for values in both)
         low, high = bootstrap_interval(one - other)
-        beats = (one[:, None] > other[None]) + 0.5 * (one[:, None] == other[None])
+        gains = (one - other[:, None]) * (1 if more else -1)  # of every run beside every one, the pairs on the diagonal
         found[name] = Comparison(
-            float((one - other).mean()), low, high, p[name], corrected[name], float(beats.mean()),
-            int((one > other).sum()), len(one),
+            float((one - other).mean()), low, high, p[name], corrected[name],
+            float(((gains > 0) + 0.5 * (gains == 0)).mean()), int((np.diag(gains) > 0).sum()), len(one),
         )  # fmt: skip
     return found
 

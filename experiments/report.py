@@ -135,8 +135,9 @@ class Report:
             ]  # fmt: skip
             lines.append([contender, *setting, *(results.cell(members, name) for name in names), *compared])
         parts.append(table(heads, lines))
+        which = f"the better {self.metric.name} ({'higher' if self.metric.more else 'lower'})"
         parts.append(note("Mean ± standard deviation over seeds. Improvement: the probability that a run of the "
-                          f"contender has the higher {self.metric.name} than one of the reference."))  # fmt: skip
+                          f"contender has {which} than one of the reference, whatever their seeds."))  # fmt: skip
         return parts
 
     def groups(self) -> list[tuple[str, tuple[Any, ...], list[Row]]]:

@@ -27,6 +27,7 @@ def sections(report: Report) -> list[str]:
         return [*parts, note("The data have no labels: no classifier was trained to judge the samples.")]
     names = [name for name in results.FIGURES["gan"] if name in judged[0]]
     by = ["generator", "images", *report.axes]
+    judged.sort(key=lambda row: row["images"] == "real")  # the floor below all that is compared with it
     lines = [[*key, *(results.cell(members, name) for name in names)]
              for key, members in results.grouped(judged, by).items()]  # fmt: skip
     return [*parts, table([*by, *(results.HEADS.get(name, name) for name in names)], lines),

@@ -36,7 +36,7 @@ HEADS = {
     "phase_variation": "phase variation", "spectrum_distance_db": "spectrum distance, dB",
     "constant_ripple_initial": "ripple, initial", "constant_ripple_trained": "ripple, trained",
     "impulse_unevenness_initial": "unevenness, initial", "impulse_unevenness_trained": "unevenness, trained",
-    "kid": "KID", "fid": "FID",
+    "kid": "KID", "fid": "FID", "smallest_class": "smallest class", "largest_class": "largest class",
 }  # fmt: skip
 
 # What a denoising run says at every noise level that it is tested at.

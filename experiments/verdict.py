@@ -74,7 +74,7 @@ def comparisons(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[s
             if contender != reference and shared:
                 one, other = ([values[who][seed] for seed in shared] for who in (contender, reference))
                 pairs[kind(contender, dict(zip(axes, setting, strict=True)))] = one, other
-    return compare(pairs)
+    return compare(pairs, metric(name).more)
 
 
 def sentence(found: dict[str, Comparison], reference: str, name: str, margin: float = 0.0) -> str:
@@ -86,26 +86,29 @@ def sentence(found: dict[str, Comparison], reference: str, name: str, margin: fl
     worse: list[str] = []
     same: list[str] = []
     for label, one in found.items():
-        verdict = one.verdict()
-        if verdict == "no difference shown":
+        if one.verdict() == "no difference shown":
             same.append(spoken(label))
-            continue
-        words = (f"{spoken(label)} ({told.difference(one.mean)}, 95 % interval {told.difference(one.low)} to "
-                 f"{told.difference(one.high)}, corrected p = {one.corrected:.2g}"
-                 f"{', of no practical use' if abs(one.mean) <= margin else ''})")  # fmt: skip
-        (better if (verdict == "higher") == told.more else worse).append(words)
-    pairs = min(one.pairs for one in found.values())
-    parts = [f"Beside {reference}, over {pairs} paired seed{'s' if pairs > 1 else ''}, by {told.name}:"]
-    for group, word in ((better, "better"), (worse, "worse")):
-        if group:
-            parts.append(f"{word}: {'; '.join(group)}.")
-    if same:
-        parts.append(f"No difference shown: {', '.join(same)}.")
-    needed = fewest_pairs(len(found))
+        elif (one.verdict() == "higher") == told.more:
+            better.append(f"{spoken(label)} is better ({_evidence(one, told, margin)})")
+        else:
+            worse.append(f"{spoken(label)} is worse ({_evidence(one, told, margin)})")
+    findings = [*better, *worse, *([f"no difference shown for {', '.join(same)}"] if same else [])]
+    pairs, needed = min(one.pairs for one in found.values()), fewest_pairs(len(found))
+    text = f"By {told.name}, over {_count(pairs, 'paired seed')}, beside {reference}: {'; '.join(findings)}."
     if pairs < needed:
-        parts.append(f"{len(found)} comparisons over {pairs} seeds cannot show a difference at the 5 % level, however "
-                     f"large: that takes {needed} seeds.")  # fmt: skip
-    return " ".join(parts)
+        text += (f" {_count(len(found), 'comparison')} over {_count(pairs, 'seed')} cannot show a difference at the "
+                 f"5 % level, however large: that takes {needed} seeds.")  # fmt: skip
+    return text
+
+
+def _evidence(one: Comparison, told: Metric, margin: float) -> str:
+    use = ", of no practical use" if abs(one.mean) <= margin else ""
+    return (f"{told.difference(one.mean)}, 95 % interval {told.difference(one.low)} to {told.difference(one.high)}, "
+            f"corrected p = {one.corrected:.2g}{use}")  # fmt: skip
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def spoken(label: str) -> str:

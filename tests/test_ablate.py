@@ -170,8 +170,8 @@ def test_the_verdict_says_what_is_shown_and_what_is_not(report):
     said = runs.read_json(folder / "verdict.json")
     assert said["text"] in text
     assert re.search(
-        r"by PSNR: worse: k3 \(-0\.2\d dB, 95 % interval -0\.2\d dB to -0\.\d+ dB, corrected p = 0\.016\)\. "
-        r"No difference shown: k4\.",
+        r"By PSNR, over 8 paired seeds, beside nearest: k3 is worse \(-0\.2\d dB, 95 % interval -0\.2\d dB to "
+        r"-0\.\d+ dB, corrected p = 0\.016\); no difference shown for k4\.",
         said["text"],
     )
     verdicts = {one["contender"]: one["verdict"] for one in said["comparisons"]}

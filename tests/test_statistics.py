@@ -76,6 +76,11 @@ def test_what_a_comparison_says():
     assert both["worse"].low < both["worse"].mean < both["worse"].high < -0.3
     assert (both["worse"].wins, both["worse"].pairs) == (0, 8)
     assert both["same"].verdict() == "no difference shown"
+    less_is_better = compare({"worse": (worse, reference)}, more=False)["worse"]
+    assert (less_is_better.wins, less_is_better.mean, less_is_better.verdict()) == (8, both["worse"].mean, "lower")
+    by_definition = np.mean([(one < other) + 0.5 * (one == other) for one in worse for other in reference])
+    assert less_is_better.improvement == pytest.approx(by_definition)
+    assert both["worse"].improvement == pytest.approx(1 - by_definition)
     assert (both["same"].low, both["same"].high, both["same"].improvement) == (0, 0, 0.5)
     assert compare({"one": ([1.0], [0.0])})["one"].verdict() == "no difference shown"
     with pytest.raises(ValueError, match="worse: pairs need"):

@@ -36,7 +36,7 @@ def write(
         return "no run is finished: there is nothing to report"
     rows, restoring = list(finished.values()), settings.experiment.task == "denoise"
     timed = costs(cells, workdir, tell) if settings.costs and restoring else {}
-    for cell, row in finished.items():
+    for cell, row in finished.items() if restoring else ():
         cost = timed.get(cell.kind, {})
         row |= {"multiplications": cost.get("multiplications", ""), "ms": cost.get("training_ms", ""),
                 "forward_ms": cost.get("forward_ms", "")}  # fmt: skip

@@ -48,8 +48,9 @@ def row(cell: Cell, folder: Path) -> Row | None:
     summary = runs.finished(folder)
     if summary is None:
         return None
+    noise = {"level": cell.config.noise.level} if summary["task"] == "denoise" else {}
     return {
-        "contender": cell.contender, "dataset": summary["dataset"], "level": cell.config.noise.level, **cell.setting,
+        "contender": cell.contender, "dataset": summary["dataset"], **noise, **cell.setting,
         "seed": cell.seed, **figures(summary, summary["test"]), "parameters": summary["parameters"],
         "wall_seconds": summary["wall_seconds"], "folder": folder.name,
     }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,11 +84,10 @@ def artifacts(report: Report) -> list[str]:
     lines = [[contender, *setting, *(results.cell(members, name) for name in names)]
              for contender, setting, members in report.groups()]  # fmt: skip
     heads = ["contender", *report.axes, *(results.HEADS[name] for name in names)]
-    curves: dict[str, Sequence[float]] = {}
-    for cell, summary in report.summaries.items():
-        if "artifacts" in summary and cell.contender not in curves:
-            spectrum = summary["artifacts"]["residual"]["spectrum"]
-            curves |= {cell.contender: spectrum["restored"], "clean images": spectrum["clean"]}
+    spectra = {cell.contender: summary["artifacts"]["residual"]["spectrum"]
+               for cell, summary in reversed(report.summaries.items()) if "artifacts" in summary}  # fmt: skip
+    curves = {name: spectra[name]["restored"] for name in report.contenders if name in spectra}
+    curves["clean images"] = next(iter(spectra.values()))["clean"]
     size = min(dataset_of(report.cells[0].config).image_shape[:2])
     drawn = report_grid.spectra(curves, size, report.palette)
     caption = f"Radially averaged power of restored and of clean test images{_first_place(report)}."

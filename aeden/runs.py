@@ -74,6 +74,18 @@ def claim(workdir: Path, config: dict[str, Any], dataset: dict[str, str], primar
             write_json(path, {"config": config, "dataset": dataset})
         return
     check_config(workdir, config)
+    check_data(workdir, dataset)
+
+
+def check_data(workdir: Path, dataset: dict[str, str]) -> None:
+    """Refuses a folder that holds a run on other data; an empty folder passes.
+
+    Raises:
+      RunFolderError: naming both.
+    """
+    path = workdir / "config.json"
+    if not path.exists():
+        return
     old = read_json(path)["dataset"]
     if old["sha256"] != dataset["sha256"]:
         raise RunFolderError(

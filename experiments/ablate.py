@@ -22,12 +22,16 @@ from absl import flags
 
 from aeden import logbook, runs
 from aeden.train import Interrupted
-from experiments import command, grid, launch, outcome
+from experiments import command, grid, launch, outcome, verdict
 from experiments.grid import Cell
 
+# Minutes a submitted job may take where nothing is said; submitit's own 5 would stop most runs.
+TIMEOUT_MIN = 240
 JOBS = flags.DEFINE_integer("jobs", 0, "Runs beside each other; 0 for one a GPU, or else one a core.")
 LAUNCHER = flags.DEFINE_enum("launcher", "local", ["local", "slurm"], "Processes here, or jobs of a SLURM cluster.")
-SLURM = flags.DEFINE_list("slurm", [], "Of each job, e.g. slurm_partition=gpu,timeout_min=120,gpus_per_node=1.")
+SLURM = flags.DEFINE_list(
+    "slurm", [], f"Of each job, e.g. slurm_partition=gpu,timeout_min=60,gpus_per_node=1; timeout_min is {TIMEOUT_MIN}."
+)
 ONLY = flags.DEFINE_multi_string("only", [], 'Runs to do, by name as in --list, e.g. --only="transpose, seed 0".')
 LIST = flags.DEFINE_bool("list", False, "Print every run's name and command, and do nothing.")
 CORES = 1
@@ -37,7 +41,19 @@ def job(cell: Cell, workdir: Path) -> launch.Job:
     """The process that makes a run. One core: so a run's last bits do not depend on how many sit beside it."""
     folder = workdir / "runs" / cell.folder
     arguments = ["-m", "experiments.main", *cell.arguments(), f"--workdir={folder}"]
-    return launch.Job(cell.name, [*arguments, *([] if launch.gpus() else [f"--cpu_cores={CORES}"])], folder / "log.txt")
+    return launch.Job(cell.name, [*arguments, *([] if on_gpus() else [f"--cpu_cores={CORES}"])], folder / "log.txt")
+
+
+def on_gpus() -> bool:
+    """Whether runs have GPUs: those of this machine, or those that are asked of the cluster."""
+    if LAUNCHER.value == "slurm":
+        return any("gpu" in word or "gres" in word for word in SLURM.value)
+    return bool(launch.gpus())
+
+
+def commands(cells: list[Cell], workdir: Path) -> list[str]:
+    """What to type for each run alone."""
+    return [shlex.join(["python", *job(cell, workdir).arguments]) for cell in cells]
 
 
 def select(cells: list[Cell], names: list[str]) -> list[Cell]:
@@ -69,7 +85,7 @@ def run_cells(cells: list[Cell], workdir: Path) -> dict[str, str]:
             if status == 0 and runs.finished(folders[one.name]) is not None:
                 progress.say(one.name, "done")
             else:
-                failures[one.name] = last_line(one.log) or f"ended with status {status}"
+                failures[one.name] = last_line(one.log, one.offset) or f"ended with status {status}"
                 progress.say(one.name, f"FAILED: {failures[one.name]}")
     return failures
 
@@ -82,7 +98,7 @@ def _launch(jobs: list[launch.Job], workdir: Path, progress: Progress) -> launch
     except ImportError:
         raise ValueError("--launcher=slurm needs submitit: pip install 'aeden[slurm]'") from None
     executor = submitit.AutoExecutor(folder=workdir / "slurm")
-    options = dict(word.partition("=")[::2] for word in SLURM.value)
+    options = {"timeout_min": str(TIMEOUT_MIN), **dict(word.partition("=")[::2] for word in SLURM.value)}
     executor.update_parameters(**{name: int(v) if v.isdigit() else v for name, v in options.items()})
     return launch.run_submitted(jobs, executor, progress.tell)
 
@@ -141,10 +157,11 @@ def part_done(cell: Cell, folder: Path) -> float:
     return 0.0
 
 
-def last_line(log: Path) -> str:
-    """The last line of a run's log that says something."""
+def last_line(log: Path, offset: int = 0) -> str:
+    """The last line of a run's log that says something, of what was written after so many bytes."""
     with contextlib.suppress(OSError):
-        lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        text = log.read_bytes()[offset:].decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("error: ")]
         return (errors or lines or [""])[-1].removeprefix("error: ")
     return ""
@@ -167,13 +184,16 @@ def main() -> None:
     cells = select(grid.expand(settings), ONLY.value)
     if LIST.value:
         for cell in cells:
-            print(f"{cell.name}\n    {shlex.join(['python', *job(cell, workdir).arguments])}")
+            print(f"{cell.name}\n    {commands([cell], workdir)[0]}")
         return
     grid.check(cells)
+    verdict.check(settings.metric, cells)
     workdir.mkdir(parents=True, exist_ok=True)
+    for cell in cells:
+        runs.check_data(workdir / "runs" / cell.folder, grid.dataset_of(cell.config).identity())
     with runs.locked(workdir), _stoppable():
         failures = run_cells(cells, workdir)
-        print(outcome.write(command.config_name(), settings, cells, failures, workdir, say))
+        print(outcome.write(command.config_name(), settings, cells, commands(cells, workdir), failures, workdir, say))
     if failures:
         listed = "; ".join(f"{name}: {error}" for name, error in failures.items())
         raise ChildProcessError(f"{len(failures)} of {len(cells)} runs failed: {listed}")

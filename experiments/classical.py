@@ -47,9 +47,9 @@ def compare_grid(cells: Sequence[Cell], folder: Path, tell: Callable[[str], None
     for cell in cells:
         first.setdefault(cell.place, cell)
     for cell in first.values():
-        for level in dict.fromkeys((cell.config.noise.level, *cell.config.eval.levels)):
+        for level in dict.fromkeys((cell.level, *map(float, cell.config.eval.levels))):
             config = cell.config.copy_and_resolve_references()
-            if level != config.noise.level:
+            if level != cell.level:
                 config.noise.level, config.noise.level_max = level, 0.0
             where = grid.place({**cell.setting, "noise.level": level})
             tell(f"comparing with baselines on the same corrupted images, {where} ...")

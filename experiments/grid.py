@@ -58,11 +58,20 @@ class Cell:
     @property
     def folder(self) -> str:
         """Of its run: its name, and a hash of its config, so that a changed grid keeps what it has in common."""
-        flat = {name: value for name, value in runs.flatten(self.config.to_dict()).items()
-                if name not in runs.MAY_CHANGE}  # fmt: skip
-        digest = hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()[:8]
         words = self.name.replace(", ", "_").replace(" ", "")
-        return "".join(c if c.isalnum() or c in "._=-" else "-" for c in f"{words}_{digest}")
+        return "".join(c if c.isalnum() or c in "._=-" else "-" for c in f"{words}_{self.digest()[:8]}")
+
+    def digest(self, *without: str) -> str:
+        """A hash of its config but some fields, and but where its data lie."""
+        flat = {name: value for name, value in runs.flatten(self.config.to_dict()).items()
+                if name not in (*runs.MAY_CHANGE, *without)}  # fmt: skip
+        return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def level(self) -> float | str:
+        """Of its noise; "0.1 to 0.5" where each image has one of its own from a range."""
+        noise = self.config.noise
+        return f"{noise.level:g} to {noise.level_max:g}" if noise.level_max > noise.level else float(noise.level)
 
     def arguments(self) -> list[str]:
         """The options of `experiments.main` that make this run: what differs from `configs/base.py`."""

@@ -17,10 +17,11 @@ PATIENCE = 60.0
 
 
 class Job:
-    """What is started: a command, and the file that its output goes to."""
+    """What is started: a command, and the file that its output is added to, after `offset` bytes of earlier starts."""
 
     def __init__(self, name: str, arguments: list[str], log: Path):
         self.name, self.arguments, self.log = name, arguments, log
+        self.offset = log.stat().st_size if log.exists() else 0
 
     def command(self) -> list[str]:
         """The whole command line."""
@@ -31,12 +32,15 @@ class Job:
 Ended = Generator[tuple[Job, int], None, None]
 
 
-def gpus() -> int:
-    """How many NVIDIA GPUs this machine has, without taking hold of any."""
+def gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them, without taking hold of any."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name.strip() for name in given.split(",") if name.strip() not in ("", "-1")]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True, timeout=20).stdout
-        return listed.count("GPU ")
-    return 0
+        return [str(i) for i in range(listed.count("GPU "))]
+    return []
 
 
 def seats(jobs: int = 0) -> list[dict[str, Any]]:
@@ -45,9 +49,9 @@ def seats(jobs: int = 0) -> list[dict[str, Any]]:
     Args:
       jobs: how many; 0 for a GPU each, or a core each where there is none.
     """
-    count = gpus()
-    if count:
-        return [{"gpu": i % count} for i in range(jobs or count)]
+    found = gpus()
+    if found:
+        return [{"gpu": found[i % len(found)]} for i in range(jobs or len(found))]
     allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(runs.cores()))
     number = min(jobs or len(allowed), len(allowed))
     return [{"cores": set(allowed[i::number])} for i in range(number)]
@@ -93,7 +97,7 @@ def run_local(jobs: list[Job], seats: list[dict[str, Any]], tell: Callable[[int]
 def _start(job: Job, seat: dict[str, Any]) -> subprocess.Popen[bytes]:
     environment = dict(os.environ)
     if "gpu" in seat:
-        environment["CUDA_VISIBLE_DEVICES"] = str(seat["gpu"])
+        environment["CUDA_VISIBLE_DEVICES"] = seat["gpu"]
     # A killed sweep leaves no run behind that would hold its folder's lock.
     environment[runs.PARENT] = str(os.getpid())
     job.log.parent.mkdir(parents=True, exist_ok=True)

@@ -15,14 +15,16 @@ from experiments.report import Report
 
 
 def write(
-    name: str, settings: Any, cells: list[Cell], failures: dict[str, str], workdir: Path, tell: Callable[[str], None]
-) -> str:
+    name: str, settings: Any, cells: list[Cell], commands: list[str], failures: dict[str, str], workdir: Path,
+    tell: Callable[[str], None],
+) -> str:  # fmt: skip
     """Writes results.csv, results.md, levels.csv, baselines.csv, verdict.json and report.html of what is finished.
 
     Args:
       name: of the grid.
       settings: its config.
       cells: its runs.
+      commands: what makes each of them alone.
       failures: error by run.
       workdir: holds the runs, and takes the files.
       tell: called with what is being done.
@@ -43,10 +45,9 @@ def write(
     results.write_csv(workdir / "results.csv", rows)
     axes = list(cells[0].setting)
     found = verdict.comparisons(rows, list(settings.contenders), axes, settings.reference, settings.metric)
-    summary = runs.read_json(folders[next(iter(finished))] / "summary.json")
+    cause = results.causes(runs.read_json(folders[cell] / "summary.json") for cell in finished)
     said = verdict.as_json(found, settings.reference, settings.metric, settings.margin)
-    data = {name: summary[name] for name in ("dataset", "requested_dataset", "dataset_sha256")}
-    runs.write_json(workdir / "verdict.json", {**said, **data, "failures": failures, **runs.cause()})
+    runs.write_json(workdir / "verdict.json", {**said, "failures": failures, **cause})
     tested = [row for cell in finished for row in results.levels(cell, folders[cell])] if restoring else []
     baselines = None
     if restoring:
@@ -54,24 +55,31 @@ def write(
     if restoring and settings.baselines:
         baselines = classical.compare_grid(cells, workdir / "baselines", tell)
         results.write_csv(workdir / "baselines.csv", baselines.rows)
-    Report(name, settings, cells, rows, found, failures, workdir, timed, tested, baselines).write()
-    names = [figure for figure in results.FIGURES[settings.experiment.task] if figure in rows[0]][:6]
+    Report(name, settings, cells, commands, rows, found, failures, workdir, timed, tested, baselines).write()
+    names = [figure for figure in results.FIGURES[settings.experiment.task] if figure in rows[0]][:7]
     table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
     runs.write_text(workdir / "results.md", table)
     return f"{table}\n{said['text']}"
 
 
 def costs(cells: list[Cell], workdir: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """What the contenders cost, timed in a process of its own once all runs have ended; kept for the next time."""
+    """What the contenders cost, timed in a process of its own once all runs have ended; kept for the next time, while
+    configs, code and machine are the same.
+    """
     path = workdir / "cost.json"
-    kinds = {cell.kind for cell in cells}
-    if path.exists() and kinds <= runs.read_json(path)["costs"].keys():
-        return runs.read_json(path)["costs"]
+    wanted = {cell.kind: cell.digest("seed") for cell in cells}
+    here = {"versions": runs.versions(), "commit": runs.commit(), "processor": runs.hardware()["processor"]}
+    if path.exists():
+        kept = runs.read_json(path)
+        then = {"versions": kept["versions"], "commit": kept["commit"], "processor": kept["hardware"]["processor"]}
+        if then == here and wanted.items() <= kept.get("configs", {}).items():
+            return kept["costs"]
     tell("timing the contenders ...")
     given = [word for word in sys.argv[1:] if word.startswith("--config")]
     made = subprocess.run([sys.executable, "-m", "experiments.cost", *given, f"--output={path}"], capture_output=True,
                           text=True)  # fmt: skip
     if made.returncode:
-        tell(f"nothing was timed: {made.stderr.strip().splitlines()[-1]}")
+        said = made.stderr.strip().splitlines() or [f"ended with status {made.returncode}"]
+        tell(f"nothing was timed: {said[-1]}")
         return {}
     return runs.read_json(path)["costs"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ class Report:
       name: of the grid.
       settings: its config.
       cells: its runs.
+      commands: what makes each of them alone.
       rows: of those that are finished.
       found: the comparisons.
       failures: error by run.
@@ -41,17 +41,13 @@ class Report:
     """
 
     def __init__(
-        self, name: str, settings: Any, cells: list[Cell], rows: list[Row], found: dict[str, Comparison],
-        failures: dict[str, str], workdir: Path, costs: dict[str, Any], tested: list[Row], classical: Baselines | None,
+        self, name: str, settings: Any, cells: list[Cell], commands: list[str], rows: list[Row],
+        found: dict[str, Comparison], failures: dict[str, str], workdir: Path, costs: dict[str, Any],
+        tested: list[Row], classical: Baselines | None,
     ):  # fmt: skip
-        self.name, self.settings, self.cells, self.rows, self.found = name, settings, cells, rows, found
-        self.failures, self.workdir, self.costs, self.tested, self.classical = (
-            failures,
-            workdir,
-            costs,
-            tested,
-            classical,
-        )
+        self.name, self.settings, self.cells, self.commands, self.rows = name, settings, cells, commands, rows
+        self.found, self.failures, self.workdir, self.costs = found, failures, workdir, costs
+        self.tested, self.classical = tested, classical
         self.contenders = list(dict.fromkeys(cell.contender for cell in cells))
         self.axes = list(cells[0].setting)
         self.task = cells[0].config.task
@@ -60,6 +56,7 @@ class Report:
         self.summaries = {
             cell: summary for cell in cells if (summary := runs.finished(workdir / "runs" / cell.folder)) is not None
         }
+        self.cause = results.causes(self.summaries.values())
 
     def write(self) -> None:
         """report.html, and every figure in `figures/` as PNG and SVG."""
@@ -74,15 +71,14 @@ class Report:
 
     def opening(self) -> list[str]:
         """Title, verdict, and what is wrong."""
-        first = next(iter(self.summaries.values()))
-        data, asked = first["dataset"], first["requested_dataset"]
         text = verdict.sentence(self.found, self.settings.reference, self.settings.metric, self.settings.margin)
         parts = [
             f"<h1>{escape(self.name)}: {escape(', '.join(self.contenders))}</h1>",
-            note(self.subtitle(first)),
+            note(self.subtitle()),
             f'<p class="verdict">{escape(text)}</p>',
         ]
-        if data != asked:
+        stood_in = {(one["dataset"], one["requested_dataset"]) for one in self.summaries.values()}
+        for data, asked in sorted(pair for pair in stood_in if pair[0] != pair[1]):
             parts.append(f'<p class="verdict warning">These figures are of {escape(data)}, which stood in for '
                          f"{escape(asked)}: they say nothing of {escape(asked)}.</p>")  # fmt: skip
         missing = len(self.cells) - len(self.rows) - len(self.failures)
@@ -92,18 +88,21 @@ class Report:
                          f"<ul>{listed}</ul></div>")  # fmt: skip
         return parts
 
-    def subtitle(self, summary: dict[str, Any]) -> str:
+    def subtitle(self) -> str:
         """What was run, where."""
         seeds = len({row["seed"] for row in self.rows})
         noise = self.settings.experiment.noise
         clipped = "clipped to [0, 1]" if noise.clip else "not clipped"
-        level = "" if "noise.level" in self.axes else f" of {noise.level:g}"
+        level = "" if "noise.level" in self.axes else f" of {self.rows[0].get('level', '')}"
         what = f"{noise.kind} noise{level}, {clipped}; " if self.task == "denoise" else ""
-        hardware = summary["hardware"]
+        steps = " or ".join(sorted({f"{one['steps']:,}" for one in self.summaries.values()}))
+        hardware = {one["hardware"]["processor" if one["hardware"]["platform"] == "cpu" else "device_kind"]
+                    for one in self.summaries.values()}  # fmt: skip
+        commits = {f"{one['commit'][:12]}{'+changes' if one['commit'].endswith('+changes') else ''}"
+                   for one in self.summaries.values()}  # fmt: skip
         return (
-            f"{summary['dataset']}, {what}{len(self.rows)} runs over {seeds} seeds of {summary['steps']:,} steps; "
-            f"{hardware['processor'] if hardware['platform'] == 'cpu' else hardware['device_kind']}; commit "
-            f"{summary['commit'][:12]}{'+changes' if summary['commit'].endswith('+changes') else ''}"
+            f"{', '.join(sorted({one['dataset'] for one in self.summaries.values()}))}, {what}{len(self.rows)} runs "
+            f"over {seeds} seeds of {steps} steps; {', '.join(sorted(hardware))}; commit {', '.join(sorted(commits))}"
         )
 
     def figure(self, name: str, drawn: Any, caption: str, images: bool = False) -> str:
@@ -129,7 +128,8 @@ class Report:
         lines = []
         for contender, setting, members in self.groups():
             one = self.found.get(self.kind(contender, setting))
-            compared = ["reference", "", "", ""] if one is None else [
+            alone = "reference" if contender == self.settings.reference else "no shared seed"
+            compared = [alone, "", "", ""] if one is None else [
                 (self.metric.difference(one.mean), one.mean), (f"{one.corrected:.3g}", one.corrected),
                 (f"{one.improvement:.2f}", one.improvement), f"{one.wins} of {one.pairs}",
             ]  # fmt: skip
@@ -175,17 +175,14 @@ class Report:
 
     def every_run(self) -> list[str]:
         """Every run's figures, its command, and where they come from."""
-        names = [name for name in self.rows[0] if name not in ("folder", "contender", *self.axes, "level", "dataset")]
+        left_out = ("folder", "contender", *self.axes, "level", "dataset")
+        names = [name for name in results.columns(self.rows) if name not in left_out]
         by_folder = {cell.folder: cell for cell in self.cells}
         lines = [
             [by_folder[row["folder"]].name, *((_digits(row.get(name, "")), row.get(name, "")) for name in names)]
             for row in self.rows
         ]
-        commands = "\n".join(shlex.join(["python", "-m", "experiments.main", *cell.arguments()]) for cell in self.cells)
-        first = next(iter(self.summaries.values()))
-        cause = json.dumps(
-            {name: first[name] for name in ("versions", "hardware", "commit", "dataset_sha256")}, indent=2
-        )
+        commands, cause = "\n".join(self.commands), json.dumps(self.cause, indent=2)
         config = json.dumps(self.settings.to_dict(), indent=2, default=str)
         return ["<h2>Every run</h2>", table(["run", *(results.HEADS.get(name, name) for name in names)], lines),
                 f"<details><summary>Commands</summary><pre>{escape(commands)}</pre></details>",

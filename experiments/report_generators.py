@@ -21,18 +21,23 @@ def sections(report: Report) -> list[str]:
     if sets:
         drawn = report_grid.side_by_side(sets)
         parts.append(report.figure("samples", drawn, "Samples of the same latents.", images=True))
-    summary = next(iter(report.summaries.values()))
+    classifiers = {
+        (one["classifier"]["accuracy"], one["classifier"]["sha256"][:12]) for one in report.summaries.values()
+    }
+    told = "; ".join(f"test accuracy {accuracy:.2%}, sha256 {sha}" for accuracy, sha in sorted(classifiers))
+    if len(classifiers) > 1:
+        parts.append(
+            note(f"{len(classifiers)} classifiers judged these samples: figures of different ones compare badly.")
+        )
     judged = [row for cell, folder in folders.items() for row in results.judged(cell, folder)]
-    if summary["classifier"] is None:
-        return [*parts, note("The data have no labels: no classifier was trained to judge the samples.")]
     names = [name for name in results.FIGURES["gan"] if name in judged[0]]
     by = ["generator", "images", *report.axes]
     judged.sort(key=lambda row: row["images"] == "real")  # the floor below all that is compared with it
     lines = [[*key, *(results.cell(members, name) for name in names)]
              for key, members in results.grouped(judged, by).items()]  # fmt: skip
     return [*parts, table([*by, *(results.HEADS.get(name, name) for name in names)], lines),
-            note(f"{summary['samples']:,} samples a run, judged by a classifier trained here (test accuracy "
-                 f"{summary['classifier']['accuracy']:.2%}, sha256 {summary['classifier']['sha256'][:12]}), never by "
+            note(f"{report.settings.experiment.gan.samples:,} samples a run, judged by a classifier trained here "
+                 f"({told}), never by "
                  'an Inception network: compare these figures with one another only. "Real" is the test split against '
                  "the training split: the floor. Authenticity: the share that are no copies of a "
                  "training image; one well below that of real images means images learnt by heart.")]  # fmt: skip

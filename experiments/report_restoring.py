@@ -8,7 +8,7 @@ import numpy as np
 
 from aeden import report_grid
 from aeden.report_html import note, table
-from experiments import classical, results
+from experiments import classical, results, verdict
 from experiments.grid import dataset_of, place
 from experiments.results import Row
 
@@ -44,31 +44,36 @@ def levels(report: Report) -> list[str]:
     tested_at_others = not report.axes and len(report.settings.experiment.eval.levels) > 0
     if not trained_at_each and not tested_at_others:
         return []
-    metric = report.settings.metric
-    rows = [row for row in report.tested if not trained_at_each or row["level"] == row["noise.level"]]
+    metric = report.settings.metric if report.settings.metric in results.BY_LEVEL else "psnr"
+    told = verdict.metric(metric)
+    rows = [row for row in report.tested if isinstance(row["level"], float)
+            and (not trained_at_each or row["level"] == row["noise.level"])]  # fmt: skip
+    if not rows:
+        return []
     curves: dict[str, dict[float, list[float]]] = {name: {} for name in report.contenders}
     for row in rows:
         curves[row["contender"]].setdefault(row["level"], []).append(row[metric])
     curves = {name: points for name, points in curves.items() if points}
-    curves |= _without_training(report, rows, metric)
+    curves |= _without_training(report, rows, told.more, metric)
     if trained_at_each:
         across, name, caption = "noise level", "levels", "Trained and tested at each level."
     else:
-        trained = report.settings.experiment.noise.level
+        trained = place({"noise.level": report.cells[0].level})
         across, name = "noise level of the test", "test_levels"
-        caption = f"Trained at a level of {trained:g}, tested at others."
-    drawn = report_grid.levels(curves, report.metric.label, across, report.palette)
+        caption = f"Trained at {trained}, tested at others."
+    drawn = report_grid.levels(curves, told.label, across, report.palette)
     return ["<h2>By noise level</h2>", report.figure(name, drawn, f"{caption} Bands: 95 % intervals over seeds.")]
 
 
-def _without_training(report: Report, rows: list[Row], metric: str) -> dict[str, dict[float, list[float]]]:
+def _without_training(report: Report, rows: list[Row], more: bool, metric: str) -> dict[str, dict[float, list[float]]]:
     """Curves of what needs no training: the noisy input, and, where they were measured, the best of the baselines."""
     noisy: dict[float, list[float]] = {}
     for row in rows:
         noisy.setdefault(row["level"], []).append(row[f"noisy_{metric}"])
     curves = {"noisy input": noisy}
     measured = [row for row in report.classical.rows if metric in row] if report.classical else []
-    for level, value in classical.best_by_level(measured, metric, report.metric.more).items():
+    measured = [row for row in measured if row["level"] in noisy]
+    for level, value in classical.best_by_level(measured, metric, more).items():
         curves.setdefault("best classical", {})[level] = [value]
     for row in measured:
         if row["method"] == classical.POSTERIOR:
@@ -78,7 +83,8 @@ def _without_training(report: Report, rows: list[Row], metric: str) -> dict[str,
 
 def artifacts(report: Report) -> list[str]:
     """Checkerboard and spectrum measures, before and after training."""
-    names = [name for name in results.FIGURES["denoise"] if name in report.rows[0]][3:]
+    known = results.columns(report.rows)
+    names = [name for name in results.FIGURES["denoise"] if name in known and name not in results.BY_LEVEL]
     if not names:
         return []
     lines = [[contender, *setting, *(results.cell(members, name) for name in names)]
@@ -138,21 +144,29 @@ def baselines(report: Report) -> list[str]:
         return []
     first = report.cells[0].seed
     networks = [{"method": row["contender"], **row} for row in report.tested if row["seed"] == first]
-    by = [*report.axes, *([] if "noise.level" in report.axes else ["level"])]
-    places = list(results.grouped(report.classical.rows, by))
+    by = [*report.axes, "level"]
+    if (
+        report.axes and "noise.level" in report.axes
+    ):  # each at its own level: levels.csv and baselines.csv have the rest
+        by = report.axes
+        networks = [row for row in networks if row["level"] == row["noise.level"]]
+        measured = [row for row in report.classical.rows if row["level"] == row["noise.level"]]
+    else:
+        measured = report.classical.rows
+    places = list(results.grouped(measured, by))
     if len(places) == 1:
-        networks = [row for row in networks if row["level"] == report.classical.rows[0]["level"]]
+        networks = [row for row in networks if row["level"] == measured[0]["level"]]
         heads = ["method", "PSNR, dB", "SSIM", "strength"]
         lines: list[list[Any]] = [
             [row["method"], (f"{row['psnr']:.2f}", row["psnr"]), (f"{row['ssim']:.4f}", row["ssim"]),
              "" if row.get("strength") is None else f"{row['strength']:g}"]
-            for row in [*report.classical.rows, *networks]
+            for row in [*measured, *networks]
         ]  # fmt: skip
         more = ""
     else:
         heads = ["PSNR, dB", *(place(dict(zip(by, key, strict=True))) for key in places)]
         lines = []
-        for (method,), rows in results.grouped([*report.classical.rows, *networks], ["method"]).items():
+        for (method,), rows in results.grouped([*measured, *networks], ["method"]).items():
             found = {tuple(row[name] for name in by): row["psnr"] for row in rows}
             lines.append([method, *((f"{found[key]:.2f}", found[key]) if key in found else "" for key in places)])
         more = " baselines.csv has their SSIM and strengths too."

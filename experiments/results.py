@@ -18,8 +18,9 @@ Row = dict[str, Any]
 # Of a task's summary: what its table shows, and whether more of it is better (None: neither, nearer to real is).
 FIGURES: dict[str, dict[str, bool | None]] = {
     "denoise": {
-        "psnr": True, "ssim": True, "bce": False, "harmonic_energy": False, "phase_variation": False,
-        "spectrum_distance_db": False, "constant_ripple_initial": False, "constant_ripple_trained": False,
+        "psnr": True, "ssim": True, "bce": False, "mse": False, "harmonic_energy": False,
+        "phase_variation": False, "spectrum_distance_db": False,
+        "constant_ripple_initial": False, "constant_ripple_trained": False,
         "impulse_unevenness_initial": False, "impulse_unevenness_trained": False,
     },
     "stack": {"accuracy": True, "cross_entropy": False},
@@ -48,7 +49,7 @@ def row(cell: Cell, folder: Path) -> Row | None:
     summary = runs.finished(folder)
     if summary is None:
         return None
-    noise = {"level": cell.config.noise.level} if summary["task"] == "denoise" else {}
+    noise = {"level": cell.level} if summary["task"] == "denoise" else {}
     return {
         "contender": cell.contender, "dataset": summary["dataset"], **noise, **cell.setting,
         "seed": cell.seed, **figures(summary, summary["test"]), "parameters": summary["parameters"],
@@ -59,10 +60,11 @@ def row(cell: Cell, folder: Path) -> Row | None:
 def levels(cell: Cell, folder: Path) -> list[Row]:
     """What a denoising run made of the test images at each noise level it was tested at, its own first: a row each."""
     summary = runs.read_json(folder / "summary.json")
-    tested = {f"{cell.config.noise.level:g}": {"noisy": summary["noisy"], "test": summary["test"]}, **summary["levels"]}
+    tested = {cell.level: {"noisy": summary["noisy"], "test": summary["test"]}}
+    tested |= {float(level): both for level, both in summary["levels"].items()}
     return [
         {"contender": cell.contender, "dataset": summary["dataset"], **cell.setting, "seed": cell.seed,
-         "level": float(level), **{name: both["test"][name] for name in BY_LEVEL if name in both["test"]},
+         "level": level, **{name: both["test"][name] for name in BY_LEVEL if name in both["test"]},
          **{f"noisy_{name}": both["noisy"][name] for name in BY_LEVEL if name in both["noisy"]}}
         for level, both in tested.items()
     ]  # fmt: skip
@@ -97,12 +99,28 @@ def figures(summary: dict[str, Any], test: dict[str, Any]) -> dict[str, float]:
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:
-    """A row a run."""
+    """A row a run; empty where a run lacks what others have."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns(rows), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     runs.write_text(path, text.getvalue())
+
+
+def columns(rows: Iterable[Row]) -> list[str]:
+    """The names that any row has, in the order in which they first come."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def causes(summaries: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Data, hardware, versions and commit of runs: what they share, or a list where they differ."""
+    found: dict[str, list[Any]] = {}
+    for summary in summaries:
+        for name in ("dataset", "requested_dataset", "dataset_sha256", "hardware", "versions", "commit"):
+            values = found.setdefault(name, [])
+            if summary[name] not in values:
+                values.append(summary[name])
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def grouped(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aeden.statistics import Comparison, compare, fewest_pairs
-from experiments.grid import kind
-from experiments.results import Row, grouped
+from experiments.grid import Cell, kind
+from experiments.results import FIGURES, Row, grouped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +58,22 @@ def metric(name: str) -> Metric:
     return METRICS[name]
 
 
+def check(name: str, cells: Sequence[Cell]) -> None:
+    """Refuses a grid whose runs do not end with the figure that its verdict is about.
+
+    Raises:
+      ValueError: naming the run.
+    """
+    metric(name)
+    for cell in cells:
+        known = [figure for figure in FIGURES[cell.config.task] if figure in METRICS]
+        if name not in known:
+            raise ValueError(f"{cell.kind}: metric {name} is no figure of a {cell.config.task} run: use one of "
+                             f"{', '.join(known)}")  # fmt: skip
+        if cell.config.task == "gan" and not cell.config.gan.samples:
+            raise ValueError(f"{cell.kind}: gan.samples=0 leaves nothing to compare generators by")
+
+
 def comparisons(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str,
                 name: str) -> dict[str, Comparison]:  # fmt: skip
     """Each contender beside the reference in every setting, over the seeds that both have finished, corrected for all.
@@ -93,11 +109,13 @@ def sentence(found: dict[str, Comparison], reference: str, name: str, margin: fl
         else:
             worse.append(f"{spoken(label)} is worse ({_evidence(one, told, margin)})")
     findings = [*better, *worse, *([f"no difference shown for {', '.join(same)}"] if same else [])]
-    pairs, needed = min(one.pairs for one in found.values()), fewest_pairs(len(found))
-    text = f"By {told.name}, over {_count(pairs, 'paired seed')}, beside {reference}: {'; '.join(findings)}."
-    if pairs < needed:
-        text += (f" {_count(len(found), 'comparison')} over {_count(pairs, 'seed')} cannot show a difference at the "
-                 f"5 % level, however large: that takes {needed} seeds.")  # fmt: skip
+    pairs, needed = sorted({one.pairs for one in found.values()}), fewest_pairs(len(found))
+    seeds = f"{pairs[0]} to {pairs[-1]}" if len(pairs) > 1 else f"{pairs[0]}"
+    plural = "" if seeds == "1" else "s"
+    text = f"By {told.name}, over {seeds} paired seed{plural}, beside {reference}: {'; '.join(findings)}."
+    if len(same) == len(found) and pairs[-1] < needed:
+        compared = f"{len(found)} comparison{'' if len(found) == 1 else 's'} over {seeds} seed{plural}"
+        text += f" {compared} cannot show a difference at the 5 % level, however large: that takes {needed} seeds."
     return text
 
 
@@ -105,10 +123,6 @@ def _evidence(one: Comparison, told: Metric, margin: float) -> str:
     use = ", of no practical use" if abs(one.mean) <= margin else ""
     return (f"{told.difference(one.mean)}, 95 % interval {told.difference(one.low)} to {told.difference(one.high)}, "
             f"corrected p = {one.corrected:.2g}{use}")  # fmt: skip
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def spoken(label: str) -> str:

@@ -70,7 +70,7 @@ def test_a_run_alone_ends_with_the_same_bits(tmp_path, run_main, monkeypatch):
     (tmp_path / "two.py").write_text(GRID.replace("wild", "k3").replace("1e30", "1e-2"))
     options = (f"--config={tmp_path / 'two.py'}", f"--workdir={tmp_path / 'grid'}")
     out, err = start("experiments.ablate", *options).communicate(timeout=300)
-    assert "Beside nearest" in out, err
+    assert "beside nearest" in out, err
     monkeypatch.syspath_prepend(tmp_path)
     cell = grid.expand(importlib.import_module("two").get_config())[1]
     there, alone = tmp_path / "grid/runs" / cell.folder, tmp_path / "alone"
@@ -161,7 +161,7 @@ def report(tmp_path, monkeypatch, rng):
         return rows, {name: np.full((6, 28, 28, 1), level) for name, _ in made}
 
     monkeypatch.setattr(classical, "compare", compare)
-    text = outcome.write("made up", settings, cells, {}, tmp_path, lambda _: None)
+    text = outcome.write("made up", settings, cells, ["python"] * 24, {}, tmp_path, lambda _: None)
     return tmp_path, text
 
 

@@ -96,7 +96,7 @@ def _launch(jobs: list[launch.Job], workdir: Path, progress: Progress) -> launch
     try:
         import submitit
     except ImportError:
-        raise ValueError("--launcher=slurm needs submitit: pip install 'aeden[slurm]'") from None
+        raise ValueError("--launcher=slurm needs submitit: pip install '.[slurm]'") from None
     executor = submitit.AutoExecutor(folder=workdir / "slurm")
     options = {"timeout_min": str(TIMEOUT_MIN), **dict(word.partition("=")[::2] for word in SLURM.value)}
     executor.update_parameters(**{name: int(v) if v.isdigit() else v for name, v in options.items()})

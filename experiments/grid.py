@@ -23,6 +23,9 @@ PAIRINGS = ("none", "parameters", "multiplications")
 # What only an upsampling decoder has.
 RESIZING = ("model.resize", "model.placement")
 
+# What the images of the test depend on.
+TESTED_ON = ("noise.", "data.name", "data.dir", "data.limit")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cell:
@@ -107,6 +110,10 @@ def expand(grid: Any) -> list[Cell]:
     for contender, fields in contenders.items():
         if "seed" in fields:
             raise ValueError(f"contender {contender} sets seed: all take the grid's seeds, so that they pair")
+        for name in fields:
+            if name.startswith(TESTED_ON):
+                raise ValueError(f"contender {contender} sets {name}: all are tested on the same images, so that they "
+                                 "can be compared; an axis compares them at several of its values")  # fmt: skip
     for name, values in axes.items():
         if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
             raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")

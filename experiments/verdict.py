@@ -68,7 +68,7 @@ def check(name: str, cells: Sequence[Cell]) -> None:
     for cell in cells:
         known = [figure for figure in FIGURES[cell.config.task] if figure in METRICS]
         if name not in known:
-            raise ValueError(f"{cell.kind}: metric {name} is no figure of a {cell.config.task} run: use one of "
+            raise ValueError(f"{cell.kind}: metric {name} is no figure of a {cell.config.task} run: use "
                              f"{', '.join(known)}")  # fmt: skip
         if cell.config.task == "gan" and not cell.config.gan.samples:
             raise ValueError(f"{cell.kind}: gan.samples=0 leaves nothing to compare generators by")

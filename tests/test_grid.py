@@ -72,6 +72,7 @@ def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
     ({"axes": {"batch_size": ("many",)}}, "batch_size takes a value of type int, not 'many'"),
     ({"axes": {"model": {"decoder": ("upsample",)}}}, "contender .* sets model.decoder, and so does an axis"),
     ({"contenders": {"nearest": {"seed": 1}}}, "contender nearest sets seed"),
+    ({"contenders": {"nearest": {"noise": {"level": 0.1}}}}, "sets noise.level: all are tested on the same images"),
     ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
     ({"contenders": {"nearest": {"model": {"resize": "bilinear"}}}}, "resize=bilinear says nothing of .*transpose"),
     ({"reference": "nobody"}, "'nobody' is none of the contenders"),
@@ -86,8 +87,6 @@ def test_contradictions_are_named(settings, changes, match):
 
 @pytest.mark.parametrize(("changes", "match"), [
     ({"model": {"decoder": "transposed"}}, "odd: .*'transposed'"),
-    ({"noise": {"level": -1.0}}, "odd: .*-1 is out of range"),
-    ({"noise": {"kind": "masking", "level": 1.5}}, "odd: .*between 0 and 1"),
     ({"learning_rate": 0.0}, "odd: learning_rate 0 is not positive"),
     ({"loss": "bec"}, "odd: unknown loss 'bec'"),
     ({"optimizer": {"name": "adamx"}}, "odd: .*adamx"),
@@ -97,6 +96,16 @@ def test_contradictions_are_named(settings, changes, match):
 ])  # fmt: skip
 def test_a_run_that_cannot_be_is_named_before_the_first(settings, changes, match):
     settings.contenders.odd = changes
+    with pytest.raises(ValueError, match=match):
+        grid.check(grid.expand(settings))
+
+
+@pytest.mark.parametrize(("noise", "match"), [
+    ({"level": (0.1, -1.0)}, "nearest, noise.level=-1: .*-1 is out of range"),
+    ({"kind": ("masking",), "level": (1.5,)}, "nearest, noise.kind=masking, noise.level=1.5: .*between 0 and 1"),
+])  # fmt: skip
+def test_a_setting_that_cannot_be_is_named_before_the_first(settings, noise, match):
+    settings.axes = {"noise": noise}
     with pytest.raises(ValueError, match=match):
         grid.check(grid.expand(settings))
 

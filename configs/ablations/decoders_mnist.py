@@ -4,7 +4,7 @@ python -m experiments.ablate --config=configs/ablations/decoders_mnist.py
 
 nearest    resize to the nearest neighbour, then convolve (k3)
 bilinear   resize bilinearly, then convolve
-before     convolve, then resize to the nearest neighbour: a quarter of the multiplications
+before     convolve, then resize to the nearest neighbour: 9 multiplications where `nearest` has 16
 k3         convolve transposed, kernel 3, stride 2: uneven overlap
 k4         convolve transposed, kernel 4, stride 2: even overlap
 subpixel   convolve, then rearrange channels into pixels, ICNR initialisation

@@ -2,7 +2,8 @@
 
 python -m experiments.ablate --config=configs/ablations/small_data.py
 
-The same number of steps each, so that only the variety differs. Not measured yet.
+The same number of steps each, so that little but the variety differs (of 300 images, one step in three
+is part full). Not measured yet.
 """
 
 from ml_collections import ConfigDict

@@ -158,7 +158,7 @@ def paired(config: Any, reference: Any, pairing: str) -> tuple[int, ...]:
     """Channels of a contender's decoder stages with which it is nearest to the reference in size.
 
     They are the mirrored encoder's, all scaled alike. The size is the whole network's number of parameters, or its
-    multiplications an image.
+    multiplications an image. One that is nearest as it is stays as it is, so that its runs serve other pairings too.
     """
     shape = dataset_of(config).image_shape if pairing == "multiplications" else (8, 8, 1)
 
@@ -178,7 +178,8 @@ def paired(config: Any, reference: Any, pairing: str) -> tuple[int, ...]:
     # Sizes grow with the width: the first one that is no smaller, or the one before.
     above = bisect.bisect_left(range(1, 16 * 8), target, key=lambda scale: size(scaled(scale))) + 1
     nearest = min((above - 1 or 1, above), key=lambda scale: abs(size(scaled(scale)) - target))
-    return tuple(scaled(nearest).model.decoder_features)
+    found = tuple(scaled(nearest).model.decoder_features)
+    return tuple(config.model.decoder_features) if found == tuple(widths) else found
 
 
 def set_field(config: Any, name: str, value: Any, whose: str) -> None:

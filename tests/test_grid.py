@@ -128,6 +128,12 @@ def test_contenders_are_made_equal_to_the_reference(settings, pairing):
     assert all(abs(size / sizes["nearest"] - 1) < 0.06 for size in sizes.values()), sizes
 
 
+def test_a_contender_that_is_equal_already_keeps_its_runs(settings):
+    alone = grid.expand(settings)
+    settings.pairing = "parameters"
+    assert [cell.folder for cell in grid.expand(settings)] == [cell.folder for cell in alone]
+
+
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_grids_that_come_along_expand(name):
     cells = grid.expand(importlib.import_module(f"configs.ablations.{name}").get_config())

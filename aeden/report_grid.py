@@ -26,13 +26,15 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
 
 
-def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, palette: Mapping[str, str]) -> Figure:
+def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, places: int,
+           palette: Mapping[str, str]) -> Figure:  # fmt: skip
     """A line a comparison: the mean difference to the reference and its interval.
 
     Args:
       comparisons: label, which begins with the contender's name -> what was found.
       reference: who is at 0.
       unit: of the differences, e.g. "PSNR, dB".
+      places: digits behind the point.
       palette: colour by contender.
     """
     count = len(comparisons)
@@ -44,7 +46,8 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pal
         axis.plot(found.mean, y, "o", color=color, markersize=6)
         shown = found.verdict() != "no difference shown"
         axis.annotate(
-            f"{found.mean:+.3g} [{found.low:+.3g}, {found.high:+.3g}]{'' if shown else '  not shown'}",
+            f"{found.mean:+.{places}f} [{found.low:+.{places}f}, {found.high:+.{places}f}]"
+            f"{'' if shown else '  not shown'}",
             (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=INK,
         )  # fmt: skip
     axis.axvline(0, color=GRAY, linewidth=1, linestyle="--")
@@ -55,31 +58,47 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pal
     return figure
 
 
-def levels(curves: Mapping[str, Mapping[float, Sequence[float]]], label: str, across: str,
+Curves = Mapping[str, Mapping[float, Sequence[float]]]
+
+
+def levels(curves: Curves, differences: Curves, labels: tuple[str, str], across: str,
            palette: Mapping[str, str]) -> Figure:  # fmt: skip
-    """A curve a contender with the band of its interval over seeds; names without a colour are drawn broken in gray.
+    """A curve a contender with the band of its interval over seeds, and beside it their differences to the reference.
 
     Args:
-      curves: name -> {level: a value a seed}.
-      label, across: of the two axes.
+      curves: name -> {level: a value a seed}; names without a colour are drawn broken in gray.
+      differences: the same, of what is compared with the reference; {} for no second figure.
+      labels: what the two show, with units.
+      across: what the levels are.
       palette: colour by contender.
     """
-    figure, axis = plt.subplots(figsize=(6.4, 4.0))
+    shown = [curves, differences] if differences else [curves]
+    figure, axes = plt.subplots(1, len(shown), figsize=(4.6 * len(shown) + 1.4, 3.8), squeeze=False)
+    order = {name: i for i, name in enumerate(curves)}
+    for axis, some, label in zip(axes[0], shown, labels, strict=False):
+        _curves(axis, some, order, palette)
+        axis.set_xlabel(across, fontsize=9, color=INK)
+        axis.set_ylabel(label, fontsize=9, color=INK)
+    if differences:
+        axes[0][1].axhline(0, color=GRAY, linewidth=1, linestyle="--")
+    handles, names = axes[0][0].get_legend_handles_labels()
+    axes[0][-1].legend(handles, names, frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    _finish(figure, *axes[0])
+    return figure
+
+
+def _curves(axis: Any, curves: Curves, order: Mapping[str, int], palette: Mapping[str, str]) -> None:
+    """Markers by the place of each name in the order, so that they are the same in every figure."""
     dashes = itertools.cycle(("--", ":", "-."))
-    for i, (name, points) in enumerate(curves.items()):
+    for name, points in curves.items():
         x = sorted(points)
         means = [float(np.mean(points[level])) for level in x]
         color = palette.get(name, GRAY)
-        axis.plot(x, means, color=color, marker=MARKERS[i % len(MARKERS)], markersize=4, linewidth=1.6, label=name,
-                  linestyle="-" if name in palette else next(dashes))  # fmt: skip
+        axis.plot(x, means, color=color, marker=MARKERS[order[name] % len(MARKERS)], markersize=4, linewidth=1.6,
+                  label=name, linestyle="-" if name in palette else next(dashes))  # fmt: skip
         bands = [bootstrap_interval(np.asarray(points[level])) for level in x]
         if all(np.isfinite(bands).ravel()):
             axis.fill_between(x, *np.transpose(bands), color=color, alpha=0.18, linewidth=0)
-    axis.set_xlabel(across, fontsize=9, color=INK)
-    axis.set_ylabel(label, fontsize=9, color=INK)
-    axis.legend(frameon=False, fontsize=8)
-    _finish(figure, axis)
-    return figure
 
 
 def quality_by_cost(points: Mapping[str, tuple[float, Sequence[float]]], label: str, cost: str,
@@ -174,9 +193,10 @@ def _limits(logs: Mapping[str, np.ndarray]) -> tuple[float, float]:
     return min(float(x.min()) for x in logs.values()), max(float(x.max()) for x in logs.values())
 
 
-def _finish(figure: Figure, axis: Any) -> None:
-    plain_axes(axis)
-    axis.tick_params(labelsize=8, colors=INK)
+def _finish(figure: Figure, *axes: Any) -> None:
+    for axis in axes:
+        plain_axes(axis)
+        axis.tick_params(labelsize=8, colors=INK)
     figure.tight_layout()
 
 

@@ -27,7 +27,8 @@ p { margin: .5rem 0; } .note, figcaption, small { color: var(--gray); font-size:
            font-size: 1.05rem; }
 .warning { border-left-color: #d9730d; }
 figure { margin: 1rem 0; } figure svg, figure img { max-width: 100%; height: auto; display: block; }
-figure.lines { overflow-x: auto; } figure.lines svg { max-width: none; width: min(100%, 46rem); min-width: 30rem; }
+figure.lines { overflow-x: auto; } figure.lines svg { max-width: none;
+  width: min(100%, calc(var(--inches) * 7rem)); min-width: calc(var(--inches) * 4.6rem); }
 figure.pixels img { image-rendering: pixelated; background: #fff; border-radius: 4px; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
@@ -106,7 +107,11 @@ def vector(figure: Any, caption: str, alt: str) -> str:
     for colour, variable in INHERITED.items():
         svg = svg.replace(colour, variable)
     # What matplotlib draws in its default black, text above all.
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(alt)}" fill="var(--ink)" ', 1)
+    svg = svg.replace(
+        "<svg ",
+        f'<svg role="img" aria-label="{escape(alt)}" fill="var(--ink)" style="--inches:{figure.get_figwidth():g}" ',
+        1,
+    )
     return f"<figure class=lines>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
 
 

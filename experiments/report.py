@@ -120,7 +120,9 @@ class Report:
         """Forest plot and table of the contenders."""
         parts = ["<h2>Comparison</h2>"]
         if self.found:
-            drawn = report_grid.forest(self.found, self.settings.reference, self.metric.label, self.palette)
+            drawn = report_grid.forest(
+                self.found, self.settings.reference, self.metric.label, self.metric.places, self.palette
+            )
             parts.append(self.figure("forest", drawn, FOREST))
         names = [name for name in ("psnr", "ssim", "bce", "kid", "fid", "accuracy") if name in self.rows[0]]
         heads = ["contender", *self.axes, *(results.HEADS.get(name, name) for name in names), "difference",

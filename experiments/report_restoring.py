@@ -15,6 +15,8 @@ from experiments.results import Row
 if TYPE_CHECKING:
     from experiments.report import Report
 
+# Values by noise level and seed.
+Points = dict[float, dict[int, float]]
 # Of the images that every run shows, so many lie side by side.
 SHOWN = 6
 # The middle of a 28 x 28 image, in which a checkerboard is seen best.
@@ -50,19 +52,33 @@ def levels(report: Report) -> list[str]:
             and (not trained_at_each or row["level"] == row["noise.level"])]  # fmt: skip
     if not rows:
         return []
-    curves: dict[str, dict[float, list[float]]] = {name: {} for name in report.contenders}
+    known: dict[str, Points] = {name: {} for name in report.contenders}
     for row in rows:
-        curves[row["contender"]].setdefault(row["level"], []).append(row[metric])
-    curves = {name: points for name, points in curves.items() if points}
-    curves |= _without_training(report, rows, told.more, metric)
+        known[row["contender"]].setdefault(row["level"], {})[row["seed"]] = row[metric]
+    known = {name: points for name, points in known.items() if points}
+    curves = {name: {level: list(by_seed.values()) for level, by_seed in points.items()}
+              for name, points in known.items()} | _without_training(report, rows, told.more, metric)  # fmt: skip
+    reference = report.settings.reference
     if trained_at_each:
         across, name, caption = "noise level", "levels", "Trained and tested at each level."
     else:
         trained = place({"noise.level": report.cells[0].level})
         across, name = "noise level of the test", "test_levels"
         caption = f"Trained at {trained}, tested at others."
-    drawn = report_grid.levels(curves, told.label, across, report.palette)
+    labels = (told.label, f"difference to {reference} ({told.label})")
+    drawn = report_grid.levels(curves, differences(known, reference), labels, across, report.palette)
     return ["<h2>By noise level</h2>", report.figure(name, drawn, f"{caption} Bands: 95 % intervals over seeds.")]
+
+
+def differences(known: dict[str, Points], reference: str) -> dict[str, dict[float, list[float]]]:
+    """To the reference at the same level under the same seed."""
+    beside = known.get(reference, {})
+    found = {
+        name: {level: [value - beside[level][seed] for seed, value in by_seed.items() if seed in beside[level]]
+               for level, by_seed in points.items() if level in beside}
+        for name, points in known.items() if name != reference
+    }  # fmt: skip
+    return {name: kept for name, points in found.items() if (kept := {x: v for x, v in points.items() if v})}
 
 
 def _without_training(report: Report, rows: list[Row], more: bool, metric: str) -> dict[str, dict[float, list[float]]]:
@@ -154,6 +170,9 @@ def baselines(report: Report) -> list[str]:
     else:
         measured = report.classical.rows
     places = list(results.grouped(measured, by))
+    settings = list(dict.fromkeys(key[:-1] for key in places))
+    if all(isinstance(key[-1], float) for key in places):
+        places.sort(key=lambda key: (settings.index(key[:-1]), key[-1]))
     if len(places) == 1:
         networks = [row for row in networks if row["level"] == measured[0]["level"]]
         heads = ["method", "PSNR, dB", "SSIM", "strength"]

@@ -165,3 +165,13 @@ def test_only_the_gpus_that_one_may_use_are_taken(monkeypatch):
     assert launch.seats(3)[2] == {"gpu": "2"}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert launch.gpus() == []
+
+
+def test_curves_beside_the_reference_pair_by_level_and_seed():
+    known = {
+        "nearest": {0.1: {0: 20.0, 1: 21.0}, 0.5: {0: 15.0}},
+        "k3": {0.1: {1: 20.5, 2: 30.0}, 0.3: {0: 18.0}, 0.5: {0: 15.25}},
+        "late": {0.5: {1: 15.0}},
+    }
+    assert report_restoring.differences(known, "nearest") == {"k3": {0.1: [-0.5], 0.5: [0.25]}}
+    assert report_restoring.differences({"k3": known["k3"]}, "nearest") == {}

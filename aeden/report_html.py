@@ -19,7 +19,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e6e8ec; --gray: #9aa3b2; --line: #343a46; --page: #15181e; --soft: #1e232c; --accent: #6ea8fe; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 68rem; padding: 2rem 1.2rem 4rem; background: var(--page); color: var(--ink);
+body { margin: 0 auto; max-width: 72rem; padding: 2rem 1.2rem 4rem; background: var(--page); color: var(--ink);
        font: 16px/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .3rem; } h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; }
 p { margin: .5rem 0; } .note, figcaption, small { color: var(--gray); font-size: .9rem; }
@@ -31,8 +31,9 @@ figure.lines { overflow-x: auto; } figure.lines svg { max-width: none;
   width: min(100%, calc(var(--inches) * 7rem)); min-width: calc(var(--inches) * 4.6rem); }
 figure.pixels img { image-rendering: pixelated; background: #fff; border-radius: 4px; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } th { cursor: pointer; border-bottom: 2px solid var(--gray); }
+th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+th { cursor: pointer; border-bottom: 2px solid var(--gray); white-space: normal; vertical-align: bottom; }
 th[aria-sort=ascending]::after { content: " \\2191"; } th[aria-sort=descending]::after { content: " \\2193"; }
 details { margin: .6rem 0; } summary { cursor: pointer; } code, pre { font-size: .82rem; }
 pre { background: var(--soft); padding: .7rem; overflow-x: auto; border-radius: 4px; }

@@ -2,12 +2,13 @@
 
 import contextlib
 import csv
-import importlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,18 +66,20 @@ def test_a_grid_that_is_killed_goes_on_and_one_failure_spares_the_others(tmp_pat
 
 
 @pytest.mark.proof
-def test_a_run_alone_ends_with_the_same_bits(tmp_path, run_main, monkeypatch):
+def test_a_run_alone_ends_with_the_same_bits(tmp_path):
     """By its own command, and in the grid."""
     (tmp_path / "two.py").write_text(GRID.replace("wild", "k3").replace("1e30", "1e-2"))
     options = (f"--config={tmp_path / 'two.py'}", f"--workdir={tmp_path / 'grid'}")
+    listed, err = start("experiments.ablate", *options, "--list").communicate(timeout=300)
+    names, commands = listed.splitlines()[::2], listed.splitlines()[1::2]
+    words = shlex.split(dict(zip(names, commands, strict=True))["k3, seed 0"])
+    assert words[:3] == ["python", "-m", "experiments.main"], err
     out, err = start("experiments.ablate", *options).communicate(timeout=300)
     assert "beside nearest" in out, err
-    monkeypatch.syspath_prepend(tmp_path)
-    cell = grid.expand(importlib.import_module("two").get_config())[1]
-    there, alone = tmp_path / "grid/runs" / cell.folder, tmp_path / "alone"
-    arguments = ablate.job(cell, tmp_path).arguments[2:]
-    run_main(*arguments[:-2], arguments[-1], f"--workdir={alone}")
-    assert runs.read_json(alone / "summary.json")["test"] == runs.read_json(there / "summary.json")["test"]
+    there = Path(next(word for word in words if word.startswith("--workdir=")).partition("=")[2])
+    alone = tmp_path / "alone"
+    _, err = start(*words[2:], f"--workdir={alone}").communicate(timeout=300)
+    assert runs.read_json(alone / "summary.json")["test"] == runs.read_json(there / "summary.json")["test"], err
     assert (alone / "metrics.csv").read_bytes() == (there / "metrics.csv").read_bytes()
 
 

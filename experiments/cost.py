@@ -91,7 +91,7 @@ def main() -> None:
     settings = command.CONFIG.value
     command.set_up(settings.experiment)
     cells = grid.expand(settings)
-    found = {"costs": costs(cells, ROUNDS.value), "configs": {cell.kind: cell.digest("seed") for cell in cells},
+    found = {"costs": costs(cells, ROUNDS.value), "configs": grid.digests(cells),
              "batch": settings.experiment.batch_size, **runs.cause()}  # fmt: skip
     if OUTPUT.value:
         runs.write_json(Path(OUTPUT.value), found)

@@ -8,7 +8,7 @@ import difflib
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -219,6 +219,11 @@ def check(cells: list[Cell]) -> None:
             TASKS[cell.config.task].check(cell.config, dataset_of(cell.config))
         except ValueError as error:
             raise ValueError(f"{cell.kind}: {error}") from error
+
+
+def digests(cells: Iterable[Cell]) -> dict[str, str]:
+    """By kind, a hash of the config of its runs but for their seed."""
+    return {cell.kind: cell.digest("seed") for cell in cells}
 
 
 def dataset_of(config: Any) -> sources.Dataset:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aeden import runs
 from experiments import classical, results, verdict
-from experiments.grid import Cell
+from experiments.grid import Cell, digests
 from experiments.report import Report
 
 
@@ -45,7 +45,8 @@ def write(
     results.write_csv(workdir / "results.csv", rows)
     axes = list(cells[0].setting)
     found = verdict.comparisons(rows, list(settings.contenders), axes, settings.reference, settings.metric)
-    cause = results.causes(runs.read_json(folders[cell] / "summary.json") for cell in finished)
+    summaries = {cell: runs.read_json(folders[cell] / "summary.json") for cell in finished}
+    cause = results.causes(summaries.values())
     said = verdict.as_json(found, settings.reference, settings.metric, settings.margin)
     runs.write_json(workdir / "verdict.json", {**said, "failures": failures, **cause})
     tested = [row for cell in finished for row in results.levels(cell, folders[cell])] if restoring else []
@@ -55,7 +56,7 @@ def write(
     if restoring and settings.baselines:
         baselines = classical.compare_grid(cells, workdir / "baselines", tell)
         results.write_csv(workdir / "baselines.csv", baselines.rows)
-    Report(name, settings, cells, commands, rows, found, failures, workdir, timed, tested, baselines).write()
+    Report(name, settings, cells, commands, rows, summaries, found, failures, workdir, timed, tested, baselines).write()
     names = [figure for figure in results.FIGURES[settings.experiment.task] if figure in rows[0]][:7]
     table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
     runs.write_text(workdir / "results.md", table)
@@ -67,12 +68,9 @@ def costs(cells: list[Cell], workdir: Path, tell: Callable[[str], None]) -> dict
     configs, code and machine are the same.
     """
     path = workdir / "cost.json"
-    wanted = {cell.kind: cell.digest("seed") for cell in cells}
-    here = {"versions": runs.versions(), "commit": runs.commit(), "processor": runs.hardware()["processor"]}
     if path.exists():
         kept = runs.read_json(path)
-        then = {"versions": kept["versions"], "commit": kept["commit"], "processor": kept["hardware"]["processor"]}
-        if then == here and wanted.items() <= kept.get("configs", {}).items():
+        if _whence(kept) == _whence(runs.cause()) and digests(cells).items() <= kept.get("configs", {}).items():
             return kept["costs"]
     tell("timing the contenders ...")
     given = [word for word in sys.argv[1:] if word.startswith("--config")]
@@ -83,3 +81,8 @@ def costs(cells: list[Cell], workdir: Path, tell: Callable[[str], None]) -> dict
         tell(f"nothing was timed: {said[-1]}")
         return {}
     return runs.read_json(path)["costs"]
+
+
+def _whence(cause: dict[str, Any]) -> tuple[Any, ...]:
+    """What timings depend on, beside the configs."""
+    return cause["versions"], cause["commit"], cause["hardware"]["processor"]

@@ -32,6 +32,7 @@ class Report:
       cells: its runs.
       commands: what makes each of them alone.
       rows: of those that are finished.
+      summaries: of the same.
       found: the comparisons.
       failures: error by run.
       workdir: holds the runs; figures go to `figures/`.
@@ -42,21 +43,19 @@ class Report:
 
     def __init__(
         self, name: str, settings: Any, cells: list[Cell], commands: list[str], rows: list[Row],
-        found: dict[str, Comparison], failures: dict[str, str], workdir: Path, costs: dict[str, Any],
+        summaries: dict[Cell, dict[str, Any]], found: dict[str, Comparison], failures: dict[str, str],
+        workdir: Path, costs: dict[str, Any],
         tested: list[Row], classical: Baselines | None,
     ):  # fmt: skip
         self.name, self.settings, self.cells, self.commands, self.rows = name, settings, cells, commands, rows
-        self.found, self.failures, self.workdir, self.costs = found, failures, workdir, costs
+        self.summaries, self.found, self.failures = summaries, found, failures
+        self.workdir, self.costs = workdir, costs
         self.tested, self.classical = tested, classical
         self.contenders = list(dict.fromkeys(cell.contender for cell in cells))
         self.axes = list(cells[0].setting)
         self.task = cells[0].config.task
         self.palette = report_grid.colours(self.contenders)
         self.metric = verdict.metric(settings.metric)
-        self.summaries = {
-            cell: summary for cell in cells if (summary := runs.finished(workdir / "runs" / cell.folder)) is not None
-        }
-        self.cause = results.causes(self.summaries.values())
 
     def write(self) -> None:
         """report.html, and every figure in `figures/` as PNG and SVG."""
@@ -184,7 +183,7 @@ class Report:
             [by_folder[row["folder"]].name, *((_digits(row.get(name, "")), row.get(name, "")) for name in names)]
             for row in self.rows
         ]
-        commands, cause = "\n".join(self.commands), json.dumps(self.cause, indent=2)
+        commands, cause = "\n".join(self.commands), json.dumps(results.causes(self.summaries.values()), indent=2)
         config = json.dumps(self.settings.to_dict(), indent=2, default=str)
         return ["<h2>Every run</h2>", table(["run", *(results.HEADS.get(name, name) for name in names)], lines),
                 f"<details><summary>Commands</summary><pre>{escape(commands)}</pre></details>",

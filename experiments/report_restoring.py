@@ -160,15 +160,12 @@ def baselines(report: Report) -> list[str]:
         return []
     first = report.cells[0].seed
     networks = [{"method": row["contender"], **row} for row in report.tested if row["seed"] == first]
-    by = [*report.axes, "level"]
-    if (
-        report.axes and "noise.level" in report.axes
-    ):  # each at its own level: levels.csv and baselines.csv have the rest
+    by, measured = [*report.axes, "level"], report.classical.rows
+    if "noise.level" in report.axes:
+        # Each at its own level: levels.csv and baselines.csv have the rest.
         by = report.axes
-        networks = [row for row in networks if row["level"] == row["noise.level"]]
-        measured = [row for row in report.classical.rows if row["level"] == row["noise.level"]]
-    else:
-        measured = report.classical.rows
+        networks, measured = ([row for row in rows if row["level"] == row["noise.level"]]
+                              for rows in (networks, measured))  # fmt: skip
     places = list(results.grouped(measured, by))
     settings = list(dict.fromkeys(key[:-1] for key in places))
     if all(isinstance(key[-1], float) for key in places):

@@ -21,7 +21,11 @@ install_import_hook("aeden", "beartype.beartype")
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from ml_collections import ConfigDict  # noqa: E402
 from PIL import Image  # noqa: E402
+
+from configs import smoke  # noqa: E402
+from configs.ablations import base  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_cpu_enable_async_dispatch", False)
@@ -68,6 +72,17 @@ def real_data() -> Path:
     if REAL_DATA is None or not Path(REAL_DATA).is_dir():
         pytest.skip("the real MNIST and notMNIST are not here: name their folder with AEDEN_DATA")
     return Path(REAL_DATA).absolute()
+
+
+@pytest.fixture
+def settings() -> ConfigDict:
+    """A grid of both decoders under two seeds, each run as small as they come."""
+    config = base.get_config()
+    config.experiment = smoke.get_config()
+    config.contenders.nearest = {"model": {"decoder": "upsample"}}
+    config.contenders.k3 = {"model": {"decoder": "transpose"}}
+    config.reference, config.seeds = "nearest", 2
+    return config
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:

@@ -11,22 +11,9 @@ from ml_collections import config_flags
 
 from aeden import build
 from aeden.models import count_parameters, make_init
-from configs import smoke
-from configs.ablations import base
 from experiments import grid
 
 GRIDS = sorted(path.stem for path in (ROOT / "configs/ablations").glob("*.py") if path.stem not in ("__init__", "base"))
-
-
-@pytest.fixture
-def settings():
-    config = base.get_config()
-    config.experiment = smoke.get_config()
-    config.contenders.nearest = {"model": {"decoder": "upsample"}}
-    config.contenders.k3 = {"model": {"decoder": "transpose"}}
-    config.reference = "nearest"
-    config.seeds = 2
-    return config
 
 
 def test_every_contender_at_every_setting_under_every_seed(settings):

@@ -7,19 +7,13 @@ import pytest
 
 from aeden import runs
 from aeden.statistics import compare
-from configs import smoke
-from configs.ablations import base
 from experiments import ablate, classical, grid, launch, outcome, report_restoring, results, verdict
 
 
 @pytest.fixture
-def settings():
-    config = base.get_config()
-    config.experiment = smoke.get_config()
-    config.contenders.nearest = {"model": {"decoder": "upsample"}}
-    config.contenders.k3 = {"model": {"decoder": "transpose"}}
-    config.reference, config.seeds = "nearest", 1
-    return config
+def settings(settings):
+    settings.seeds = 1
+    return settings
 
 
 def test_rows_of_several_kinds_make_one_table(tmp_path):

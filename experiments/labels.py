@@ -20,10 +20,10 @@ from __future__ import annotations
 import sys
 import time
 
-from aeden import allocator
+from aeden.runtime import malloc
 
 if __name__ == "__main__":
-    allocator.restart_tuned()
+    malloc.restart_tuned()
 
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,11 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from aeden import parallel, report_classes, runs
-from aeden.statistics import PairedDifference, paired_difference
-from experiments import command, results
+from aeden.measures.paired_statistics import PairedDifference, paired_difference
+from aeden.plots import classes
+from aeden.runtime import devices, run_folder
+from experiments import cli
+from experiments.ablate import results
 
 BUDGETS = flags.DEFINE_list("budgets", ["100", "1000", "10000", "0"], "Numbers of labels; 0 for all.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds, from the config's on.")
@@ -81,12 +83,12 @@ def run_cells(config: Any, budgets: list[int], workdir: Path) -> list[Cell]:
         pretrained = workdir / f"seed{seed}" / "pretrained"
         pretraining = config.copy_and_resolve_references()
         pretraining.seed, pretraining.stack.head, pretraining.stack.embedding = seed, "none", "none"
-        command.execute(pretraining, pretrained, time.monotonic())
+        cli.execute(pretraining, pretrained, time.monotonic())
         for budget in budgets:
             for method in METHODS:
                 cell = cell_config(config, seed, budget, method, pretrained)
                 folder = workdir / f"seed{seed}" / f"{budget or 'all'}-{method}"
-                summary, _ = command.execute(cell, folder, time.monotonic())
+                summary, _ = cli.execute(cell, folder, time.monotonic())
                 cells.append({
                     "seed": seed, "budget": budget, "labels": summary["labels"], "method": method,
                     "accuracy": summary["test"]["accuracy"], "cross_entropy": summary["test"]["cross_entropy"],
@@ -99,7 +101,7 @@ def run_cells(config: Any, budgets: list[int], workdir: Path) -> list[Cell]:
 
 
 def _tell(text: str) -> None:
-    if parallel.is_primary():
+    if devices.is_primary():
         print(text, file=sys.stderr, flush=True)
 
 
@@ -145,13 +147,13 @@ def verdict(gain: PairedDifference) -> str:
 
 def write_results(config: Any, cells: list[Cell], budgets: list[int], workdir: Path) -> None:
     """labels.md, labels.json, labels.csv and labels.png."""
-    runs.write_text(workdir / "labels.md", table(cells, budgets))
-    runs.write_json(workdir / "labels.json", {
+    run_folder.write_text(workdir / "labels.md", table(cells, budgets))
+    run_folder.write_json(workdir / "labels.json", {
         "cells": cells, "config": config.to_dict(),
         "gain": {str(budget or "all"): {"mean": g.mean, "low": g.low, "high": g.high, "pairs": g.pairs,
                                         "verdict": g.verdict} for budget, g in gains(cells, budgets).items()
                  if g.pairs > 1},
-        **runs.cause(),
+        **run_folder.cause(),
     })  # fmt: skip
     results.write_csv(workdir / "labels.csv", cells)
     points = {
@@ -160,7 +162,7 @@ def write_results(config: Any, cells: list[Cell], budgets: list[int], workdir: P
         for method, name in METHODS.items()
     }  # fmt: skip
     title = f"{cells[0]['dataset']}: test error by number of labels, {SEEDS.value} seeds"
-    report_classes.save_budgets(workdir / "labels.png", title, points)
+    classes.save_budgets(workdir / "labels.png", title, points)
 
 
 def parse_budgets(words: list[str]) -> list[int]:
@@ -176,24 +178,24 @@ def parse_budgets(words: list[str]) -> list[int]:
 
 def main() -> None:
     """Runs every cell and prints the table."""
-    config, workdir = command.CONFIG.value, Path(command.WORKDIR.value or f"runs/labels/{command.config_name()}")
+    config, workdir = cli.CONFIG.value, Path(cli.WORKDIR.value or f"runs/labels/{cli.config_name()}")
     if config.task != "stack":
         raise ValueError(f"config.task is {config.task!r}: labels are for stacks, e.g. configs/stacked_mnist.py")
     budgets = parse_budgets(BUDGETS.value)
     if SEEDS.value < 1:
         raise ValueError("--seeds takes 1 or more")
-    command.set_up(config)
+    cli.set_up(config)
     workdir.mkdir(parents=True, exist_ok=True)
     # Before hours of training: a budget that the set does not hold.
-    train = command.open_data(config).train
+    train = cli.open_data(config).train
     for budget in budgets:
         train.stratified(budget, config.seed)
     cells = run_cells(config, budgets, workdir)
-    if parallel.is_primary():
+    if devices.is_primary():
         write_results(config, cells, budgets, workdir)
         print(table(cells, budgets))
         print(f"run: {workdir}")
 
 
 if __name__ == "__main__":
-    sys.exit(command.guarded(main))
+    sys.exit(cli.guarded(main))

@@ -10,29 +10,29 @@ from __future__ import annotations
 import sys
 import time
 
-from aeden import allocator
+from aeden.runtime import malloc
 
 _STARTED = time.monotonic()
 if __name__ == "__main__":
-    allocator.restart_tuned()
+    malloc.restart_tuned()
 
 from pathlib import Path  # noqa: E402 (the process starts anew above, before anything is imported)
 
-from aeden import parallel  # noqa: E402
-from experiments import command  # noqa: E402
+from aeden.runtime import devices  # noqa: E402
+from experiments import cli  # noqa: E402
 
 
 def main() -> None:
     """Runs one experiment and prints what it showed."""
-    config, workdir = command.CONFIG.value, Path(command.WORKDIR.value or f"runs/{command.config_name()}")
-    command.set_up(config)
-    summary, finished = command.execute(config, workdir, _STARTED)
+    config, workdir = cli.CONFIG.value, Path(cli.WORKDIR.value or f"runs/{cli.config_name()}")
+    cli.set_up(config)
+    summary, finished = cli.execute(config, workdir, _STARTED)
     if finished:
         print("this run is finished; nothing is done. To train again, choose another --workdir")
-    if parallel.is_primary():
-        print(command.closing(summary))
+    if devices.is_primary():
+        print(cli.closing(summary))
         print(f"run: {workdir}")
 
 
 if __name__ == "__main__":
-    sys.exit(command.guarded(main))
+    sys.exit(cli.guarded(main))

@@ -25,7 +25,7 @@ from ml_collections import ConfigDict  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from configs import smoke  # noqa: E402
-from configs.ablations import base  # noqa: E402
+from configs.ablations import grid_base  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_cpu_enable_async_dispatch", False)
@@ -77,7 +77,7 @@ def real_data() -> Path:
 @pytest.fixture
 def settings() -> ConfigDict:
     """A grid of both decoders under two seeds, each run as small as they come."""
-    config = base.get_config()
+    config = grid_base.get_config()
     config.experiment = smoke.get_config()
     config.contenders.nearest = {"model": {"decoder": "upsample"}}
     config.contenders.k3 = {"model": {"decoder": "transpose"}}

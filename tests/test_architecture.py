@@ -1,4 +1,4 @@
-"""The floors of the README's architecture: a file imports only from floors below its own."""
+"""The architecture of docs/architecture.md: one order of packages, no import circle, small files."""
 
 import ast
 import subprocess
@@ -7,74 +7,94 @@ import sys
 import pytest
 from conftest import ROOT
 
-FLOORS = {
-    0: ("shapes", "allocator", "keys", "cache", "runs", "lowering", "augmentation", "corruption", "metrics",
-        "statistics", "scores", "posterior"),
-    1: ("layers", "parallel", "optimizers", "logbook", "report", "baselines", "data.pipeline", "data.folder",
-        "data.glyphs", "data.mnist", "data.notmnist", "data.prepared", "data.sources"),
-    2: ("models", "checkpoint", "descent", "evaluation", "report_classes", "report_samples", "report_grid",
-        "report_html"),
-    3: ("train", "transfer", "adversaries", "artifacts"),
-    4: ("build", "restoration", "classification", "adversarial_task"),
-    5: ("denoising", "phases", "evaluator"),
-    6: ("stacked", "adversarial"),
-}  # fmt: skip
-FLOOR = {f"aeden.{name}": floor for floor, names in FLOORS.items() for name in names}
-# Within the data room, files build on each other in this order.
-DATA = ("pipeline", "folder", "glyphs", "mnist", "notmnist", "prepared", "sources")
+# A package imports only from packages before it; the entries of one group do not import each other.
+ORDER = (
+    ("aeden.shapes", "aeden.plots", "configs"),
+    ("aeden.random_keys", "aeden.runtime", "aeden.nn", "aeden.measures", "aeden.transforms"),
+    ("aeden.data",),
+    ("aeden.training",),
+    ("aeden.tasks",),
+    ("aeden.inference",),
+    ("experiments",),
+)
+RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}
+
+
+def modules():
+    """Every module of the repository but the tests: dotted name -> file."""
+    files = [path for top in ("aeden", "configs", "experiments") for path in sorted((ROOT / top).rglob("*.py"))]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
+
+
+MODULES = modules()
 
 
 def imported(path):
-    """The modules of this repository that a file imports."""
+    """The modules of this repository that a file imports, wherever in the file."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return {name for name in names if name in FLOOR or name.split(".")[0] in ("configs", "experiments")}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            # `from package import module` imports the module; `from module import name` imports the module.
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                names.add(full if full in MODULES else node.module)
+    return names & MODULES.keys()
 
 
-def modules():
-    return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
-        for path in sorted((ROOT / "aeden").rglob("*.py"))
-        if path.stem != "__init__"
-    }
+def package(name):
+    """The entry of ORDER that a module belongs to."""
+    return next((entry for entry in RANK if name == entry or name.startswith(f"{entry}.")), None)
 
 
-def test_every_file_has_a_floor():
-    assert modules().keys() == FLOOR.keys()
+def test_every_module_belongs_to_a_package():
+    assert [name for name in MODULES if package(name) is None and name != "aeden"] == []
+    assert len(RANK) <= 15
 
 
-@pytest.mark.parametrize("name", sorted(FLOOR))
-def test_imports_come_from_below(name):
-    # The names of shapes serve everywhere.
-    for other in imported(modules()[name]) - {"aeden.shapes"}:
-        if name.startswith("aeden.data.") and other.startswith("aeden.data."):
-            assert DATA.index(other.split(".")[-1]) < DATA.index(name.split(".")[-1]), f"{name} imports {other}"
-        else:
-            assert FLOOR.get(other, 7) < FLOOR[name], f"{name} imports {other}"
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_imports_follow_the_order_of_packages(name):
+    for other in imported(MODULES[name]):
+        mine, its = package(name), package(other)
+        assert its == mine or RANK[its] < RANK[mine], f"{name} imports {other}"
 
 
-def test_configs_import_base_only():
-    for path in (ROOT / "configs").glob("*.py"):
-        assert imported(path) <= {"configs", "configs.base"}, path
+def test_no_import_circle():
+    graph = {name: imported(path) for name, path in MODULES.items()}
+    while leaves := [name for name, others in graph.items() if not others & graph.keys()]:
+        for name in leaves:
+            del graph[name]
+    assert graph == {}, f"these import each other: {sorted(graph)}"
 
 
-def test_grids_import_configs_only():
-    for path in (ROOT / "configs/ablations").glob("*.py"):
-        assert all(name.split(".")[0] == "configs" for name in imported(path)), path
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_files_are_below_300_lines(name):
+    assert len(MODULES[name].read_text().splitlines()) < 300
 
 
-def test_models_need_jax_flax_optax_and_numpy_only():
-    absent = ("tensorflow_datasets", "array_record", "ml_collections", "matplotlib", "PIL", "tensorboardX", "tqdm",
-              "clu", "grain", "scipy.stats", "jaxtyping", "beartype")  # fmt: skip
-    code = f"import sys; sys.modules.update(dict.fromkeys({absent}))\n" + "\n".join(
-        f"import aeden.{name}" for name in ("models", "layers", "metrics", "corruption", "optimizers")
-    )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
+def test_configs_import_configs_only():
+    for name, path in MODULES.items():
+        if name.startswith("configs"):
+            assert all(other.startswith("configs") for other in imported(path)), name
+
+
+def test_networks_need_jax_flax_and_numpy_only():
+    code = """
+import importlib, pkgutil, sys
+import jax, flax.linen, numpy
+before = set(sys.modules)
+import aeden.nn
+for module in pkgutil.iter_modules(aeden.nn.__path__):
+    importlib.import_module(f"aeden.nn.{module.name}")
+tops = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
+print(sorted(top for top in tops if top not in ("aeden", "jax", "jaxlib", "flax", "numpy")))
+"""
+    hidden = "import sys; sys.modules.update(dict.fromkeys(('jaxtyping', 'beartype')))\n"
+    found = subprocess.run([sys.executable, "-c", hidden + code], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.strip() == "[]"
 
 
 def test_no_line_names_a_package_index():

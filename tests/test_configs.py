@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from aeden import adversarial, build, denoising, phases
-from aeden.data.pipeline import Split
+from aeden.data.batches import Split
 from aeden.data.sources import Dataset
+from aeden.tasks import from_config
+from aeden.tasks.denoise import run as denoise
+from aeden.tasks.gan import run as gan
+from aeden.tasks.stack import phases
 
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
 
@@ -23,18 +26,20 @@ def tasks(config):
     """The task of each training of a run, on a set of nothing but zeros."""
     split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
     if config.task == "denoise":
-        model = build.build_model(config, SHAPE)
-        steps = build.build_schedule(config, 430, config.epochs, config.steps).steps
-        return [denoising.build_task(config, model, SHAPE, steps, split)]
+        model = from_config.build_model(config, SHAPE)
+        steps = from_config.build_schedule(config, 430, config.epochs, config.steps).steps
+        return [denoise.build_task(config, model, SHAPE, steps, split)]
     dataset = Dataset(config.data.name, config.data.name, split, split, split, "0")
     if config.task == "gan":
-        networks = adversarial.build_gan(config, dataset)
-        schedule = build.build_schedule(config, 860, config.epochs, config.steps)
-        sampler = adversarial.Sampler(networks[0], config.gan.latent, 0, SHAPE)
-        return [adversarial.build_task(config, dataset, networks, schedule, None, sampler, None)]
+        networks = gan.build_gan(config, dataset)
+        schedule = from_config.build_schedule(config, 860, config.epochs, config.steps)
+        sampler = gan.Sampler(networks[0], config.gan.latent, 0, SHAPE)
+        return [gan.build_task(config, dataset, networks, schedule, None, sampler, None)]
     phases.check_stack(config, dataset)
-    plan = phases.plan_phases(config, dataset, build.build_stack(config, SHAPE))
-    return [phase.make_task({}, build.build_schedule(config, 430, phase.epochs, phase.steps).steps) for phase in plan]
+    plan = phases.plan_phases(config, dataset, from_config.build_stack(config, SHAPE))
+    return [
+        phase.make_task({}, from_config.build_schedule(config, 430, phase.epochs, phase.steps).steps) for phase in plan
+    ]
 
 
 @pytest.mark.parametrize("name", CONFIGS)

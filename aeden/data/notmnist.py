@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aeden.data.folder import content_hash, decode, hash_split, read_members
+from aeden.data.image_folder import content_hash, decode, hash_split, read_members
 
 URL = "https://commondatastorage.googleapis.com/books1000/"
 CLASSES = "ABCDEFGHIJ"

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from aeden.cache import cache_folder
-from aeden.data import folder, glyphs, mnist, notmnist, prepared
-from aeden.data.pipeline import Split
+from aeden.data import glyphs, image_folder, mnist, notmnist, tfds_folder
+from aeden.data.batches import Split
+from aeden.runtime.cache import cache_folder
 
 PROBE_SECONDS = 4.0
 
@@ -141,7 +141,7 @@ def open_dataset(
 def _notmnist_at_hand(data_dir: str) -> tuple[str, tuple[str, ...]]:
     """The name of the larger notMNIST on disk, and what to tell of it. Both are tested on images of small."""
     where = data_folder(data_dir)
-    if prepared.find_readable(where, "notmnist/large") or notmnist.find_files(where, "large"):
+    if tfds_folder.find_readable(where, "notmnist/large") or notmnist.find_files(where, "large"):
         return "notmnist/large", ("notMNIST large is at hand: trained on large, tested on the whole of small",)
     return "notmnist/small", ("notMNIST large is not at hand: trained on, and tested on, splits of small",)
 
@@ -161,7 +161,7 @@ def _open(name: str, data_dir: str, limit: int) -> Opened:
     if name == "folder":
         if not data_dir:
             raise ValueError("data.name=folder needs data.dir, the folder that holds a folder of images a class")
-        return folder.load(data_folder(data_dir))
+        return image_folder.load(data_folder(data_dir))
     if name == "mnist":
         files = mnist.find_files(data_folder(data_dir))
         return _open_built(name, data_dir, files, mnist.URL, lambda to: mnist.make_builder(to, files))
@@ -180,23 +180,23 @@ def _open_built(
 ) -> Opened:
     """A set with a builder of our own: prepared, else from local files, else by download."""
     where = data_folder(data_dir)
-    found = prepared.find_readable(where, name)
+    found = tfds_folder.find_readable(where, name)
     if found is not None:
         return _read(found)
     if files is not None:
-        where = cache_folder() / "tfds" / prepared.fingerprint(*files.values())
+        where = cache_folder() / "tfds" / tfds_folder.fingerprint(*files.values())
     elif problem := _unreachable(url):
         raise DatasetNotFound(_remedies(name, where, problem))
-    if prepared.find(where, name) is None or files is None:
-        prepared.prepare(make_builder, where)
-    found = prepared.find(where, name)
+    if tfds_folder.find(where, name) is None or files is None:
+        tfds_folder.prepare(make_builder, where)
+    found = tfds_folder.find(where, name)
     assert found is not None, "a builder that ends without an error has written its folder"
     return _read(found)
 
 
 def _open_prepared(name: str, data_dir: str) -> Opened:
     where = data_folder(data_dir)
-    found = prepared.find(where, name)
+    found = tfds_folder.find(where, name)
     if found is None:
         raise DatasetNotFound(
             f"unknown data set {name!r}: not mnist, notmnist, glyphs or folder, and no prepared TFDS set in "
@@ -206,8 +206,8 @@ def _open_prepared(name: str, data_dir: str) -> Opened:
 
 
 def _read(found: Path) -> Opened:
-    splits, metadata = prepared.read(found)
-    notes = folder.skipped_note(sum((metadata.get("skipped") or {}).values()))
+    splits, metadata = tfds_folder.read(found)
+    notes = image_folder.skipped_note(sum((metadata.get("skipped") or {}).values()))
     return name_splits(splits, str(found)), notes
 
 
@@ -225,7 +225,7 @@ def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
     train, test = splits["train"], splits.get("test")
     validation = next((splits[name] for name in ("validation", "val", "dev") if name in splits), None)
     if test is None:
-        shares = np.array([folder.hash_split(folder.content_hash(image)) for image in train.images])
+        shares = np.array([image_folder.hash_split(image_folder.content_hash(image)) for image in train.images])
         dealt = {name: train.select(np.flatnonzero(shares == name)) for name in ("train", "validation", "test")}
         return dealt if validation is None else {**dealt, "validation": validation}
     if validation is None:

@@ -17,11 +17,11 @@ together can show nothing with fewer. Some 75 minutes on two cores of an AMD EPY
 from ml_collections import ConfigDict
 
 from configs import transpose_mnist
-from configs.ablations import base
+from configs.ablations import grid_base
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = grid_base.get_config()
     config.experiment = transpose_mnist.get_config()
     config.experiment.epochs = 3.0
     config.experiment.eval.levels = (0.1, 0.2, 0.3, 0.5)

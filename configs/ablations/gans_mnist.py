@@ -9,11 +9,11 @@ Six runs, about an hour on two cores of an AMD EPYC. By KID, no difference shown
 from ml_collections import ConfigDict
 
 from configs import gan_transpose_mnist
-from configs.ablations import base
+from configs.ablations import grid_base
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = grid_base.get_config()
     config.experiment = gan_transpose_mnist.get_config()
     config.contenders.upsample = {"model": {"decoder": "upsample"}}
     config.contenders.transpose = {"model": {"decoder": "transpose"}}

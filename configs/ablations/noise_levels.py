@@ -9,11 +9,11 @@ Trained and tested at each level, on 10,000 training images. Other kinds of nois
 from ml_collections import ConfigDict
 
 from configs import transpose_mnist
-from configs.ablations import base
+from configs.ablations import grid_base
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = grid_base.get_config()
     config.experiment = transpose_mnist.get_config()
     config.experiment.data.train_limit = 10_000
     config.experiment.epochs = 6.0

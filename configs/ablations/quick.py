@@ -10,11 +10,11 @@ over 6 paired seeds, beside nearest: k3 is worse (-0.18 dB, 95 % interval -0.32 
 from ml_collections import ConfigDict
 
 from configs import transpose_mnist
-from configs.ablations import base
+from configs.ablations import grid_base
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = grid_base.get_config()
     config.experiment = transpose_mnist.get_config()
     config.experiment.data.limit = 5000
     config.contenders.nearest = {"model": {"decoder": "upsample"}}

@@ -9,11 +9,11 @@ is part full). 40 minutes on two cores of an AMD EPYC; the README has what it sh
 from ml_collections import ConfigDict
 
 from configs import transpose_mnist
-from configs.ablations import base
+from configs.ablations import grid_base
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = grid_base.get_config()
     config.experiment = transpose_mnist.get_config()
     config.experiment.epochs = 0.0
     config.experiment.steps = 600

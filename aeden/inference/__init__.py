@@ -1,0 +1,1 @@
+"""Restoring images, with or without training."""

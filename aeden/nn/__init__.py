@@ -1,0 +1,1 @@
+"""Networks: layers, decoders, autoencoders, GANs. Needs jax, flax and numpy only."""

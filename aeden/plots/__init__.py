@@ -1,0 +1,1 @@
+"""Figures drawn from plain results; nothing here computes."""

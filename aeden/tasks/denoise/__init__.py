@@ -1,0 +1,1 @@
+"""task="denoise": train a denoising autoencoder."""

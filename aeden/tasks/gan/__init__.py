@@ -1,0 +1,1 @@
+"""task="gan": a generator with either decoder."""

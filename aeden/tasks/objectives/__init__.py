@@ -1,0 +1,1 @@
+"""What the loop trains: restoration, classification, adversarial."""

@@ -1,0 +1,1 @@
+"""task="stack": stacked autoencoders with logistic regression on top."""

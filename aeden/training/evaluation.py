@@ -1,0 +1,60 @@
+"""What a model does over a whole split: means of sums over its examples, or something of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aeden.data.batches import Split, evaluation_batches
+from aeden.runtime import devices
+from aeden.shapes import Array, Float, UInt8
+
+PyTree = Any
+
+EVALUATION_BATCH = 256
+
+
+def to_unit(images: UInt8[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+    """uint8 in 0..255 to float32 in [0, 1]."""
+    return images.astype(jnp.float32) / 255.0
+
+
+def make_means(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, Split], PyTree]:
+    """Compiles (params, batch) -> sums over the examples that count into (params, split) -> means over the split.
+
+    Batches are as `evaluation_batches` makes them.
+    """
+    size = -(-EVALUATION_BATCH // jax.device_count()) * jax.device_count()
+    mapped = devices.pmap_sums(lambda params, batch: (jnp.sum(batch["mask"]), sums(params, batch)))
+
+    def means(params: PyTree, split: Split) -> PyTree:
+        parts = [jax.device_get(mapped(params, devices.deal(b))) for b in evaluation_batches(split, size)]
+        # In float64 from here: float32 sums of ten thousand values would lose digits.
+        count, totals = jax.tree.map(lambda *x: np.sum(np.asarray(x, np.float64), axis=0), *parts)
+        return jax.tree.map(lambda x: float(x / count) if x.ndim == 0 else x / count, totals)
+
+    return means
+
+
+def map_split(function: Callable[[PyTree, Array], Array], params: PyTree, split: Split, pixels: int = 0) -> np.ndarray:
+    """What a function makes of every image of a split, e.g. its logits: [n, ...].
+
+    Args:
+      function: (params, images [b, h, w, c] in [0, 1]) -> [b, ...].
+      params: its parameters.
+      split: the images.
+      pixels: see `parallel.map_examples`.
+    """
+    return in_batches(
+        devices.map_examples(lambda p, images: function(p, to_unit(images)), params, pixels), split.images
+    )
+
+
+def in_batches(apply: Callable[[np.ndarray], np.ndarray], examples: np.ndarray) -> np.ndarray:
+    """What a compiled function makes of many examples, so many at a time that memory holds them: [n, ...]."""
+    starts = range(0, len(examples), EVALUATION_BATCH)
+    return np.concatenate([apply(np.asarray(examples[start : start + EVALUATION_BATCH])) for start in starts])

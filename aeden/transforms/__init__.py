@@ -1,0 +1,1 @@
+"""Functions (keys, images) -> images: noise and augmentation."""

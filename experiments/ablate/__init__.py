@@ -1,0 +1,1 @@
+"""python -m experiments.ablate: grids of experiments and their comparison."""

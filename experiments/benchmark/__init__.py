@@ -1,0 +1,1 @@
+"""python -m experiments.benchmark: speed compared with other libraries."""

@@ -1,0 +1,120 @@
+"""Images in class folders and archives, and all that can be wrong with them."""
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+from conftest import write_images
+from PIL import Image
+
+from aeden.data import image_folder
+
+
+def png(image):
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, "png")
+    return content.getvalue()
+
+
+def archive(path, members, mode="w:gz"):
+    """Writes (name, content) members; content may be a TarInfo of its own."""
+    with tarfile.open(path, mode) as tar:
+        for name, content in members:
+            info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+            if isinstance(content, bytes):
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+            else:
+                tar.addfile(info)
+    return path
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (60, 8, 8), dtype=np.uint8)
+
+
+def test_all_images_with_their_classes(tmp_path, images):
+    write_images(tmp_path, images)
+    splits, notes = image_folder.load(tmp_path)
+    together = {image.tobytes(): label for split in splits.values()
+                for image, label in zip(split.images, split.labels, strict=True)}  # fmt: skip
+    assert together == {image.tobytes(): i % 2 for i, image in enumerate(images)}
+    assert notes == ()
+    assert [len(splits[name]) > 0 for name in ("train", "validation", "test")] == [True] * 3
+
+
+def test_duplicates_never_straddle_splits(tmp_path, images):
+    write_images(tmp_path / "one", images)
+    write_images(tmp_path / "two", images)
+    splits, _ = image_folder.load(tmp_path)
+    contents = [{image.tobytes() for image in split.images} for split in splits.values()]
+    assert sum(map(len, contents)) == len(set.union(*contents)) == 60
+    assert sum(map(len, splits.values())) == 120
+
+
+def test_an_archive_is_read_like_its_folder(tmp_path, images):
+    write_images(tmp_path / "set", images)
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "set", "set")
+    packed, unpacked = ({n: sorted(i.tobytes() for i in s.images) for n, s in image_folder.load(tmp_path / name)[0].items()}
+                        for name in ("set.tar.gz", "set"))  # fmt: skip
+    assert packed == unpacked
+
+
+def test_rgb_stays_rgb(tmp_path, rng):
+    write_images(tmp_path, rng.integers(0, 256, (40, 5, 7, 3), dtype=np.uint8))
+    assert image_folder.load(tmp_path)[0]["train"].images.shape[1:] == (5, 7, 3)
+
+
+def test_unreadable_images_are_counted(tmp_path, images):
+    write_images(tmp_path, images)
+    (tmp_path / "A" / "empty.png").write_bytes(b"")
+    (tmp_path / "B" / "cut.png").write_bytes(png(images[0])[:40])
+    assert image_folder.load(tmp_path)[1] == ("2 unreadable images were skipped",)
+
+
+def test_mixed_sizes_are_refused(tmp_path, images):
+    write_images(tmp_path, images)
+    Image.new("L", (9, 8)).save(tmp_path / "B" / "z.png")
+    with pytest.raises(ValueError, match=r"mixes image sizes: B/z.png is \(8, 9, 1\)"):
+        image_folder.load(tmp_path)
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no readable image"):
+        image_folder.load(tmp_path)
+
+
+def link(kind, name="s/A/x.png", target="/etc/passwd"):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("../outside.png", b"x"), ("/absolute.png", b"x"), ("s/A/../../../x.png", b"x"),
+    ("", link(tarfile.SYMTYPE)), ("", link(tarfile.LNKTYPE)), ("", link(tarfile.FIFOTYPE)),
+])  # fmt: skip
+def test_members_that_point_outside_are_refused(tmp_path, images, name, content):
+    path = archive(tmp_path / "x.tar.gz", [("s/A/0.png", png(images[0])), (name, content)])
+    with pytest.raises(ValueError, match="points outside"):
+        image_folder.load(path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_archive_is_refused(tmp_path, images, share):
+    path = archive(tmp_path / "x.tar.gz", [(f"s/A/{i}.png", png(image)) for i, image in enumerate(images)])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match="truncated or damaged"):
+        image_folder.load(path)
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    (tmp_path / "x.tar.gz").write_bytes(b"<html>not found</html>")
+    with pytest.raises(ValueError, match="truncated or damaged"):
+        image_folder.load(tmp_path / "x.tar.gz")
+    with pytest.raises(FileNotFoundError, match=r"y.tar.gz"):
+        image_folder.load(tmp_path / "y.tar.gz")

@@ -1,0 +1,293 @@
+"""The commands as their users run them: whole processes, from the first to the last line."""
+
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+from conftest import ROOT, start
+from PIL import Image
+
+from aeden.runtime.run_folder import read_json
+
+SMOKE = "--config=configs/smoke.py"
+SUMMARY = {"dataset", "requested_dataset", "dataset_sha256", "decoder", "parameters", "seed", "steps", "epochs",
+           "wall_seconds", "images_per_second", "versions", "commit", "noisy", "test"}  # fmt: skip
+
+
+def state(workdir):
+    """The newest checkpoint's arrays, read by Orbax alone."""
+    import orbax.checkpoint as ocp
+
+    step = max(int(path.stem) for path in (workdir / "checkpoints").glob("*.json"))
+    with warnings.catch_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
+        warnings.simplefilter("ignore")  # it says that it takes the shardings from the checkpoint
+        tree = checkpointer.restore(workdir / "checkpoints" / str(step))
+    return {"/".join(map(str, path)): np.asarray(leaf) for path, leaf in flat(tree)}
+
+
+def flat(tree, path=()):
+    """(path, leaf) of nested dicts and lists."""
+    if isinstance(tree, dict | list | tuple):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for name, value in items:
+            yield from flat(value, (*path, name))
+    elif tree is not None:
+        yield path, tree
+
+
+def assert_same_run(one, other):
+    mine, its = state(one), state(other)
+    assert mine.keys() == its.keys()
+    assert all((mine[name] == its[name]).all() for name in mine)
+    assert (one / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
+    ours, theirs = (read_json(folder / "summary.json") for folder in (one, other))
+    assert {name: ours[name] for name in ("test", "noisy", "validation", "steps", "dataset_sha256")} == {
+        name: theirs[name] for name in ("test", "noisy", "validation", "steps", "dataset_sha256")
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, run_main):
+    """A finished smoke run on two devices: its folder and what it printed."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    return workdir, run_main(SMOKE, f"--workdir={workdir}", "--cpu_devices=2")
+
+
+def test_the_run_folder_holds_everything(finished):
+    workdir, result = finished
+    assert result.stdout.splitlines()[-1] == f"run: {workdir}"
+    names = {path.name for path in workdir.iterdir() if not path.name.startswith(".")}
+    assert names == {"config.json", "metrics.csv", "tensorboard", "checkpoints", "samples.png", "curves.png",
+                     "responses.png", "examples.npz", "summary.json"}  # fmt: skip
+    summary = read_json(workdir / "summary.json")
+    assert summary.keys() >= SUMMARY
+    assert {"bce", "mse", "psnr", "ssim"} <= summary["noisy"].keys()
+    assert {"bce", "bce_excess", "mse", "psnr", "ssim"} <= summary["test"].keys()
+    assert (summary["dataset"], summary["steps"], summary["hardware"]["devices"]) == ("glyphs/digits", 20, 2)
+    assert summary["test"]["psnr"] > 5
+    with Image.open(workdir / "samples.png") as image:
+        assert image.size[0] > 600
+
+
+def test_a_finished_run_says_so_and_does_nothing(finished, run_main):
+    workdir, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in workdir.rglob("*") if path.is_file() and path.name != ".lock"}
+    result = run_main(SMOKE, f"--workdir={workdir}")
+    assert "this run is finished" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"run: {workdir}"
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_a_run_killed_at_random_moments_ends_bit_identical(tmp_path, run_main):
+    options = (SMOKE, "--config.epochs=0", "--config.steps=70", "--config.checkpoint.every=7")
+    run_main(*options, f"--workdir={tmp_path / 'whole'}")
+    moments, killed = random.Random(time.time_ns()), []
+    while len(killed) < 2:
+        process = start("experiments.main", *options, f"--workdir={tmp_path / 'killed'}")
+        metrics, rows = tmp_path / "killed/metrics.csv", sum(killed[-1:])
+        # Training is under way once the log has grown; then at any time within the next second.
+        while process.poll() is None and (not metrics.exists() or metrics.read_text().count("\n") <= rows + 3):
+            time.sleep(0.01)
+        time.sleep(moments.random())
+        process.kill()
+        process.communicate()
+        if process.returncode != -signal.SIGKILL:
+            break  # it was faster than its killer
+        killed.append(metrics.read_text().count("\n"))
+    assert killed
+    run_main(*options, f"--workdir={tmp_path / 'killed'}")
+    assert_same_run(tmp_path / "killed", tmp_path / "whole")
+
+
+def test_one_two_and_eight_devices_give_the_same_losses(tmp_path, run_main, finished):
+    losses = {}
+    for devices in (1, 2, 8):
+        workdir = finished[0] if devices == 2 else tmp_path / str(devices)
+        if devices != 2:
+            run_main(SMOKE, f"--workdir={workdir}", f"--cpu_devices={devices}")
+        rows = (workdir / "metrics.csv").read_text().splitlines()
+        column = rows[0].split(",").index("train_loss")
+        losses[devices] = [float(row.split(",")[column]) for row in rows[1:]]
+        assert read_json(workdir / "summary.json")["hardware"]["devices"] == devices
+    assert len(losses[1]) == 20
+    np.testing.assert_allclose(losses[2], losses[1], atol=1e-5)
+    np.testing.assert_allclose(losses[8], losses[1], atol=1e-5)
+
+
+def free_port():
+    """A free port below those that systems give to any socket that asks for none."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
+
+
+def test_two_processes_make_one_run(tmp_path, finished):
+    shared = (SMOKE, f"--workdir={tmp_path / 'run'}", f"--coordinator=127.0.0.1:{free_port()}", "--processes=2")
+    # They must find each other past the proxy that keeps the tests offline.
+    processes = [start("experiments.main", *shared, f"--process={i}", "--cpu_devices=1", no_proxy="127.0.0.1")
+                 for i in range(2)]  # fmt: skip
+    try:
+        results = [process.communicate(timeout=300) for process in processes]
+    except subprocess.TimeoutExpired:
+        for process in processes:
+            process.send_signal(signal.SIGABRT)
+        pytest.fail("they wait for ever:\n" + "\n".join(process.communicate()[1] for process in processes))
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in processes] == [0, 0], results
+    ours, alone = (read_json(folder / "summary.json") for folder in (tmp_path / "run", finished[0]))
+    assert ours["hardware"]["processes"] == 2
+    np.testing.assert_allclose(ours["test"]["bce"], alone["test"]["bce"], atol=1e-5)
+    assert results[0][0].splitlines()[-1] == f"run: {tmp_path / 'run'}"
+
+
+def test_an_interrupt_saves_and_the_same_command_goes_on(tmp_path, run_main, finished):
+    process = start("experiments.main", SMOKE, f"--workdir={tmp_path / 'run'}")
+    metrics = tmp_path / "run/metrics.csv"
+    while process.poll() is None and (not metrics.exists() or metrics.read_text().count("\n") < 3):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 130, err
+    assert "run the same command again to go on" in err.splitlines()[-1]
+    result = run_main(SMOKE, f"--workdir={tmp_path / 'run'}")
+    assert "resuming at step" in result.stderr
+    assert_same_run(tmp_path / "run", finished[0])
+
+
+def test_a_second_process_in_the_folder_is_refused(tmp_path, run_main):
+    first = start("experiments.main", SMOKE, f"--workdir={tmp_path / 'run'}", "--config.epochs=400")
+    while not (tmp_path / "run/config.json").exists():
+        time.sleep(0.02)
+        assert first.poll() is None
+    second = run_main(SMOKE, f"--workdir={tmp_path / 'run'}", "--config.epochs=400", check=False)
+    first.kill()
+    first.communicate()
+    assert_one_line_error(second, "is in use by another process")
+
+
+def test_missing_data_are_replaced_with_a_banner_and_told_everywhere(tmp_path, run_main):
+    options = ("--config=configs/transpose_mnist.py", "--config.data.limit=64", "--config.model.features=(4, 4)",
+               "--config.batch_size=32", f"--workdir={tmp_path / 'run'}")  # fmt: skip
+    result = run_main(*options, "--config.epochs=1")
+    assert "NOT TRAINING ON MNIST: TRAINING ON GLYPHS/DIGITS INSTEAD" in result.stderr
+    assert "glyphs/digits (NOT mnist)" in result.stdout
+    summary = read_json(tmp_path / "run/summary.json")
+    assert (summary["dataset"], summary["requested_dataset"]) == ("glyphs/digits", "mnist")
+    # The data are found later: what was trained on others is not passed off as a result.
+    from test_sources import write_mnist
+
+    split = {"train": np.random.default_rng(0).integers(0, 256, (120, 28, 28), dtype=np.uint8),
+             "test": np.zeros((20, 28, 28), np.uint8)}  # fmt: skip
+    digits = {f"{name}_images": images for name, images in split.items()}
+    digits |= {f"{name}_labels": images[:, 0, 0] % 10 for name, images in split.items()}
+    write_mnist(tmp_path / "data", digits, ".gz")
+    again = run_main(*options, "--config.epochs=1", check=False, AEDEN_DATA=str(tmp_path / "data"))
+    assert_one_line_error(again, "was trained on glyphs/digits")
+
+
+def assert_one_line_error(result, match):
+    assert result.returncode not in (0, None)
+    assert "Traceback" not in result.stderr
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert re.search(match, last), last
+    assert "run: " not in result.stdout
+
+
+@pytest.mark.parametrize(("arguments", "match"), [
+    ((SMOKE, "--config.epoch=1"), "epoch"),
+    ((SMOKE, "--config.epochs=many"), "many"),
+    ((SMOKE, "--config.model.decoder=transposed"), "'transposed'.*transpose, upsample"),
+    ((SMOKE, "--config.data.name=mnits"), "'mnits'"),
+    ((SMOKE, "--config.batch_size=7", "--cpu_devices=2"), "batch_size 7 cannot be shared"),
+    (("--config=configs/nothing.py",), "nothing.py"),
+    ((), "name an experiment"),
+    ((SMOKE, "config.epochs=2"), "unexpected argument"),
+    ((SMOKE, "--config.data.name=folder", "--config.data.dir=tests"), "no readable image"),
+    (("--config=configs/transpose_mnist.py", "--config.data.fallback="), r"mnist is not in .*AEDEN_DATA=FOLDER"),
+])  # fmt: skip
+def test_bad_input_is_one_line_with_the_remedy(tmp_path, run_main, arguments, match):
+    assert_one_line_error(run_main(*arguments, f"--workdir={tmp_path / 'run'}", check=False), match)
+
+
+def test_debug_shows_where(tmp_path, run_main):
+    result = run_main(SMOKE, "--config.noise.level=-1", "--debug", f"--workdir={tmp_path / 'run'}", check=False)
+    assert result.returncode
+    assert "Traceback" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission(tmp_path, run_main):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    assert_one_line_error(run_main(SMOKE, f"--workdir={tmp_path / 'closed/run'}", check=False), "Permission denied")
+
+
+def test_a_full_disk_leaves_earlier_checkpoints_usable(tmp_path, run_main, finished):
+    workdir = tmp_path / "run"
+    sizes = [path.stat().st_size for path in (finished[0] / "checkpoints").rglob("*") if path.is_file()]
+    # A file may grow to less than a checkpoint's largest from step 10 on: a disk that fills as the run goes.
+    process = start("experiments.main", SMOKE, f"--workdir={workdir}", "--config.checkpoint.every=3")
+    while process.poll() is None and not (workdir / "checkpoints/3.json").exists():
+        time.sleep(0.005)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (max(sizes) // 3, max(sizes) // 3))
+    out, err = process.communicate(timeout=300)
+    result = subprocess.CompletedProcess((), process.returncode, out, err)
+    assert_one_line_error(result, "could not be written|File too large")
+    run_main(SMOKE, f"--workdir={workdir}", "--config.checkpoint.every=3")
+    ours, whole = state(workdir), state(finished[0])
+    assert all((ours[name] == whole[name]).all() for name in whole)
+
+
+def test_an_rgb_folder_of_odd_size_with_the_other_decoder(tmp_path, run_main, rng):
+    from conftest import write_images
+
+    write_images(tmp_path / "data", rng.integers(0, 256, (200, 13, 18, 3), dtype=np.uint8))
+    run_main(SMOKE, "--config.data.name=folder", f"--config.data.dir={tmp_path / 'data'}", "--config.batch_size=32",
+             "--config.model.decoder=upsample", "--config.model.resize=bilinear", "--config.steps=3",
+             "--config.epochs=0", "--config.model.dtype=bfloat16", "--config.eval.levels=(0.2, 0.6)",
+             f"--workdir={tmp_path / 'run'}")  # fmt: skip
+    summary = read_json(tmp_path / "run/summary.json")
+    assert summary["levels"]["0.2"]["noisy"]["psnr"] > summary["levels"]["0.6"]["noisy"]["psnr"]
+
+
+def readme_commands():
+    """Every `python -m experiments...` of the README; the others have tests of their own."""
+    found = re.findall(r"^\s*(?:\$ )?(python -m experiments\.\S+.*)$", (ROOT / "README.md").read_text(), re.M)
+    elsewhere = ("experiments.labels", "configs/smoke.py", "configs/gan_", "configs/transpose_mnist.py")
+    return sorted({command for command in found if not any(word in command for word in elsewhere)})
+
+
+@pytest.mark.parametrize("command", readme_commands())
+def test_the_commands_of_the_readme(tmp_path, command, monkeypatch):
+    """As written, but short: of few images and steps, and offline (glyphs stand in)."""
+    words = command.replace("FOLDER", str(tmp_path)).split()
+    short = ["--config.data.limit=64", "--config.epochs=0", "--config.steps=2", "--config.model.features=(4, 4)"]
+    # What is given last counts: a stack too is narrow, and pre-trained for a moment.
+    stack = ["--config.model.hidden=(8,)", "--config.stack.levels=()", "--config.stack.pretrain_epochs=1"]
+    if words[2] == "experiments.main":
+        words += [*short, f"--workdir={tmp_path / 'run'}", *(stack if "configs/stacked" in command else ())]
+    if words[2] == "experiments.ablate":
+        words += ["--list"]  # a whole grid is a test of test_ablate.py
+    result = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_summary_is_json_that_others_can_read(finished):
+    text = (finished[0] / "summary.json").read_text()
+    assert json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))

@@ -1,0 +1,129 @@
+"""Grids: what they expand to, and what is refused before the first run."""
+
+import importlib
+import sys
+
+import jax
+import pytest
+from absl import flags
+from conftest import ROOT
+from ml_collections import config_flags
+
+from aeden.nn.autoencoders import count_parameters, make_init
+from aeden.tasks import from_config
+from experiments.ablate import grid
+
+GRIDS = sorted(path.stem for path in (ROOT / "configs/ablations").glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+def test_every_contender_at_every_setting_under_every_seed(settings):
+    settings.axes = {"noise": {"level": (0.1, 0.4)}, "model": {"kernel_size": (3, 5)}}
+    cells = grid.expand(settings)
+    assert len({cell.name for cell in cells}) == len({cell.folder for cell in cells}) == 2 * 2 * 2 * 2
+    # Seed by seed, so that what is finished first can be compared.
+    assert [cell.seed for cell in cells] == [0] * 8 + [1] * 8
+    last = cells[-1]
+    assert (last.contender, last.setting) == ("k3", {"model.kernel_size": 5, "noise.level": 0.4})
+    assert (last.config.model.decoder, last.config.noise.level, last.config.seed) == ("transpose", 0.4, 1)
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # ml_collections' own
+def test_the_command_of_a_run_makes_its_config(settings, monkeypatch):
+    """Parsed as `experiments.main` parses it."""
+    settings.experiment.eval.levels = (0.1, 0.25)
+    settings.axes = {"noise": {"clip": (False,)}}
+    cell = grid.expand(settings)[2]
+    values = flags.FlagValues()
+    holder = config_flags.DEFINE_config_file("config", flag_values=values)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("sys.argv", ["main", *cell.arguments()])
+    values(sys.argv)
+    assert holder.value.to_dict() == cell.config.to_dict()
+
+
+def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
+    before = [cell.folder for cell in grid.expand(settings)]
+    settings.experiment.data.dir = "/elsewhere"
+    assert [cell.folder for cell in grid.expand(settings)] == before
+    settings.seeds = 3
+    assert [cell.folder for cell in grid.expand(settings)][:4] == before
+    settings.experiment.batch_size = 32
+    assert not set(before) & {cell.folder for cell in grid.expand(settings)}
+
+
+@pytest.mark.parametrize(("changes", "match"), [
+    ({"contenders": {"nearest": {"model": {"decodr": "upsample"}}}}, "nearest: .*model.decodr.*model.decoder"),
+    ({"axes": {"noise": {"levels": (0.1,)}}}, "there is no field noise.levels; did you mean noise.level"),
+    ({"axes": {"noise": {"level": (0.1, 0.1)}}}, "axes.noise.level takes a tuple of different values"),
+    ({"axes": {"noise": {"level": 0.1}}}, "takes a tuple"),
+    ({"axes": {"batch_size": ("many",)}}, "batch_size takes a value of type int, not 'many'"),
+    ({"axes": {"model": {"decoder": ("upsample",)}}}, "contender .* sets model.decoder, and so does an axis"),
+    ({"contenders": {"nearest": {"seed": 1}}}, "contender nearest sets seed"),
+    ({"contenders": {"nearest": {"noise": {"level": 0.1}}}}, "sets noise.level: all are tested on the same images"),
+    ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
+    ({"contenders": {"nearest": {"model": {"resize": "bilinear"}}}}, "resize=bilinear says nothing of .*transpose"),
+    ({"reference": "nobody"}, "'nobody' is none of the contenders"),
+    ({"seeds": 0}, "seeds 0"), ({"pairing": "width"}, "unknown pairing 'width'"),
+])  # fmt: skip
+def test_contradictions_are_named(settings, changes, match):
+    for name, value in changes.items():
+        settings[name] = value
+    with pytest.raises(ValueError, match=match):
+        grid.expand(settings)
+
+
+@pytest.mark.parametrize(("changes", "match"), [
+    ({"model": {"decoder": "transposed"}}, "odd: .*'transposed'"),
+    ({"learning_rate": 0.0}, "odd: learning_rate 0 is not positive"),
+    ({"loss": "bec"}, "odd: unknown loss 'bec'"),
+    ({"optimizer": {"name": "adamx"}}, "odd: .*adamx"),
+    ({"task": "paint"}, "odd: unknown task 'paint'"),
+    ({"task": "stack", "stack": {"head": "tail"}}, "odd: unknown stack.head 'tail'"),
+    ({"task": "gan", "gan": {"loss": "none"}}, "odd: unknown gan.loss 'none'"),
+])  # fmt: skip
+def test_a_run_that_cannot_be_is_named_before_the_first(settings, changes, match):
+    settings.contenders.odd = changes
+    with pytest.raises(ValueError, match=match):
+        grid.check(grid.expand(settings))
+
+
+@pytest.mark.parametrize(("noise", "match"), [
+    ({"level": (0.1, -1.0)}, "nearest, noise.level=-1: .*-1 is out of range"),
+    ({"kind": ("masking",), "level": (1.5,)}, "nearest, noise.kind=masking, noise.level=1.5: .*between 0 and 1"),
+])  # fmt: skip
+def test_a_setting_that_cannot_be_is_named_before_the_first(settings, noise, match):
+    settings.axes = {"noise": noise}
+    with pytest.raises(ValueError, match=match):
+        grid.check(grid.expand(settings))
+
+
+@pytest.mark.parametrize("pairing", ["parameters", "multiplications"])
+def test_contenders_are_made_equal_to_the_reference(settings, pairing):
+    settings.experiment.model.features = (32, 32)
+    settings.contenders.k4 = {"model": {"decoder_kernel_size": 4}}
+    settings.contenders.subpixel = {"model": {"decoder": "subpixel"}}
+    settings.pairing = pairing
+    sizes = {}
+    for cell in grid.expand(settings)[:4]:
+        model = from_config.build_model(cell.config, (28, 28, 1))
+        sizes[cell.contender] = (
+            model.multiplications(28, 28) if pairing == "multiplications"
+            else count_parameters(jax.eval_shape(make_init(model, (28, 28, 1)), jax.random.key(0)))
+        )  # fmt: skip
+        if cell.contender == "subpixel":
+            assert cell.config.model.decoder_features[0] < 32
+    assert all(abs(size / sizes["nearest"] - 1) < 0.06 for size in sizes.values()), sizes
+
+
+def test_a_contender_that_is_equal_already_keeps_its_runs(settings):
+    alone = grid.expand(settings)
+    settings.pairing = "parameters"
+    assert [cell.folder for cell in grid.expand(settings)] == [cell.folder for cell in alone]
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_the_grids_that_come_along_expand(name):
+    cells = grid.expand(importlib.import_module(f"configs.ablations.{name}").get_config())
+    assert len(cells) >= 6
+    path = ROOT / f"configs/ablations/{name}.py"
+    assert f"python -m experiments.ablate --config=configs/ablations/{name}.py" in path.read_text()

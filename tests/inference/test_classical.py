@@ -1,0 +1,44 @@
+"""Classical denoisers: at the strength that validation prefers they improve on the noise."""
+
+import numpy as np
+import pytest
+
+from aeden.inference import classical
+
+
+@pytest.fixture
+def images(rng):
+    """Smooth blobs, and what noise makes of them."""
+    grid = np.linspace(-1, 1, 24)
+    centres = rng.uniform(-0.5, 0.5, (24, 2))
+    clean = np.stack([np.exp(-((grid[:, None] - y) ** 2 + (grid[None] - x) ** 2) / 0.2) for y, x in centres])[..., None]
+    return clean, np.clip(clean + 0.3 * rng.normal(size=clean.shape), 0, 1)
+
+
+def mean_psnr(images, clean):
+    return np.mean(-10 * np.log10(np.mean((images - clean) ** 2, axis=(1, 2, 3))))
+
+
+@pytest.mark.parametrize("name", [name for name in classical.DENOISERS if name != "BM3D"])
+def test_each_improves_on_the_noise_at_some_strength(images, name):
+    if not classical.present(name):
+        pytest.skip(f"{name} needs {classical.DENOISERS[name][1]}")
+    clean, noisy = images
+    best = max(mean_psnr(classical._some(name, strength, noisy[:6]), clean[:6])
+               for strength in classical.DENOISERS[name][2])  # fmt: skip
+    assert best > mean_psnr(noisy[:6], clean[:6]) + 2
+
+
+def test_validation_chooses_the_strength_and_cores_share_the_images(images):
+    clean, noisy = images
+    (one,) = classical.restore((clean[:8], noisy[:8]), noisy[8:], ["Gaussian"])
+    blurred = {s: classical._some("Gaussian", s, noisy) for s in classical.DENOISERS["Gaussian"][2]}
+    best = max(blurred, key=lambda s: mean_psnr(blurred[s][:8], clean[:8]))
+    assert (one.name, one.strength) == ("Gaussian", best)
+    np.testing.assert_array_equal(one.images, blurred[best][8:])
+
+
+def test_what_is_not_installed_is_left_out(images, monkeypatch):
+    monkeypatch.setitem(classical.DENOISERS, "BM3D", (*classical.DENOISERS["BM3D"][:1], "no_such_package", (0.1,)))
+    assert not classical.present("BM3D")
+    assert list(classical.restore(images, images[1], ["BM3D"])) == []

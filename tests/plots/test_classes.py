@@ -1,0 +1,69 @@
+"""The figures of classes: that they are drawn, and show what they are given."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import pairwise_distances
+
+from aeden.plots import classes
+
+CLASSES = ("A", "B", "C")
+
+
+def size(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 3, 1), (250, 8, 8, 3)])
+def test_filters(tmp_path, rng, shape):
+    classes.save_filters(tmp_path / "filters.png", "a stack", rng.normal(size=shape))
+    assert size(tmp_path / "filters.png")[0] > 300
+
+
+@pytest.mark.parametrize("method", ["tsne", "pca"])
+def test_an_embedding_keeps_groups_together(tmp_path, rng, method):
+    labels = np.arange(90) % 3
+    code = 10 * np.eye(3)[labels] @ rng.normal(size=(3, 12)) + rng.normal(size=(90, 12))
+    points = classes.embed(code, method, 0)
+    assert points.shape == (90, 2)
+    distances = pairwise_distances(points) + 1e9 * np.eye(90)
+    assert (labels[distances.argmin(1)] == labels).mean() > 0.95
+    np.testing.assert_array_equal(classes.embed(code, method, 0), points)
+    classes.save_embedding(tmp_path / "embedding.png", "codes", points, labels, CLASSES, method)
+    classes.save_embedding(tmp_path / "plain.png", "codes", points, None, (), method)
+    assert size(tmp_path / "embedding.png") == size(tmp_path / "plain.png")
+
+
+@pytest.mark.parametrize("method", ["tsne", "pca"])
+@pytest.mark.parametrize("code", [
+    np.full((50, 6), 3.0), np.zeros((50, 6)), np.arange(50.0)[:, None], np.ones((1, 6)), np.eye(3),
+    np.outer(np.arange(20.0), np.arange(5.0)),
+])  # fmt: skip
+def test_codes_that_span_no_plane(code, method):
+    points = classes.embed(code, method, 0)
+    assert points.shape == (len(code), 2)
+    assert np.isfinite(points).all()
+
+
+def test_of_many_some_are_embedded_spread_over_all():
+    index = classes.embedded(5001)
+    assert len(index) == 2000
+    assert index[-1] > 4990
+    np.testing.assert_array_equal(classes.embedded(7), np.arange(7))
+
+
+def test_confusion_and_errors(tmp_path, rng):
+    images = rng.integers(0, 256, (40, 8, 8, 1), dtype=np.uint8)
+    labels, logits = rng.integers(0, 3, 40), rng.normal(size=(40, 3))
+    classes.save_confusion(tmp_path / "confusion.png", "a run", rng.integers(0, 99, (3, 3)), CLASSES)
+    classes.save_errors(tmp_path / "errors.png", "a run", images, labels, logits, CLASSES)
+    classes.save_errors(tmp_path / "none.png", "a run", images, logits.argmax(1), logits, CLASSES)
+    assert size(tmp_path / "confusion.png")[0] > 400
+    names = tuple(f"class number {k}" for k in range(200))
+    classes.save_confusion(tmp_path / "many.png", "a run", rng.integers(0, 9, (200, 200)), names)
+    assert max(size(tmp_path / "many.png")) <= 3000
+    assert size(tmp_path / "errors.png")[1] > size(tmp_path / "none.png")[1]
+    budgets = {name: [(10, [0.5, 0.6]), (100, [0.8, 0.9])] for name in ("one", "other")}
+    classes.save_budgets(tmp_path / "budgets.png", "by labels", budgets)
+    assert size(tmp_path / "budgets.png")[0] > 600

@@ -1,0 +1,113 @@
+"""Devices: what is dealt out adds up to what one device would compute."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aeden.runtime import devices
+
+
+def test_the_suite_runs_on_two_devices():
+    assert jax.device_count() == 2
+
+
+@pytest.mark.parametrize(("batch", "cores", "count"), [(128, 2, 2), (128, 64, 4), (128, 3, 2), (31, 8, 1), (96, 8, 3),
+                                                         (97, 8, 1), (4096, 64, 64)])  # fmt: skip
+def test_devices_divide_the_batch_into_shares_of_32_or_more(batch, cores, count):
+    assert devices.cpu_device_count(batch, cores) == count
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    with pytest.raises(ValueError, match="7 cannot be shared evenly by 2 devices"):
+        devices.check_divides(7)
+
+
+def test_dealt_batches_keep_the_order_of_examples():
+    batches = {"x": np.arange(3 * 8 * 2).reshape(3, 8, 2)}
+    dealt = devices.deal(batches)["x"]
+    assert dealt.shape == (3, 2, 4, 2)
+    np.testing.assert_array_equal(dealt.reshape(3, 8, 2), batches["x"])
+
+
+def least_squares(parallelly):
+    """(state, batch) -> (state, metrics): one step of plain gradient descent, which no rescaling can hide from."""
+
+    def step(weights, batch):
+        total = devices.sum_over_devices if parallelly else lambda tree: tree
+
+        def loss_share(w):
+            return jnp.sum(batch["mask"] * (batch["x"] @ w - batch["y"]) ** 2) / total(jnp.sum(batch["mask"]))
+
+        loss, gradient = total(jax.value_and_grad(loss_share)(weights))
+        return weights - 0.1 * gradient, {"loss": loss}
+
+    return step
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_steps_over_devices_equal_steps_on_one(rng, count):
+    batches = {
+        "x": rng.normal(size=(count, 8, 3)).astype(np.float32),
+        "y": rng.normal(size=(count, 8)).astype(np.float32),
+        "mask": rng.uniform(size=(count, 8)) < 0.7,
+    }
+    weights = jnp.ones(3)
+    for i in range(count):
+        weights, expected = least_squares(False)(weights, {name: x[i] for name, x in batches.items()})
+    run = devices.pmap_steps(least_squares(True))
+    ours, metrics = run(devices.replicate(jnp.ones(3)), devices.deal(batches))
+    np.testing.assert_allclose(ours, weights, rtol=1e-5)
+    assert metrics["loss"].shape == (count,)
+    np.testing.assert_allclose(metrics["loss"][-1], expected["loss"], rtol=1e-5)
+
+
+def test_sums_over_devices(rng):
+    x = rng.normal(size=(1, 8, 3)).astype(np.float32)
+    total = devices.pmap_sums(lambda scale, batch: {"sum": scale * batch["x"].sum()})
+    np.testing.assert_allclose(total(devices.replicate(jnp.float32(2)), devices.deal({"x": x}))["sum"], 2 * x.sum(),
+                               rtol=1e-5)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("examples", "pixels", "parts"),
+    [
+        (64, 784, 4),
+        (32, 784, 2),
+        (16, 784, 1),
+        (1, 10**6, 1),
+        (66, 784, 3),
+        (64, 0, 1),
+        (4, 512 * 512, 4),
+        (64, 512 * 512, 8),
+    ],
+)
+def test_parts_are_equal_and_few(examples, pixels, parts):
+    assert devices.part_count(examples, pixels) == parts
+
+
+def test_sums_over_parts_are_sums_over_the_whole(rng):
+    batch = {"image": jnp.asarray(rng.normal(size=(48, 5, 5, 1)), jnp.float32), "weight": jnp.arange(48.0)}
+    seen = []
+
+    def weighted(part):
+        count = len(part["weight"])
+        seen.append(count)
+        return {"sum": jnp.einsum("n,nhwc->hwc", part["weight"], part["image"]), "count": jnp.float32(count)}
+
+    total = jax.jit(lambda b: devices.sum_over_parts(weighted, b, 3))(batch)
+    assert seen == [16, 16, 16]
+    assert total["count"] == 48
+    np.testing.assert_allclose(total["sum"], np.einsum("n,nhwc->hwc", batch["weight"], batch["image"]), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("count", "pixels"), [(1, 784), (63, 0), (63, 784), (64, 784), (65, 784)])
+def test_examples_are_mapped_in_order_however_many(rng, count, pixels):
+    x = rng.normal(size=(count, 3)).astype(np.float32)
+    doubled = devices.map_examples(lambda scale, x: scale * x, jnp.float32(2), pixels)(x)
+    np.testing.assert_array_equal(doubled, 2 * x)
+
+
+def test_numbers_of_processes_that_do_not_fit():
+    with pytest.raises(ValueError, match="--process from 0"):
+        devices.join_processes("localhost:1", 2, 2)

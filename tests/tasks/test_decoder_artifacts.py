@@ -1,0 +1,87 @@
+"""Artifacts of decoders whose weights say what they must be."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from aeden.data.batches import Split
+from aeden.measures import image_quality
+from aeden.nn.autoencoders import ConvAutoencoder, apply
+from aeden.tasks.denoise import decoder_artifacts
+
+
+@pytest.fixture
+def images(rng):
+    return jnp.asarray(rng.uniform(size=(8, 12, 12, 1)), jnp.float32)
+
+
+def start(images, **fields):
+    model = ConvAutoencoder(features=(6, 6), **fields)
+    return model, jax.jit(model.init)(jax.random.key(0), images)["params"]
+
+
+@pytest.mark.parametrize(("fields", "keeps", "even"), [
+    ({"decoder": "upsample"}, True, True), ({"decoder": "upsample", "resize": "bilinear"}, True, True),
+    ({"decoder": "subpixel"}, True, True), ({"decoder": "transpose", "kernel_size": 3}, False, False),
+])  # fmt: skip
+def test_which_decoders_keep_a_constant_at_the_start(images, fields, keeps, even):
+    figures, pictures = decoder_artifacts.responses(*start(images, **fields), images)
+    assert (figures["constant_ripple"] < 1e-4) == keeps
+    assert (figures["constant_ripple"] > 0.1) != keeps
+    assert (figures["impulse_unevenness"] < 0.25) == even
+    assert pictures["constant"].shape == (20, 20)
+    assert pictures["impulse"].shape == (36, 36)
+
+
+def test_an_even_kernel_transposed_sums_alike_everywhere(images):
+    """k4 s2 with equal weights: four products a pixel, wherever it is; k3 s2: one, two or four."""
+    ripples = {}
+    for kernel in (3, 4):
+        model, params = start(images, decoder="transpose", kernel_size=kernel)
+        params = jax.tree_util.tree_map_with_path(
+            lambda path, x: jnp.full_like(x, 0.1) if "decoder" in str(path[0]) and "kernel" in str(path[-1]) else x,
+            params,
+        )
+        ripples[kernel] = decoder_artifacts.responses(model, params, images)[0]["constant_ripple"]
+    assert ripples[4] < 1e-4
+    assert ripples[3] > 0.05
+
+
+def test_the_residuals_measures_are_means_over_the_images(images):
+    model, params = start(images, decoder="transpose")
+    pixels = np.asarray(jnp.round(255 * images), np.uint8)
+
+    def darken(example_keys, clean):
+        return 0.5 * clean
+
+    found = decoder_artifacts.make_residual_artifacts(model, darken, 0, 2)(params, Split(pixels))
+    clean = jnp.asarray(pixels, jnp.float32) / 255
+    restored = jax.nn.sigmoid(apply(model, params, 0.5 * clean))
+    assert found["harmonic_energy"] == pytest.approx(
+        float(image_quality.harmonic_energy(restored - clean, 2).mean()), rel=1e-4
+    )
+    assert found["phase_variation"] == pytest.approx(
+        float(image_quality.phase_variation(restored - clean, 2).mean()), rel=1e-4
+    )
+    np.testing.assert_allclose(found["spectrum"]["clean"], image_quality.radial_spectrum(clean).mean(0), rtol=1e-4)
+    expected = image_quality.spectrum_distance(
+        image_quality.radial_spectrum(restored).mean(0), image_quality.radial_spectrum(clean).mean(0)
+    )
+    assert found["spectrum_distance_db"] == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_before_and_after_training(images):
+    model, initial = start(images, decoder="transpose")
+    trained = jax.tree.map(lambda x: x + 0.3, initial)
+    split = Split(np.asarray(jnp.round(255 * images), np.uint8))
+    figures, pictures = decoder_artifacts.measure(model, initial, trained, lambda example_keys, clean: clean, 0, split)
+    assert figures.keys() == {"residual", "initial", "trained"}
+    assert figures["initial"] != figures["trained"]
+    assert list(pictures) == [
+        "constant, initial",
+        "constant, trained",
+        "impulse, initial",
+        "impulse, trained",
+        "residual power",
+    ]

@@ -1,0 +1,142 @@
+"""The denoising task: its loss and gradient, its evaluation, its schedule."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from aeden import random_keys
+from aeden.data.batches import Split, TrainBatches
+from aeden.measures import image_quality
+from aeden.runtime import devices
+from aeden.tasks import from_config
+from aeden.tasks.denoise import run
+from aeden.tasks.objectives import restoration
+from aeden.training import evaluation
+from configs import base
+
+
+@pytest.fixture
+def config():
+    config = base.get_config()
+    config.model.features = (4, 4)
+    config.batch_size = 8
+    config.epochs = 0.0
+    config.steps = 10
+    config.optimizer.name = "sgd"
+    config.optimizer.weight_decay = 0.0
+    config.optimizer.warmup_steps = 0
+    return config
+
+
+@pytest.fixture
+def split(rng):
+    return Split(rng.integers(0, 256, (21, 12, 12, 1), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(("kind", "expected"), [
+    ("bce", lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p))),
+    ("mse", lambda p, t: (p - t) ** 2),
+    ("l1", lambda p, t: abs(p - t)),
+])  # fmt: skip
+def test_losses_by_their_definition(rng, kind, expected):
+    logits, target = rng.normal(size=(3, 4, 4, 2)), rng.uniform(size=(3, 4, 4, 2))
+    loss = restoration.reconstruction_loss(kind, jnp.asarray(logits, jnp.float32), jnp.asarray(target, jnp.float32))
+    np.testing.assert_allclose(loss, expected(1 / (1 + np.exp(-logits)), target).mean(axis=(1, 2, 3)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("decoder", ["transpose", "upsample", "dense"])
+def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, split, decoder):
+    if decoder == "dense":
+        config.model.architecture = "dense"
+    else:
+        config.model.decoder = decoder
+    assert from_config.decoder_name(config) == decoder
+    config.learning_rate = 0.5
+    model = from_config.build_model(config, (12, 12, 1))
+    task = run.build_task(config, model, (12, 12, 1), 10, split)
+    state = jax.jit(task.init)(jax.random.key(1))
+    batch = TrainBatches(split, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
+    stream = random_keys.stream_key(0, random_keys.Stream.TRAIN)
+    taken, logged = devices.pmap_steps(lambda s, b: task.step(s, b, stream))(
+        devices.replicate(jax.tree.map(np.asarray, state)), devices.deal(batch)
+    )
+
+    kept = batch["mask"][0]
+    clean = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255
+    noisy = from_config.build_corruption(config)(random_keys.example_keys(stream, 0, batch["index"][0][kept]), clean)
+
+    def mean_loss(params):
+        return optax.sigmoid_binary_cross_entropy(model.apply({"params": params}, noisy), clean).mean()
+
+    loss, gradient = jax.jit(jax.value_and_grad(mean_loss))(state.params)
+    np.testing.assert_allclose(logged["loss"], [loss], rtol=1e-5)
+    expected = jax.tree.map(lambda p, g: p - 0.5 * g, state.params, gradient)
+    for mine, its in zip(jax.tree.leaves(taken.params), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(mine, its, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [2, 8, 256])
+def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, split, monkeypatch, batch):
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", batch)
+    model = from_config.build_model(config, (12, 12, 1))
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
+    noises = {"0.2": from_config.build_corruption(config, 0.2), "0.6": from_config.build_corruption(config, 0.6)}
+    figures = restoration.make_evaluation(model, noises, 0, random_keys.Stream.TEST)(params, split)
+
+    clean = jnp.asarray(split.images, jnp.float32) / 255
+    example_keys = random_keys.example_keys(random_keys.stream_key(0, random_keys.Stream.TEST), 0, jnp.arange(21))
+    for name, noise in noises.items():
+        noisy = noise(example_keys, clean)
+        restored = jax.nn.sigmoid(jax.jit(model.apply)({"params": params}, noisy))
+        for metric, function in image_quality.METRICS.items():
+            np.testing.assert_allclose(figures[name]["noisy"][metric], function(noisy, clean).mean(), rtol=1e-4)
+            np.testing.assert_allclose(figures[name]["restored"][metric], function(restored, clean).mean(), rtol=1e-4)
+
+
+def test_samples_are_what_the_evaluation_saw(config, split):
+    model = from_config.build_model(config, (12, 12, 1))
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
+    noise = from_config.build_corruption(config)
+    one = Split(split.images[:1])
+    clean, noisy, restored = restoration.restore_samples(model, params, noise, one, 0)
+    figures = restoration.make_evaluation(model, {"x": noise}, 0, random_keys.Stream.TEST)(params, one)["x"]
+    np.testing.assert_allclose(((noisy - clean) ** 2).mean(), figures["noisy"]["mse"], rtol=1e-5)
+    np.testing.assert_allclose(((restored - clean) ** 2).mean(), figures["restored"]["mse"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("epochs", "steps", "expected"), [(2.0, 0, 20), (0.0, 7, 7), (0.25, 0, 3), (1e-9, 0, 1)])
+def test_durations_in_epochs_or_steps(config, epochs, steps, expected):
+    config.epochs, config.steps = epochs, steps
+    schedule = from_config.build_schedule(config, 10, config.epochs, config.steps)
+    assert (schedule.steps, schedule.validate_every, schedule.steps_per_dispatch) == (expected, 10, 1)
+
+
+def test_short_epochs_are_not_all_validated(config):
+    assert from_config.build_schedule(config, 1, 0.0, 1000).validate_every == 10
+    assert from_config.build_schedule(config, 10, 100.0).validate_every == 10
+    config.eval.every = 3
+    assert from_config.build_schedule(config, 1, 0.0, 1000).validate_every == 3
+
+
+@pytest.mark.parametrize(("field", "value", "match"), [
+    ("steps", 0, "either `epochs` or `steps`"), ("epochs", 3.0, "either `epochs` or `steps`"),
+    ("epochs", -1.0, "either `epochs` or `steps`"),
+    ("log_every", -1, "log_every is negative"), ("checkpoint.every", -2, "checkpoint.every is negative"),
+])  # fmt: skip
+def test_schedules_that_make_no_sense(config, field, value, match):
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=match):
+        from_config.build_schedule(config, 10, config.epochs, config.steps)
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("model.decoder", "transposed"), ("model.resize", "linear"), ("model.placement", "middle"),
+    ("model.architecture", "convolutional"), ("model.hidden", ()), ("model.hidden", (4, 0)),
+    ("model.dtype", "float8"), ("model.features", (32,)), ("model.kernel_size", 0), ("model.features", (0, 4)),
+])  # fmt: skip
+def test_models_that_cannot_be_built(config, field, value):
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=field.replace(".", r"\.") + "|" + str(value)):
+        from_config.build_model(config, (12, 12, 1))

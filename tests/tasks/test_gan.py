@@ -1,0 +1,286 @@
+"""GANs: the networks, the losses and penalties, the step, resume, and what a run leaves."""
+
+import os
+import signal
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import scipy.stats
+
+from aeden import random_keys
+from aeden.data.batches import Split, TrainBatches
+from aeden.data.sources import Dataset
+from aeden.measures import image_quality
+from aeden.nn.autoencoders import Decoder, apply
+from aeden.nn.gan import DOWNSAMPLINGS, Discriminator, Generator, blur, clustered
+from aeden.plots.generator import interpolate
+from aeden.runtime import devices
+from aeden.tasks.gan import judge as judging
+from aeden.tasks.gan import run as gan_run
+from aeden.tasks.objectives.adversarial import (
+    adversarial_task,
+    discriminator_loss,
+    generator_loss,
+    latents,
+    sample,
+    scores_and_penalty,
+)
+from aeden.training.gradient_step import Descent
+from aeden.training.loop import Interrupted
+from configs import base
+
+SHAPE = (10, 10, 1)
+
+
+def networks(kind="transpose", downsampling="strided", classes=0, lowering="auto"):
+    decoder = Decoder(kind, (4, 4), (2, 2), lowering=lowering)
+    return (
+        Generator(SHAPE, decoder, 6, classes),
+        Discriminator((4, 6), downsampling, classes=classes, lowering=lowering),
+    )
+
+
+def initial(model, *inputs):
+    return jax.jit(model.init)(jax.random.key(3), *inputs)["params"]
+
+
+@pytest.fixture
+def images(rng):
+    return jnp.asarray(rng.uniform(size=(4, *SHAPE)), jnp.float32)
+
+
+@pytest.mark.parametrize("classes", [0, 3])
+def test_shapes_and_classes(images, classes):
+    generator, discriminator = networks(classes=classes)
+    latent, label = jnp.ones((4, 5)), jnp.arange(4) % 3 if classes else None
+    made = sample(generator, initial(generator, latent, label), latent, label)
+    assert made.shape == (4, *SHAPE)  # 12 x 12, cropped
+    scores = apply(discriminator, initial(discriminator, images, label), images, label)
+    assert scores.shape == (4,)
+    if classes:
+        assert len({float(image.sum()) for image in made}) == 3
+        with pytest.raises(ValueError, match="3 classes and labels not given"):
+            generator.init(jax.random.key(0), latent)
+
+
+def test_a_blurred_checkerboard_is_gray_and_a_constant_stays():
+    board = jnp.asarray(np.indices((8, 8)).sum(0) % 2, jnp.float32)[None, :, :, None]
+    np.testing.assert_allclose(blur(board)[:, 2:-2, 2:-2], 0.5, atol=1e-6)
+    np.testing.assert_allclose(blur(jnp.full((1, 5, 6, 2), 0.7)), 0.7, rtol=1e-6)
+
+
+def test_the_losses_by_their_definition(rng):
+    real, fake = (jnp.asarray(rng.normal(size=5), jnp.float32) for _ in range(2))
+    softplus = lambda x: np.log1p(np.exp(np.asarray(x)))  # noqa: E731
+    np.testing.assert_allclose(discriminator_loss("relativistic", real, fake), softplus(fake - real), rtol=1e-5)
+    np.testing.assert_allclose(generator_loss("relativistic", real, fake), softplus(real - fake), rtol=1e-5)
+    expected = softplus(-real) + softplus(fake)
+    np.testing.assert_allclose(discriminator_loss("nonsaturating", real, fake), expected, rtol=1e-5)
+    np.testing.assert_allclose(generator_loss("nonsaturating", real, fake), softplus(-fake), rtol=1e-5)
+
+
+@pytest.mark.parametrize("downsampling", DOWNSAMPLINGS)
+def test_the_penalty_and_its_gradient_pass_through_the_fast_lowerings(images, downsampling):
+    """Half the squared gradient of each image's score; the same, with its own gradient, by plain Flax layers."""
+    results = {}
+    for lowering in ("fast", "reference"):
+        model = networks(downsampling=downsampling, lowering=lowering)[1]
+        params = initial(model, images)
+
+        def penalty(params, model=model):
+            return jnp.sum(scores_and_penalty(model, params, images, None)[1])
+
+        results[lowering] = jax.jit(jax.value_and_grad(penalty))(params)
+    mine, its = results["fast"], results["reference"]
+    for one, other in zip(jax.tree.leaves(mine), jax.tree.leaves(its), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5 * float(np.abs(its[0])))
+    per_image = [jax.grad(lambda x: apply(model, params, x[None])[0])(image) for image in images]
+    expected = [0.5 * float(jnp.sum(gradient**2)) for gradient in per_image]
+    np.testing.assert_allclose(scores_and_penalty(model, params, images, None)[1], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("loss", "kind"), [
+    ("relativistic", "upsample"), pytest.param("nonsaturating", "transpose", marks=pytest.mark.proof),
+])  # fmt: skip
+def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, kind):
+    """On two devices, with a padded batch: as one gradient step each on the mean over the examples that count."""
+    generator, discriminator = networks(kind, lowering="reference")
+    rate = Descent(optax.sgd(0.1), lambda step: jnp.float32(0.1))
+    task = adversarial_task(
+        generator, discriminator, (rate, rate), loss, (0.5, 0.25), 5, 0.9, lambda s: {}, lambda r: []
+    )
+    state = jax.tree.map(np.asarray, task.init(jax.random.key(1)))
+    batch = TrainBatches(Split(rng.integers(0, 256, (6, *SHAPE), dtype=np.uint8)), 8, 0).at(0)
+    key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
+    step = devices.pmap_steps(lambda s, b: task.step(s, b, key))
+    after, logged = jax.device_get(step(devices.replicate(state), devices.deal(batch)))
+    state = jax.tree.map(jnp.asarray, state)
+
+    kept = batch["mask"][0]
+    real = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255
+    drawn = [
+        latents(k, 5) for k in random_keys.split_each(random_keys.example_keys(key, 0, batch["index"][0][kept]), 2)
+    ]
+
+    def judge_loss(params):
+        fake = sample(generator, state.generator.params, drawn[0], None)
+        (real_score, r1), (fake_score, r2) = (scores_and_penalty(discriminator, params, x, None) for x in (real, fake))
+        return jnp.mean(discriminator_loss(loss, real_score, fake_score) + 0.5 * r1 + 0.25 * r2)
+
+    value, gradient = jax.jit(jax.value_and_grad(judge_loss))(state.discriminator.params)
+    judge = jax.tree.map(lambda p, g: p - 0.1 * g, state.discriminator.params, gradient)
+    np.testing.assert_allclose(logged["discriminator_loss"], [value], rtol=1e-4)
+
+    def maker_loss(params):
+        fake = apply(discriminator, judge, sample(generator, params, drawn[1], None))
+        return jnp.mean(generator_loss(loss, apply(discriminator, judge, real), fake))
+
+    value, gradient = jax.jit(jax.value_and_grad(maker_loss))(state.generator.params)
+    maker = jax.tree.map(lambda p, g: p - 0.1 * g, state.generator.params, gradient)
+    np.testing.assert_allclose(logged["generator_loss"], [value], rtol=1e-4)
+    for mine, its in ((after.discriminator.params, judge), (after.generator.params, maker), (after.average, maker)):
+        for one, other in zip(jax.tree.leaves(mine), jax.tree.leaves(its), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_the_transposed_generator_begins_with_a_checkerboard():
+    """At the start, before it has learnt anything: clearly more than the one that resizes to the nearest."""
+    energy = {}
+    for kind in ("transpose", "upsample"):
+        generator = Generator((28, 28, 1), Decoder(kind, (16, 16), (2, 2)), 16)
+        latent = jax.random.normal(jax.random.key(0), (64, 16))
+        made = jax.jit(lambda p, z, g=generator: sample(g, p, z, None))(initial(generator, latent), latent)
+        energy[kind] = float(image_quality.harmonic_energy(made, 2).mean())
+    assert energy["transpose"] > 3 * energy["upsample"]
+
+
+def test_latents_fall_into_clusters_that_are_all_as_likely(rng):
+    latent = rng.normal(size=(6000, 9)).astype(np.float32)
+    told = np.asarray(clustered(jnp.asarray(latent), 4))
+    np.testing.assert_array_equal(told[:, 4:], latent[:, 4:])
+    np.testing.assert_array_equal(told[:, :4], np.sqrt(5, dtype=np.float32) * np.eye(4)[latent[:, :4].argmax(1)])
+    assert scipy.stats.chisquare((told[:, :4] > 0).sum(0)).pvalue > 1e-3
+
+
+def test_a_generator_with_modes_sees_of_their_numbers_which_is_largest(rng):
+    generator = Generator(SHAPE, Decoder("upsample", (4, 4), (2, 2)), 4, modes=3)
+    latent = rng.normal(size=(1, 8)).astype(np.float32)
+    params = initial(generator, latent)
+    same, other = latent.copy(), latent.copy()
+    same[0, :3] += 1.0
+    other[0, :3] = np.roll(latent[0, :3], 1)
+    one, alike, unlike = (np.asarray(sample(generator, params, jnp.asarray(z), None)) for z in (latent, same, other))
+    np.testing.assert_array_equal(one, alike)
+    assert np.abs(one - unlike).max() > 1e-3
+
+
+def test_the_way_between_latents_keeps_to_the_sphere(rng):
+    one, other = rng.normal(size=(2, 3, 50))
+    way = interpolate(one, other, 5).reshape(3, 5, 50)
+    np.testing.assert_allclose(way[:, 0], one, rtol=1e-5)
+    np.testing.assert_allclose(way[:, -1], other, rtol=1e-5)
+    unit = interpolate(*(x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (one, other)), 7)
+    np.testing.assert_allclose(np.linalg.norm(unit, axis=-1), 1, rtol=1e-5)
+    np.testing.assert_allclose(interpolate(one, one, 3), one.repeat(3, 0), rtol=1e-4)
+
+
+def test_signs_of_collapse_are_named():
+    assert gan_run.signs(10, {"train_discriminator_loss": 0.7, "validation_smallest_class": 0.08}) == []
+    assert "never wrong" in gan_run.signs(10, {"train_discriminator_loss": 1e-4})[0]
+    assert "all but missing" in gan_run.signs(10, {"validation_smallest_class": 0.0})[0]
+
+
+@pytest.fixture
+def config():
+    config = base.get_config()
+    config.task = "gan"
+    config.model.features = (4, 4)
+    config.gan.latent, config.gan.width, config.gan.discriminator = 5, 6, (4, 6)
+    config.gan.samples = 40
+    config.batch_size = 8
+    config.epochs, config.steps = 0.0, 6
+    config.eval.every, config.log_every = 3, 1
+    return config
+
+
+@pytest.fixture
+def dataset(rng):
+    def split(count):
+        labels = np.arange(count, dtype=np.int32) % 3
+        images = 80 * labels[:, None, None, None] + rng.integers(0, 90, (count, *SHAPE))
+        return Split(images.astype(np.uint8), labels, ("A", "B", "C"))
+
+    return Dataset("stripes", "stripes", split(48), split(16), split(24), "0")
+
+
+def run(config, dataset, folder):
+    folder.mkdir(exist_ok=True)
+    return gan_run.run(config, dataset, folder, time.monotonic())
+
+
+@pytest.mark.proof
+def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_path, monkeypatch):
+    monkeypatch.setitem(judging.RECIPE, "features", 4)
+    monkeypatch.setitem(judging.RECIPE, "batch", 16)
+    config.gan.conditional = True
+    whole = run(config, dataset, tmp_path / "whole")
+    assert {path.name for path in (tmp_path / "whole").iterdir()} == {
+        "checkpoints", "metrics.csv", "tensorboard", "progress", "samples.png", "progress.png", "progress.gif",
+        "interpolation.png", "nearest.png", "curves.png",
+    }  # fmt: skip
+    test = whole["test"]
+    assert test.keys() >= {
+        "fid",
+        "kid",
+        "kid_floor",
+        "kid_untrained",
+        "class_share",
+        "confident",
+        "precision",
+        "recall",
+    }
+    assert sum(test["class_share"]) == pytest.approx(1)
+    assert len(whole["classifier"]["sha256"]) == 64
+
+    class Stopping(TrainBatches):
+        def at(self, step, count=1):
+            if step == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().at(step, count)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gan_run, "TrainBatches", Stopping)
+        with pytest.raises(Interrupted, match="stopped at step 5"):
+            run(config, dataset, tmp_path / "cut")
+    cut = run(config, dataset, tmp_path / "cut")
+    assert cut["test"] == test
+    assert cut["classifier"] == whole["classifier"]
+    files = [tmp_path / name / "metrics.csv" for name in ("cut", "whole")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.proof
+def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
+    bare = Dataset("bare", "bare", *(Split(getattr(dataset, n).images) for n in ("train", "validation", "test")), "0")
+    with pytest.raises(ValueError, match=r"bare has no labels: set gan\.samples=0"):
+        run(config, bare, tmp_path / "run")
+    config.gan.samples = 0
+    config.steps = 2
+    assert run(config, bare, tmp_path / "run")["test"] == {}
+
+
+@pytest.mark.parametrize(("field", "value", "match"), [
+    ("gan.loss", "wasserstein", "unknown gan.loss 'wasserstein'"), ("gan.latent", 0, "numbers from 1 up"),
+    ("gan.modes", 1, "2 or more"), ("gan.modes", 5, "less than gan.latent 5"),
+    ("gan.downsampling", "pool", "unknown downsampling 'pool'"), ("gan.average", 1.0, "gan.average 1"),
+    ("gan.r1", -1.0, "take 0 or more"), ("model.architecture", "dense", "architecture=conv"),
+])  # fmt: skip
+def test_gans_that_cannot_be(config, dataset, tmp_path, field, value, match):
+    config.update_from_flattened_dict({field: value})
+    config.gan.samples = -1 if field == "gan.samples" else 0
+    with pytest.raises(ValueError, match=match):
+        run(config, dataset, tmp_path / "run")

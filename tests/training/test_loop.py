@@ -1,0 +1,148 @@
+"""`fit`: the same run however it is cut up; what it logs and saves, and how it stops."""
+
+import os
+import signal
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from aeden.data.batches import Split, TrainBatches
+from aeden.random_keys import example_keys
+from aeden.runtime import devices
+from aeden.training.checkpoints import Checkpoints
+from aeden.training.gradient_step import TrainState
+from aeden.training.loop import Interrupted, Schedule, Task, TrainingDiverged, fit
+from aeden.training.metrics_log import Logbook
+
+OPTIMIZER = optax.adam(0.1)
+
+
+def linear_task(after_validation=lambda step: None, bad_step=None):
+    """Fits the mean of noisy images: small, yet with every part of a real task."""
+
+    def init(key):
+        params = {"w": jax.random.normal(key, (2, 2, 1))}
+        return TrainState(jnp.int32(0), params, OPTIMIZER.init(params))
+
+    def step(state, batch, key):
+        keys = example_keys(key, state.step, batch["index"])
+        noise = jax.vmap(lambda k: jax.random.normal(k, (2, 2, 1)))(keys)
+        target = batch["image"] / 255.0 + 0.1 * noise
+        count = devices.sum_over_devices(jnp.sum(batch["mask"]))
+
+        def share(params):
+            errors = jnp.mean((params["w"][None] - target) ** 2, axis=(1, 2, 3))
+            return jnp.sum(jnp.where(batch["mask"], errors, 0.0)) / count
+
+        loss, gradient = devices.sum_over_devices(jax.value_and_grad(share)(state.params))
+        if bad_step is not None:
+            loss = jnp.where(state.step + 1 == bad_step, jnp.nan, loss)
+        updates, opt_state = OPTIMIZER.update(gradient, state.opt_state, state.params)
+        return TrainState(state.step + 1, optax.apply_updates(state.params, updates), opt_state), {"loss": loss}
+
+    def validate(state):
+        step = int(state.step)
+        after_validation(step)
+        return {"psnr": float(step)}
+
+    return Task(jax.jit(init), step, validate)
+
+
+def run(folder, task=None, stop=None, dispatch=1, steps=40):
+    """Trains in a folder; with `stop`, only to that step, as an interrupted run does."""
+    images = np.random.default_rng(0).integers(0, 256, (22, 2, 2, 1), dtype=np.uint8)
+    schedule = Schedule(steps, log_every=4, validate_every=10, checkpoint_every=5, steps_per_dispatch=dispatch)
+    if stop is not None:
+        # The run is stopped at a step where nothing else is due.
+        class Stopping(TrainBatches):
+            def at(self, step, count=1):
+                if step == stop:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return super().at(step, count)
+    else:
+        Stopping = TrainBatches
+    folder.mkdir(exist_ok=True)
+    checkpoints = Checkpoints(folder / "checkpoints")
+    try:
+        return fit(
+            task or linear_task(), Stopping(Split(images), 4, 0), schedule, checkpoints,
+            lambda step: Logbook(folder, step), 0, time.monotonic(),
+        )  # fmt: skip
+    finally:
+        checkpoints.close()
+
+
+def same(one, other):
+    return all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), one, other)))
+
+
+def test_a_run_that_is_stopped_again_and_again_ends_the_same(tmp_path):
+    whole = run(tmp_path / "whole")
+    for stop in (0, 7, 23, 37):
+        with pytest.raises(Interrupted, match=f"stopped at step {stop + 1}, which is saved"):
+            run(tmp_path / "cut", stop=stop)
+    cut = run(tmp_path / "cut")
+    assert same(cut.state, whole.state)
+    assert cut.rows == whole.rows
+    assert (tmp_path / "cut/metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
+
+
+@pytest.mark.parametrize("dispatch", [2, 3])
+def test_many_steps_a_dispatch_change_nothing(tmp_path, dispatch):
+    single, many = run(tmp_path / "single"), run(tmp_path / "many", dispatch=dispatch)
+    for mine, its in zip(jax.tree.leaves(many.state), jax.tree.leaves(single.state), strict=True):
+        np.testing.assert_allclose(mine, its, rtol=1e-6)
+    assert [row["step"] for row in many.rows] == [row["step"] for row in single.rows]
+
+
+def test_no_dispatch_passes_what_is_due():
+    schedule = Schedule(45, log_every=8, validate_every=20, checkpoint_every=0, steps_per_dispatch=5)
+    step, taken = 0, []
+    while step < schedule.steps:
+        size = schedule.next_dispatch(step)
+        assert all(not schedule.due(inner, every) for inner in range(step + 1, step + size) for every in (8, 20))
+        step += size
+        taken.append(size)
+    assert step == 45
+    assert set(taken) == {1, 5}
+
+
+def test_rows_and_validations(tmp_path):
+    fitted = run(tmp_path / "run")
+    assert [row["step"] for row in fitted.rows if "train_loss" in row] == [4 * i for i in range(1, 11)]
+    assert [row["step"] for row in fitted.rows if "validation_psnr" in row] == [10, 20, 30, 40]
+    assert fitted.validation == {"psnr": 40.0}
+    assert fitted.clock.train_images == 148 - 4  # six epochs of 22 and four steps of 4, without the step that compiled
+    assert fitted.rows[-1]["train_loss"] < fitted.rows[0]["train_loss"]
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
+    with pytest.raises(TrainingDiverged, match=r"nan at step 18; the last good checkpoint is step 15"):
+        run(tmp_path / "run", linear_task(bad_step=18))
+    assert (tmp_path / "run/checkpoints/15.json").exists()
+    with pytest.raises(TrainingDiverged, match=r"nan at step 2; none is saved"):
+        run(tmp_path / "other", linear_task(bad_step=2))
+
+
+def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(tmp_path, capsys):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "cut", stop=33)
+    newest = max(int(path.stem) for path in (tmp_path / "cut/checkpoints").glob("*.json"))
+    path = max((p for p in (tmp_path / f"cut/checkpoints/{newest}").rglob("*") if p.is_file()),
+               key=lambda p: p.stat().st_size)  # fmt: skip
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    assert same(run(tmp_path / "cut").state, whole.state)
+    assert "checkpoint 34 is not used" in capsys.readouterr().err
+
+
+def test_signals_are_as_before_afterwards(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    run(tmp_path / "run", steps=3)
+    assert signal.getsignal(signal.SIGTERM) is before

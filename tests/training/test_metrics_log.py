@@ -1,0 +1,73 @@
+"""metrics.csv and TensorBoard events, read back by readers of their own."""
+
+import csv
+import struct
+from types import SimpleNamespace
+
+import pytest
+
+from aeden.training.metrics_log import Logbook, Progress
+
+
+def read_csv(folder):
+    with open(folder / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_events(folder):
+    """(tag, step, value) of every scalar: records of a length, its checksum, the event and its checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    scalars = []
+    for path in sorted((folder / "tensorboard").iterdir()):
+        content, at = path.read_bytes(), 0
+        while at < len(content):
+            (length,) = struct.unpack_from("<Q", content, at)
+            event = Event.FromString(content[at + 12 : at + 12 + length])
+            scalars += [(value.tag, event.step, value.simple_value) for value in event.summary.value]
+            at += length + 16
+    return scalars
+
+
+def test_rows_may_bring_new_columns(tmp_path):
+    with Logbook(tmp_path) as logbook:
+        logbook.write({"step": 1, "loss": 0.5})
+        logbook.write({"step": 2, "loss": 0.25, "psnr": 20.0})
+        logbook.write({"step": 3, "loss": 0.125})
+    assert [row["loss"] for row in read_csv(tmp_path)] == ["0.5", "0.25", "0.125"]
+    assert [row["psnr"] for row in read_csv(tmp_path)] == ["", "20.0", ""]
+    assert read_events(tmp_path) == [("loss", 1, 0.5), ("loss", 2, 0.25), ("psnr", 2, 20.0), ("loss", 3, 0.125)]
+
+
+def test_a_resumed_run_writes_the_same_file(tmp_path):
+    rows = [{"step": step, "loss": 1 / (step + 1), **({"psnr": 0.1 * step} if step % 2 else {})} for step in range(6)]
+    for folder, stops in (("whole", [6]), ("resumed", [5, 6])):
+        start = 0
+        (tmp_path / folder).mkdir()
+        for stop in stops:
+            with Logbook(tmp_path / folder, start - 1) as logbook:
+                for row in rows[start:stop]:
+                    logbook.write(row)
+            start = 3
+    resumed, whole = ((tmp_path / folder / "metrics.csv").read_bytes() for folder in ("resumed", "whole"))
+    assert resumed == whole
+
+
+def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
+    (tmp_path / "metrics.csv").write_text("step,loss,psnr\n1,0.5,9\n2,0.2")
+    with Logbook(tmp_path, 5) as logbook:
+        assert logbook.rows == [{"step": 1.0, "loss": 0.5, "psnr": 9.0}]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_progress_prints_plain_lines_where_there_is_no_terminal(capsys, monkeypatch, shown):
+    now = iter(range(0, 1000, 20))
+    # The logbook's clock alone: threads that other tests have left behind go by the real one.
+    monkeypatch.setattr("aeden.training.metrics_log.time", SimpleNamespace(monotonic=lambda: float(next(now))))
+    with Progress(1000, 0, shown) as progress:
+        progress.advance(100, 1, 0.5)
+        progress.advance(100, 2, 0.4)
+    err = capsys.readouterr().err
+    assert ("step 2" in err and "loss 0.4000" in err and "left" in err) == shown
+    assert "step 1 " not in err
+    assert "\r" not in err

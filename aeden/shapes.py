@@ -25,4 +25,7 @@ else:
 
         Bool = Float = Integer = Key = Scalar = UInt8 = _AnyShape
 
-__all__ = ["Array", "Bool", "Float", "Integer", "Key", "Scalar", "UInt8"]
+# A nested dict, list or dataclass of arrays: parameters, optimiser state, a batch.
+PyTree = Any
+
+__all__ = ["Array", "Bool", "Float", "Integer", "Key", "PyTree", "Scalar", "UInt8"]

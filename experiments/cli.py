@@ -14,15 +14,10 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from aeden.data import sources
-from aeden.runtime import cache, devices, run_folder
+from aeden.runtime import cache, devices, hosts, processes, run_folder
+from aeden.runtime.processes import Interrupted
 from aeden.tasks import from_config
-from aeden.tasks.denoise import run as denoise
-from aeden.tasks.gan import run as gan
-from aeden.tasks.stack import run as stack
-from aeden.training.loop import Interrupted
-
-TASKS: dict[str, Any] = {"denoise": denoise, "stack": stack, "gan": gan}
+from aeden.tasks.execute import TASKS
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, a file of configs/.")
 WORKDIR = flags.DEFINE_string(
@@ -48,7 +43,7 @@ def guarded(command: Callable[[], None]) -> int:
             logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         _parse()
-        run_folder.stop_with_parent()
+        processes.stop_with_parent()
         command()
         return 0
     except Interrupted as stop:
@@ -83,77 +78,13 @@ def set_up(config: Any) -> None:
     Raises:
       ValueError: unknown task, or a batch that the devices cannot share evenly.
     """
-    run_folder.keep_to_cores(CORES.value)
+    processes.keep_to_cores(CORES.value)
     programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
     if COORDINATOR.value:
-        devices.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
+        hosts.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
     if config.task not in TASKS:
         raise ValueError(f"unknown task {config.task!r}: use one of {', '.join(TASKS)}")
     devices.configure(config.batch_size, programs, DEVICES.value or from_config.cpu_devices(config))
-
-
-def execute(config: Any, workdir: Path, started: float) -> tuple[dict[str, Any], bool]:
-    """Runs one experiment in its folder to its end, or goes on with it, or finds it finished.
-
-    Args:
-      config: the experiment.
-      workdir: the run folder.
-      started: `time.monotonic()` when it began.
-
-    Returns:
-      The summary, and whether it was finished before.
-
-    Raises:
-      RunFolderError: the folder is another run's.
-      ValueError, OSError, TrainingDiverged, Interrupted: see the task's `run`.
-    """
-    with run_folder.locked(workdir, devices.is_primary()):
-        run_folder.check_config(workdir, config.to_dict())
-        summary = run_folder.finished(workdir)
-        if summary is None or summary["dataset"] != summary["requested_dataset"]:
-            dataset = open_data(config)
-            run_folder.claim(workdir, config.to_dict(), dataset.identity(), devices.is_primary())
-            sources.announce(dataset)
-        if summary is not None:
-            return summary, True
-        if devices.is_primary():
-            print(opening(config, dataset), file=sys.stderr)
-        summary = TASKS[config.task].run(config, dataset, workdir, started)
-        if devices.is_primary():
-            run_folder.write_json(workdir / "summary.json", summary)
-        # What comes next may ask for this run's result in any process.
-        devices.any_process(False)
-        return summary, False
-
-
-def open_data(config: Any) -> sources.Dataset:
-    """The data of an experiment; raises what `aeden.data.sources.open_dataset` does."""
-    data = config.data
-    return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
-
-
-def opening(config: Any, dataset: sources.Dataset) -> str:
-    """What is about to be trained, on what."""
-    hardware = run_folder.hardware()
-    return (
-        f"{TASKS[config.task].opening(config)} on {dataset.name}: {len(dataset.train):,} images to train on, "
-        f"{len(dataset.validation):,} to validate, {len(dataset.test):,} to test; "
-        f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}"
-    )
-
-
-def closing(summary: dict[str, Any]) -> str:
-    """What a finished run showed."""
-    data = summary["dataset"]
-    if data != summary["requested_dataset"]:
-        data += f" (NOT {summary['requested_dataset']})"
-    task = TASKS[summary["task"]]
-    lines = [
-        f"{data}, {task.title(summary)}, {summary['parameters']:,} parameters, test split:",
-        *task.closing(summary),
-    ]
-    rate = f", {summary['images_per_second']:.0f} images/s" if summary["images_per_second"] else ""
-    return "\n".join([*lines, f"  {summary['steps']} steps in {summary['wall_seconds']:.0f} s{rate}"])
 
 
 def one_line(error: BaseException) -> str:

@@ -33,9 +33,9 @@ from absl import flags
 
 from aeden.measures.paired_statistics import PairedDifference, paired_difference
 from aeden.plots import classes
-from aeden.runtime import devices, run_folder
+from aeden.runtime import devices, files, provenance
+from aeden.tasks import execute
 from experiments import cli
-from experiments.ablate import results
 
 BUDGETS = flags.DEFINE_list("budgets", ["100", "1000", "10000", "0"], "Numbers of labels; 0 for all.")
 SEEDS = flags.DEFINE_integer("seeds", 3, "How many seeds, from the config's on.")
@@ -83,20 +83,30 @@ def run_cells(config: Any, budgets: list[int], workdir: Path) -> list[Cell]:
         pretrained = workdir / f"seed{seed}" / "pretrained"
         pretraining = config.copy_and_resolve_references()
         pretraining.seed, pretraining.stack.head, pretraining.stack.embedding = seed, "none", "none"
-        cli.execute(pretraining, pretrained, time.monotonic())
+        execute.execute(pretraining, pretrained, time.monotonic())
         for budget in budgets:
             for method in METHODS:
                 cell = cell_config(config, seed, budget, method, pretrained)
                 folder = workdir / f"seed{seed}" / f"{budget or 'all'}-{method}"
-                summary, _ = cli.execute(cell, folder, time.monotonic())
-                cells.append({
-                    "seed": seed, "budget": budget, "labels": summary["labels"], "method": method,
-                    "accuracy": summary["test"]["accuracy"], "cross_entropy": summary["test"]["cross_entropy"],
-                    "steps": summary["steps"], "wall_seconds": summary["wall_seconds"],
-                    "dataset": summary["dataset"], "folder": str(folder),
-                })  # fmt: skip
-                _tell(f"[{len(cells)}/{total}] seed {seed}, {summary['labels']:,} labels, {METHODS[method]}: "
-                      f"{summary['test']['accuracy']:.2%}")  # fmt: skip
+                summary, _ = execute.execute(cell, folder, time.monotonic())
+                cells.append(
+                    {
+                        "seed": seed,
+                        "budget": budget,
+                        "labels": summary["labels"],
+                        "method": method,
+                        "accuracy": summary["test"]["accuracy"],
+                        "cross_entropy": summary["test"]["cross_entropy"],
+                        "steps": summary["steps"],
+                        "wall_seconds": summary["wall_seconds"],
+                        "dataset": summary["dataset"],
+                        "folder": str(folder),
+                    }
+                )
+                _tell(
+                    f"[{len(cells)}/{total}] seed {seed}, {summary['labels']:,} labels, {METHODS[method]}: "
+                    f"{summary['test']['accuracy']:.2%}"
+                )
     return cells
 
 
@@ -147,20 +157,34 @@ def verdict(gain: PairedDifference) -> str:
 
 def write_results(config: Any, cells: list[Cell], budgets: list[int], workdir: Path) -> None:
     """labels.md, labels.json, labels.csv and labels.png."""
-    run_folder.write_text(workdir / "labels.md", table(cells, budgets))
-    run_folder.write_json(workdir / "labels.json", {
-        "cells": cells, "config": config.to_dict(),
-        "gain": {str(budget or "all"): {"mean": g.mean, "low": g.low, "high": g.high, "pairs": g.pairs,
-                                        "verdict": g.verdict} for budget, g in gains(cells, budgets).items()
-                 if g.pairs > 1},
-        **run_folder.cause(),
-    })  # fmt: skip
-    results.write_csv(workdir / "labels.csv", cells)
+    files.write_text(workdir / "labels.md", table(cells, budgets))
+    files.write_json(
+        workdir / "labels.json",
+        {
+            "cells": cells,
+            "config": config.to_dict(),
+            "gain": {
+                str(budget or "all"): {
+                    "mean": g.mean,
+                    "low": g.low,
+                    "high": g.high,
+                    "pairs": g.pairs,
+                    "verdict": g.verdict,
+                }
+                for budget, g in gains(cells, budgets).items()
+                if g.pairs > 1
+            },
+            **provenance.provenance(),
+        },
+    )
+    files.write_csv(workdir / "labels.csv", cells)
     points = {
-        name: [(max(c["labels"] for c in cells if c["budget"] == budget), accuracies(cells, budget, method))
-               for budget in budgets]
+        name: [
+            (max(c["labels"] for c in cells if c["budget"] == budget), accuracies(cells, budget, method))
+            for budget in budgets
+        ]
         for method, name in METHODS.items()
-    }  # fmt: skip
+    }
     title = f"{cells[0]['dataset']}: test error by number of labels, {SEEDS.value} seeds"
     classes.save_budgets(workdir / "labels.png", title, points)
 
@@ -187,7 +211,7 @@ def main() -> None:
     cli.set_up(config)
     workdir.mkdir(parents=True, exist_ok=True)
     # Before hours of training: a budget that the set does not hold.
-    train = cli.open_data(config).train
+    train = execute.open_data(config).train
     for budget in budgets:
         train.stratified(budget, config.seed)
     cells = run_cells(config, budgets, workdir)

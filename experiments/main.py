@@ -19,6 +19,7 @@ if __name__ == "__main__":
 from pathlib import Path  # noqa: E402 (the process starts anew above, before anything is imported)
 
 from aeden.runtime import devices  # noqa: E402
+from aeden.tasks import execute  # noqa: E402
 from experiments import cli  # noqa: E402
 
 
@@ -26,11 +27,11 @@ def main() -> None:
     """Runs one experiment and prints what it showed."""
     config, workdir = cli.CONFIG.value, Path(cli.WORKDIR.value or f"runs/{cli.config_name()}")
     cli.set_up(config)
-    summary, finished = cli.execute(config, workdir, _STARTED)
+    summary, finished = execute.execute(config, workdir, _STARTED)
     if finished:
         print("this run is finished; nothing is done. To train again, choose another --workdir")
     if devices.is_primary():
-        print(cli.closing(summary))
+        print(execute.closing(summary))
         print(f"run: {workdir}")
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from aeden.data.batches import Split
-from aeden.data.sources import Dataset
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
 from aeden.tasks import from_config
 from aeden.tasks.denoise import run as denoise
 from aeden.tasks.gan import run as gan
+from aeden.tasks.gan.sampler import Sampler
 from aeden.tasks.stack import phases
 
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
@@ -33,7 +34,7 @@ def tasks(config):
     if config.task == "gan":
         networks = gan.build_gan(config, dataset)
         schedule = from_config.build_schedule(config, 860, config.epochs, config.steps)
-        sampler = gan.Sampler(networks[0], config.gan.latent, 0, SHAPE)
+        sampler = Sampler(networks[0], config.gan.latent, 0, SHAPE)
         return [gan.build_task(config, dataset, networks, schedule, None, sampler, None)]
     phases.check_stack(config, dataset)
     plan = phases.plan_phases(config, dataset, from_config.build_stack(config, SHAPE))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from aeden.data.batches import Split
+from aeden.data.splits import Split
 
 CHARACTERS = {"letters": "ABCDEFGHIJ", "digits": "0123456789"}
 COUNTS = {"train": 20_000, "validation": 2_000, "test": 2_000}

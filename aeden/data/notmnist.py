@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aeden.data.image_folder import content_hash, decode, hash_split, read_members
+from aeden.data.image_files import decode, read_members
+from aeden.data.splits import content_hash, hash_split
 
 URL = "https://commondatastorage.googleapis.com/books1000/"
 CLASSES = "ABCDEFGHIJ"

@@ -6,10 +6,7 @@ never writes beside them; what it downloads, it keeps in the data folder, as TFD
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -17,10 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from aeden.data import glyphs, image_folder, mnist, notmnist, tfds_folder
-from aeden.data.batches import Split
+from aeden.data.dataset import Dataset, _hash, name_splits
+from aeden.data.splits import Split
 from aeden.runtime.cache import cache_folder
 
 PROBE_SECONDS = 4.0
@@ -28,67 +24,6 @@ PROBE_SECONDS = 4.0
 
 class DatasetNotFound(FileNotFoundError):
     """The set is neither on disk nor to be downloaded. The message lists the remedies."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Dataset:
-    """An opened image set.
-
-    Attributes:
-      name: what it really is, e.g. "glyphs/digits".
-      requested: what was asked for, e.g. "mnist".
-      train, validation, test: its splits.
-      sha256: hash of all images and labels of all splits, in order.
-      notes: what the user should know of it, a line each.
-    """
-
-    name: str
-    requested: str
-    train: Split
-    validation: Split
-    test: Split
-    sha256: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def is_fallback(self) -> bool:
-        """Whether other data stands in for what was asked for."""
-        return self.name != self.requested
-
-    def identity(self) -> dict[str, str]:
-        """What a run folder is bound to."""
-        return {"name": self.name, "requested": self.requested, "sha256": self.sha256}
-
-    @property
-    def label(self) -> str:
-        """Its name for titles, which says what it stands in for."""
-        return f"{self.name} (in place of {self.requested})" if self.is_fallback else self.name
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names of its classes; their numbers where they have none; none where there are no labels."""
-        if self.train.labels is None:
-            return ()
-        count = 1 + max(
-            int(split.labels.max()) for split in (self.train, self.validation, self.test) if split.labels is not None
-        )
-        return self.train.classes or tuple(map(str, range(count)))
-
-    def describe(self) -> dict[str, Any]:
-        """What a summary says of it; `label_noise` is the share of wrong labels, where it is known."""
-        return {
-            "dataset": self.name,
-            "requested_dataset": self.requested,
-            "dataset_sha256": self.sha256,
-            "dataset_notes": list(self.notes),
-            "label_noise": notmnist.LABEL_NOISE.get(self.name.removeprefix("notmnist/")),
-            "examples": {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)},
-        }
-
-    @property
-    def image_shape(self) -> tuple[int, ...]:
-        """[height, width, channels]."""
-        return self.train.images.shape[1:]
 
 
 Opened = tuple[dict[str, Split], tuple[str, ...]]
@@ -211,40 +146,6 @@ def _read(found: Path) -> Opened:
     return name_splits(splits, str(found)), notes
 
 
-def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
-    """Train, validation and test from the splits a set has.
-
-    Without a validation split the last twelfth of train serves (55,000/5,000 of MNIST); without a test split, train is
-    dealt 80/10/10 by content.
-
-    Raises:
-      ValueError: there is no train split.
-    """
-    if "train" not in splits:
-        raise ValueError(f"{where} has no train split, only {', '.join(splits) or 'none'}")
-    train, test = splits["train"], splits.get("test")
-    validation = next((splits[name] for name in ("validation", "val", "dev") if name in splits), None)
-    if test is None:
-        shares = np.array([image_folder.hash_split(image_folder.content_hash(image)) for image in train.images])
-        dealt = {name: train.select(np.flatnonzero(shares == name)) for name in ("train", "validation", "test")}
-        return dealt if validation is None else {**dealt, "validation": validation}
-    if validation is None:
-        kept = len(train) - len(train) // 12
-        validation = train.select(slice(kept, None))
-        train = train.first(kept)
-    return {"train": train, "validation": validation, "test": test}
-
-
-def _hash(splits: dict[str, Split]) -> str:
-    digest = hashlib.sha256()
-    for name in ("train", "validation", "test"):
-        for array in (splits[name].images, splits[name].labels):
-            if array is not None:
-                digest.update(f"{name} {array.shape} {array.dtype}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
 def _unreachable(url: str) -> str | None:
     """Why the host of `url` cannot be reached, decided within seconds; None if it answers.
 
@@ -268,40 +169,12 @@ def _unreachable(url: str) -> str | None:
 
 
 def _remedies(name: str, where: Path, problem: str) -> str:
-    files = "its four IDX files" if name == "mnist" else " and ".join(
-        f"notMNIST_{part}.tar.gz" for part in notmnist.needed(name.split("/")[1])
-    )  # fmt: skip
+    files = (
+        "its four IDX files"
+        if name == "mnist"
+        else " and ".join(f"notMNIST_{part}.tar.gz" for part in notmnist.needed(name.split("/")[1]))
+    )
     return (
         f"{name} is not in {where}, and {problem}. Put {files} into a folder and name it "
         "with --config.data.dir=FOLDER or AEDEN_DATA=FOLDER, or go online"
     )
-
-
-def banner(dataset: Dataset) -> str:
-    """What to print where other data stands in for what was asked for."""
-    lines = [
-        f"NOT TRAINING ON {dataset.requested.upper()}: TRAINING ON {dataset.name.upper()} INSTEAD",
-        "",
-        *_wrap(dataset.notes[0]),
-        "",
-        f"Every output of this run is labelled {dataset.name!r}. Figures are not comparable with {dataset.requested}.",
-        "To make this an error: --config.data.fallback=''",
-    ]
-    width = max(map(len, lines))
-    rule = "!" * (width + 6)
-    return "\n".join([rule, *(f"!! {line:<{width}} !!" for line in lines), rule])
-
-
-def _wrap(text: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, 96, break_long_words=False, break_on_hyphens=False)
-
-
-def announce(dataset: Dataset) -> None:
-    """Tells on standard error what data is used."""
-    if dataset.is_fallback:
-        print(banner(dataset), file=sys.stderr, flush=True)
-    else:
-        for note in dataset.notes:
-            print(f"data: {note}", file=sys.stderr, flush=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from aeden.data.batches import Split
+from aeden.data.splits import Split
 from aeden.runtime.cache import cache_folder, only_one
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from aeden.runtime.run_folder import cores
+from aeden.runtime.processes import cores
 
 # (image [h, w, c] in any range, strength) -> image; in [0, 1] after clipping.
 Denoiser = Callable[[np.ndarray, float], np.ndarray]
@@ -119,8 +119,10 @@ def restore(
             if not present(name):
                 continue
             tried = {strength: _all(pool, name, corrupted, strength) for strength in DENOISERS[name][2]}
-            quality = {strength: float(image_quality.psnr(jnp.asarray(images), jnp.asarray(clean)).mean())
-                       for strength, images in tried.items()}  # fmt: skip
+            quality = {
+                strength: float(image_quality.psnr(jnp.asarray(images), jnp.asarray(clean)).mean())
+                for strength, images in tried.items()
+            }
             strength = max(quality, key=lambda one: quality[one])
             yield Restored(name, _all(pool, name, noisy, strength), strength)
 

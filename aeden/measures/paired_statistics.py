@@ -112,9 +112,15 @@ def compare(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], more: 
         low, high = bootstrap_interval(one - other)
         gains = (one - other[:, None]) * (1 if more else -1)  # of every run beside every one, the pairs on the diagonal
         found[name] = Comparison(
-            float((one - other).mean()), low, high, p[name], corrected[name],
-            float(((gains > 0) + 0.5 * (gains == 0)).mean()), int((np.diag(gains) > 0).sum()), len(one),
-        )  # fmt: skip
+            float((one - other).mean()),
+            low,
+            high,
+            p[name],
+            corrected[name],
+            float(((gains > 0) + 0.5 * (gains == 0)).mean()),
+            int((np.diag(gains) > 0).sum()),
+            len(one),
+        )
     return found
 
 
@@ -131,9 +137,12 @@ def sign_flip_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.n
         stats.permutation_test(
             (np.asarray(one, np.float64), np.asarray(other, np.float64)),
             lambda x, y, axis: np.mean(x - y, axis=axis),
-            permutation_type="samples", vectorized=True, n_resamples=9999, rng=np.random.default_rng(0),
+            permutation_type="samples",
+            vectorized=True,
+            n_resamples=9999,
+            rng=np.random.default_rng(0),
         ).pvalue
-    )  # fmt: skip
+    )
 
 
 def bootstrap_interval(differences: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

@@ -8,22 +8,17 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
+from aeden.nn.decoders import Decoder
 from aeden.nn.fast_convolution import max_pool, resized_taps
-from aeden.nn.layers import Initializer, SubpixelConv, TransposeConv, UpsampleConv, convolution, default_kernel_init
+from aeden.nn.layers import Initializer, convolution, default_kernel_init
 from aeden.shapes import Array, Float
-
-DECODERS = ("transpose", "upsample", "subpixel")
-
-# (number of a layer, its code) -> the code with some of it left out
-Drop = Callable[[int, Array], Array]
 
 
 class Encoder(nn.Module):
@@ -53,64 +48,6 @@ class Encoder(nn.Module):
             conv = convolution(width, self.kernel_size, self.dtype, self.kernel_init, self.lowering, f"stage{i}")
             x = nn.relu(max_pool(conv(x), factor))
         return x
-
-
-class Decoder(nn.Module):
-    """A stage a width: grow by the stage's factor with the chosen layer, ReLU; then a convolution to the channels out.
-
-    [b, h, w, c] -> logits [b, s*h, s*w, channels]. "transpose" and "upsample" have the same parameter count.
-
-    Attributes:
-      kind: "transpose" (convolve transposed), "upsample" (resize and convolve) or "subpixel" (convolve, then rearrange
-        channels into pixels: factor^2 times the parameters in each stage).
-      features: channels of each stage, first to last.
-      factors: how many times each stage grows height and width; s is their product.
-      kernel_size: height and width of the kernels, in pixels.
-      channels: channels of the image: 1 for grayscale, 3 for RGB.
-      resize: the resize method of "upsample".
-      placement: the convolution "after" or "before" the resize of "upsample".
-      dtype: type of the computation; parameters and logits stay float32.
-      lowering: how the layers compute, see `aeden.nn.layers`.
-      grow_kernel_size: of the layers that grow, where it is another; 0 for `kernel_size`.
-    """
-
-    kind: str = "transpose"
-    features: Sequence[int] = (32, 32)
-    factors: Sequence[int] = (2, 2)
-    kernel_size: int = 3
-    channels: int = 1
-    resize: str = "nearest"
-    placement: str = "after"
-    dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
-    lowering: str = "auto"
-    grow_kernel_size: int = 0
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W k"]:
-        for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
-            x = nn.relu(self._grow(width, factor, f"stage{i}")(x))
-        out = convolution(self.channels, self.kernel_size, self.dtype, self.kernel_init, self.lowering, "out")
-        return out(x).astype(jnp.float32)
-
-    def _grow(self, width: int, factor: int, name: str) -> nn.Module:
-        kernel = self.grow_kernel_size or self.kernel_size
-        if self.kind == "transpose":
-            return TransposeConv(
-                width, kernel, factor,
-                dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
-            )  # fmt: skip
-        if self.kind == "upsample":
-            return UpsampleConv(
-                width, kernel, factor, self.resize, self.placement,
-                dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
-            )  # fmt: skip
-        if self.kind == "subpixel":
-            return SubpixelConv(
-                width, kernel, factor,
-                dtype=self.dtype, kernel_init=self.kernel_init, lowering=self.lowering, name=name,
-            )  # fmt: skip
-        raise ValueError(f"unknown decoder {self.kind!r}: use one of {', '.join(DECODERS)}")
 
 
 class ConvAutoencoder(nn.Module):
@@ -158,10 +95,19 @@ class ConvAutoencoder(nn.Module):
         """The decoder that undoes the encoder's stages, last to first."""
         features = tuple(self.decoder_features or reversed(self.features))
         return Decoder(
-            self.decoder, features, tuple(reversed(self.factors)), self.kernel_size, self.channels, self.resize,
-            self.placement, self.dtype, self.kernel_init, self.lowering, self.decoder_kernel_size,
+            self.decoder,
+            features,
+            tuple(reversed(self.factors)),
+            self.kernel_size,
+            self.channels,
+            self.resize,
+            self.placement,
+            self.dtype,
+            self.kernel_init,
+            self.lowering,
+            self.decoder_kernel_size,
             name="decoder",
-        )  # fmt: skip
+        )
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         if x.ndim != 4 or x.shape[-1] != self.channels:
@@ -280,87 +226,9 @@ class Affine(nn.Module):
 SingleAutoencoder = ConvAutoencoder | DenseAutoencoder
 
 
-class Stack(nn.Module):
-    """Autoencoders on top of each other, each of which restores the code of the one below (Vincent et al. 2010).
-
-    [b, h, w, c] -> logits alike, through all encoders and back through all decoders ("unrolled"). Codes are not
-    negative, and a ReLU follows every decoder but the first's, whose output is the logits. Without layers the code is
-    the image itself.
-
-    Attributes:
-      layers: the autoencoders, lowest first; a `DenseAutoencoder` above another has the shape [1, 1, nodes].
-    """
-
-    layers: Sequence[SingleAutoencoder]
-
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        return self._through(x, 0)
-
-    def encode(self, x: Float[Array, "b h w c"], drop: Drop | None = None) -> Float[Array, "b H W f"]:
-        """The code of images: [b, h, w, c] -> the highest layer's, [b, H, W, f] or [b, 1, 1, nodes].
-
-        Args:
-          x: the images.
-          drop: (number of a layer from 0, its code) -> the code that the next one sees, for dropout.
-        """
-        for i, layer in enumerate(self.layers):
-            x = _as_image(layer.encode(x))
-            x = drop(i, x) if drop else x
-        return x
-
-    def _through(self, x: Array, i: int) -> Array:
-        layer, (h, w) = self.layers[i], x.shape[1:3]
-        code = layer.encode(x)
-        if i + 1 < len(self.layers):
-            code = nn.relu(self._through(_as_image(code), i + 1)).reshape(code.shape)
-        return layer.decode(code)[:, :h, :w]
-
-
-class Classifier(nn.Module):
-    """Logistic regression on a stack's code: [b, h, w, c] -> logits of the classes [b, classes].
-
-    Attributes:
-      stack: what makes the code.
-      classes: how many there are.
-    """
-
-    stack: Stack
-    classes: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], drop: Drop | None = None) -> Float[Array, "b k"]:
-        code = self.stack.encode(x, drop).astype(jnp.float32)
-        head = nn.Dense(self.classes, kernel_init=nn.initializers.zeros, name="head")
-        return head(code.reshape(len(code), -1))
-
-
-Autoencoder = SingleAutoencoder | Stack
-
-
-def _as_image(code: Array) -> Array:
-    """[b, n] -> [b, 1, 1, n]: what one layer's code is to the next."""
-    return code.reshape(len(code), 1, 1, -1) if code.ndim == 2 else code
-
-
 def pad_to_multiple(x: Float[Array, "b h w c"], multiple: int) -> Float[Array, "b H W c"]:
     """Repeats the bottom and right edge until height and width are multiples of `multiple`."""
     bottom, right = (-size % multiple for size in x.shape[1:3])
     if not bottom and not right:
         return x
     return jnp.pad(x, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="edge")
-
-
-def apply(model: nn.Module, params: Any, *inputs: Any, method: str | None = None) -> Array:
-    """What a model, or a method of it, makes of its inputs under some parameters."""
-    return cast(Array, model.apply({"params": params}, *inputs, method=method))
-
-
-def make_init(model: nn.Module, image_shape: tuple[int, ...]) -> Callable[[Array], Any]:
-    """Compiles key -> initial parameters of a model of images; {} for one without any."""
-    image = jnp.zeros((1, *image_shape))
-    return jax.jit(lambda key: model.init(key, image).get("params", {}))
-
-
-def count_parameters(params: Any) -> int:
-    """How many numbers a parameter tree holds."""
-    return sum(leaf.size for leaf in jax.tree.leaves(params))

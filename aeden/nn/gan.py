@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from aeden.nn.autoencoders import Decoder
+from aeden.nn.decoders import Decoder
 from aeden.nn.layers import convolution
 from aeden.shapes import Array, Float, Integer
 

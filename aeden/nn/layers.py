@@ -80,9 +80,14 @@ def convolution(
         return lowerings.convolution(x, kernel, strides[0], padding)
 
     return nn.Conv(
-        features, (kernel_size, kernel_size), stride, dtype=dtype, kernel_init=kernel_init, name=name,
+        features,
+        (kernel_size, kernel_size),
+        stride,
+        dtype=dtype,
+        kernel_init=kernel_init,
+        name=name,
         conv_general_dilated=fast if factor > 1 or is_fast(lowering) else None,
-    )  # fmt: skip
+    )
 
 
 class Upsample(nn.Module):
@@ -127,9 +132,14 @@ class UpsampleConv(nn.Module):
             raise ValueError(f"unknown placement {self.placement!r}: the convolution is 'after' or 'before' the resize")
         collapsed = self.method == "nearest" and self.placement == "after" and is_fast(self.lowering)
         conv = convolution(
-            self.features, self.kernel_size, self.dtype, self.kernel_init, self.lowering, "conv",
+            self.features,
+            self.kernel_size,
+            self.dtype,
+            self.kernel_init,
+            self.lowering,
+            "conv",
             factor=self.factor if collapsed else 1,
-        )  # fmt: skip
+        )
         if collapsed:
             return conv(x)
         if self.placement == "before":
@@ -213,9 +223,13 @@ class SubpixelConv(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         f, (b, h, w, _) = self.factor, x.shape
         conv = convolution(
-            f * f * self.features, self.kernel_size, self.dtype, _equal_pixels(self.kernel_init, f), self.lowering,
+            f * f * self.features,
+            self.kernel_size,
+            self.dtype,
+            _equal_pixels(self.kernel_init, f),
+            self.lowering,
             "conv",
-        )  # fmt: skip
+        )
         pixels = conv(x).reshape(b, h, w, f, f, self.features)
         # (b, h, w, f, f, c) -> (b, h, f, w, f, c)
         return pixels.swapaxes(2, 3).reshape(b, f * h, f * w, self.features)

@@ -9,7 +9,6 @@ import matplotlib
 import numpy as np
 from scipy.special import softmax
 
-from aeden.data.batches import spread
 from aeden.plots.style import BLUE, GRAY, GREEN, INK, ORANGE, plain_axes
 
 matplotlib.use("Agg")
@@ -17,7 +16,6 @@ import matplotlib.pyplot as plt
 
 MOST_FILTERS = 100
 MOST_ERRORS = 20
-EMBEDDED = 2000
 
 
 def save_filters(path: Path, title: str, filters: np.ndarray) -> None:
@@ -47,38 +45,6 @@ def save_filters(path: Path, title: str, filters: np.ndarray) -> None:
     plt.close(figure)
 
 
-def embedded(count: int) -> np.ndarray:
-    """Which of `count` images are embedded: at most 2,000, evenly spread over them."""
-    return spread(count, EMBEDDED)
-
-
-def embed(code: np.ndarray, method: str, seed: int) -> np.ndarray:
-    """Places of codes in a plane: [m, 2].
-
-    Args:
-      code: [m, nodes].
-      method: "tsne" (van der Maaten & Hinton 2008, from the principal components on) or "pca".
-      seed: of t-SNE.
-    """
-    code = code.astype(np.float64)
-    # Codes that do not span a plane (dead units, one node, a few images) have no principal components to begin from.
-    centred = code - code.mean(0)
-    lengths = np.linalg.norm(centred, axis=1)
-    direction = centred[lengths.argmax()] / max(lengths.max(), 1e-300)
-    along = centred @ direction
-    beside = np.abs(centred - np.outer(along, direction)).max()
-    if beside <= 1e-9 * lengths.max() or len(code) < 4:
-        return np.stack([along, np.zeros(len(code))], axis=1)
-    if method == "pca":
-        from sklearn.decomposition import PCA
-
-        return PCA(2, random_state=seed).fit_transform(code)
-    from sklearn.manifold import TSNE
-
-    perplexity = min(30.0, (len(code) - 1) / 3)
-    return TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=-1).fit_transform(code)
-
-
 def save_embedding(
     path: Path, title: str, points: np.ndarray, labels: np.ndarray | None, classes: tuple[str, ...], method: str
 ) -> None:
@@ -104,8 +70,10 @@ def save_embedding(
         place: dict[str, Any] = {"xy": np.median(own, axis=0), "ha": "center", "va": "center"}
         axis.annotate(classes[k], **place, fontsize=12, color=INK, weight="bold", bbox=frame)
     axis.set(xticks=[], yticks=[])
-    name = {"tsne": "t-SNE: neighbours mean much, distances and sizes of groups little",
-            "pca": "the first two principal components"}[method]  # fmt: skip
+    name = {
+        "tsne": "t-SNE: neighbours mean much, distances and sizes of groups little",
+        "pca": "the first two principal components",
+    }[method]
     axis.set_xlabel(name, fontsize=8, color=GRAY)
     axis.spines[:].set(color="#d0d4dc", linewidth=0.6)
     axis.set_title(title, fontsize=9, color=INK, wrap=True)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from aeden.runtime.run_folder import cores
-from aeden.shapes import Array
+from aeden.runtime.processes import cores
+from aeden.shapes import Array, PyTree
 
 AXIS = "devices"
 # Fewer examples than this a device, and a CPU device spends its time on overhead.
@@ -23,8 +22,6 @@ EXAMPLES_PER_CPU_DEVICE = 32
 # What a CPU device takes at once: 16 images of 28 x 28, whose features at 32 channels (1.6 MB a layer) a cache holds.
 PIXELS_PER_CPU_PART = 16 * 28 * 28
 MOST_PARTS = 8
-
-PyTree = Any
 
 
 def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0) -> None:
@@ -50,22 +47,6 @@ def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     check_divides(batch_size)
-
-
-def join_processes(coordinator: str, processes: int, process: int) -> None:
-    """Makes this process one of a run of several, before anything else is asked of JAX.
-
-    Args:
-      coordinator: host:port where process 0 listens.
-      processes: how many there are.
-      process: which this one is, from 0.
-
-    Raises:
-      ValueError: the numbers do not fit together.
-    """
-    if not 0 <= process < processes:
-        raise ValueError(f"--coordinator needs --processes=N and --process from 0 to N-1, not {processes}, {process}")
-    jax.distributed.initialize(coordinator, processes, process)
 
 
 def cpu_device_count(batch_size: int, cores: int) -> int:

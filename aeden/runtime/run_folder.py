@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
-import importlib.metadata
 import json
 import os
 import platform
-import signal
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# Where the data lies may change between two calls of one run; what it holds may not (see `dataset_sha256`).
-MAY_CHANGE = ("data.dir",)
-
-# The environment's name for the process that started a run among others.
-PARENT = "AEDEN_PARENT"
-# The Linux kernel's "send me this signal when my parent dies".
-PR_SET_PDEATHSIG = 1
+from aeden.runtime.files import read_json, write_json
+from aeden.runtime.identity import MAY_CHANGE, flatten
 
 
 class RunFolderError(Exception):
@@ -120,137 +109,3 @@ def finished(workdir: Path) -> dict[str, Any] | None:
     """The summary of a finished run, or None."""
     path = workdir / "summary.json"
     return read_json(path) if path.exists() else None
-
-
-def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat: dict[str, Any] = {}
-    for name, value in nested.items():
-        if isinstance(value, dict):
-            flat.update(flatten(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file at once or not at all, and through to the disk."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file at once or not at all, and through to the disk."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def read_json(path: Path) -> Any:
-    """Reads a JSON file.
-
-    Raises:
-      RunFolderError: the file is damaged.
-    """
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise RunFolderError(f"{path} is damaged ({error}): delete it, or choose another --workdir") from error
-
-
-def cause() -> dict[str, Any]:
-    """What a result owes to the place it was made: hardware, versions, commit."""
-    return {"hardware": hardware(), "versions": versions(), "commit": commit()}
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of what the numbers depend on."""
-    packages = ("aeden", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
-    found = {"python": platform.python_version()}
-    for name in packages:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
-def commit() -> str:
-    """The git commit of the code, with "+changes" where files differ from it; "unknown" outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-
-    try:
-        head = git("rev-parse", "HEAD")
-        return head + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-
-
-def hardware() -> dict[str, Any]:
-    """What the run ran on: platform, devices, processes, processor and cores."""
-    import jax
-
-    return {
-        "platform": jax.default_backend(),
-        "devices": jax.device_count(),
-        "device_kind": jax.devices()[0].device_kind,
-        "processes": jax.process_count(),
-        "processor": _processor(),
-        "cores": cores(),
-    }
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS tells no more than this.
-
-
-def keep_to_cores(count: int) -> None:
-    """Keeps this process to so many of its cores, where the system can; 0 leaves it as it is. Before JAX starts.
-
-    XLA's sums over many threads are in another order than one thread's: the last bits of a result depend on it.
-
-    Raises:
-      ValueError: there are not so many.
-    """
-    if count and hasattr(os, "sched_setaffinity"):
-        allowed = sorted(os.sched_getaffinity(0))
-        if not 0 < count <= len(allowed):
-            raise ValueError(f"--cpu_cores={count}: there are {len(allowed)} here; 0 keeps all of them")
-        os.sched_setaffinity(0, allowed[-count:])
-
-
-def stop_with_parent() -> None:
-    """Where the environment names the process that this one must not outlive (`PARENT`): stops, saving, when it dies.
-
-    Linux only; elsewhere nothing.
-
-    Raises:
-      RunFolderError: it has died already.
-    """
-    parent = os.environ.get(PARENT)
-    if parent is None or sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):
-        raise RunFolderError(f"process {parent}, which started this one, is gone")
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

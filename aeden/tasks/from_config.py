@@ -7,14 +7,17 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from aeden.nn.autoencoders import DECODERS, ConvAutoencoder, DenseAutoencoder, SingleAutoencoder, Stack
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, SingleAutoencoder
+from aeden.nn.decoders import DECODERS
 from aeden.nn.layers import LOWERINGS, PLACEMENTS, RESIZE_METHODS
-from aeden.runtime import devices, run_folder
-from aeden.training.gradient_step import Descent
-from aeden.training.loop import Schedule
+from aeden.nn.stack import Stack
+from aeden.runtime import devices, identity
+from aeden.training.gradient_step import GradientStep
 from aeden.training.optimizers import learning_rate_schedule, make_optimizer
-from aeden.transforms.augmentation import check_moves, move
-from aeden.transforms.noise import Corrupt, check_noise, corrupt
+from aeden.training.schedule import Schedule
+from aeden.transforms import Transform
+from aeden.transforms.augmentation import check_augmentation, move
+from aeden.transforms.noise import check_noise, corrupt
 
 ARCHITECTURES = ("conv", "dense")
 # By default; a set of a hundred images would else be validated at every step.
@@ -52,11 +55,18 @@ def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
         height, width, channels = image_shape
         return DenseAutoencoder((height, width, channels), hidden, model.tied, DTYPES[model.dtype])
     return ConvAutoencoder(
-        decoder=model.decoder, features=features, factors=factors, kernel_size=model.kernel_size,
-        channels=image_shape[-1], resize=model.resize, placement=model.placement, dtype=DTYPES[model.dtype],
-        lowering=model.lowering, decoder_features=tuple(model.decoder_features),
+        decoder=model.decoder,
+        features=features,
+        factors=factors,
+        kernel_size=model.kernel_size,
+        channels=image_shape[-1],
+        resize=model.resize,
+        placement=model.placement,
+        dtype=DTYPES[model.dtype],
+        lowering=model.lowering,
+        decoder_features=tuple(model.decoder_features),
         decoder_kernel_size=model.decoder_kernel_size,
-    )  # fmt: skip
+    )
 
 
 def decoder_name(config: Any) -> str:
@@ -97,7 +107,7 @@ def noise_name(config: Any) -> str:
     return f"{noise.kind} {level} {'clipped' if noise.clip else 'not clipped'}"
 
 
-def build_corruption(config: Any, level: float | None = None, clip: bool | None = None) -> Corrupt:
+def build_noise(config: Any, level: float | None = None, clip: bool | None = None) -> Transform:
     """The corruption of images that a config describes, or the same kind at one given level, clipped or not.
 
     Raises:
@@ -111,23 +121,23 @@ def build_corruption(config: Any, level: float | None = None, clip: bool | None 
     return lambda example_keys, images: corrupt(example_keys, images, noise.kind, low, high, clip)
 
 
-def build_moves(config: Any) -> Corrupt | None:
+def build_augmentation(config: Any) -> Transform | None:
     """The random moves of training images that a config describes; None where there are none.
 
     Raises:
       ValueError: a value is out of range.
     """
     moves = config.augment
-    check_moves(moves.shift, moves.turn, moves.zoom)
+    check_augmentation(moves.shift, moves.turn, moves.zoom)
     if not (moves.shift or moves.turn or moves.zoom):
         return None
     return lambda example_keys, images: move(example_keys, images, moves.shift, moves.turn, moves.zoom)
 
 
-def build_descent(
+def build_gradient_step(
     config: Any, learning_rate: float, steps: int, pixels: int = 0, trained: tuple[str, ...] | None = None
-) -> Descent:
-    """A config's optimiser, at a peak rate over so many steps; `pixels` and `trained` as in `Descent`.
+) -> GradientStep:
+    """A config's optimiser, at a peak rate over so many steps; `pixels` and `trained` as in `GradientStep`.
 
     Raises:
       ValueError: optax has no such optimiser, or a rate that is not positive.
@@ -135,7 +145,7 @@ def build_descent(
     options = config.optimizer
     schedule = learning_rate_schedule(learning_rate, steps, options.warmup_steps)
     optimizer = make_optimizer(options.name, schedule, options.weight_decay, options.grad_clip)
-    return Descent(optimizer, schedule, pixels, trained)
+    return GradientStep(optimizer, schedule, pixels, trained)
 
 
 def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int = 0) -> Schedule:
@@ -149,7 +159,7 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
             f"a run lasts either `epochs` or `steps`, with the other 0; here epochs={epochs:g}, steps={steps}"
         )
     for name in ("log_every", "eval.every", "checkpoint.every", "steps_per_dispatch"):
-        if run_folder.flatten(config.to_dict())[name] < 0:
+        if identity.flatten(config.to_dict())[name] < 0:
             raise ValueError(f"{name} is negative: use 0 or more")
     steps = steps or max(1, math.ceil(epochs * steps_per_epoch))
     return Schedule(

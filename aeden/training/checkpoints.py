@@ -22,9 +22,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from aeden.runtime import devices
-from aeden.runtime.run_folder import write_json
-
-PyTree = Any
+from aeden.runtime.files import write_json
+from aeden.shapes import PyTree
 
 
 class Checkpoints:
@@ -173,8 +172,10 @@ class Checkpoints:
 
     def steps_on_disk(self) -> list[int]:
         """Every step of which there is something, newest first."""
-        return sorted({int(path.stem) for path in self.folder.iterdir() if path.stem.isdigit()
-                       and path.suffix in ("", ".json")}, reverse=True)  # fmt: skip
+        return sorted(
+            {int(path.stem) for path in self.folder.iterdir() if path.stem.isdigit() and path.suffix in ("", ".json")},
+            reverse=True,
+        )
 
     def _sealed_steps(self) -> list[int]:
         return [int(path.stem) for path in self.folder.glob("*.json") if path.stem.isdigit()]

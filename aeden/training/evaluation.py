@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden.data.batches import Split, evaluation_batches
+from aeden.data.batches import evaluation_batches, to_unit
+from aeden.data.splits import Split
 from aeden.runtime import devices
-from aeden.shapes import Array, Float, UInt8
-
-PyTree = Any
+from aeden.shapes import Array, PyTree
 
 EVALUATION_BATCH = 256
-
-
-def to_unit(images: UInt8[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    """uint8 in 0..255 to float32 in [0, 1]."""
-    return images.astype(jnp.float32) / 255.0
 
 
 def make_means(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, Split], PyTree]:

@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 from flax import struct
 
 from aeden.measures import image_quality
+from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.runtime import devices
-from aeden.shapes import Array
-
-PyTree = Any
+from aeden.shapes import Array, PyTree
 
 
 class TrainState(struct.PyTreeNode):
@@ -33,7 +33,7 @@ class TrainState(struct.PyTreeNode):
 
 
 @dataclasses.dataclass(frozen=True)
-class Descent:
+class GradientStep:
     """How parameters follow the gradient.
 
     Attributes:
@@ -84,3 +84,12 @@ class Descent:
 
     def _mine(self, params: dict[str, PyTree]) -> dict[str, PyTree]:
         return params if self.trained is None else {name: params[name] for name in self.trained}
+
+
+def part_pixels(model: nn.Module, image_shape: tuple[int, ...]) -> int:
+    """The pixels by which a device cuts its share of a batch (`parallel.part_count`), 0 for not at all.
+
+    Only feature maps are worth a cache's while: a dense layer's weights outweigh them, and want many rows at once.
+    """
+    convolutional = any(isinstance(layer, ConvAutoencoder) for layer in getattr(model, "layers", [model]))
+    return image_shape[0] * image_shape[1] if convolutional else 0

@@ -6,26 +6,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
 from aeden.runtime import devices
-from aeden.shapes import Array
+from aeden.runtime.processes import Interrupted, stop_signals
+from aeden.shapes import Array, PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
-from aeden.training.metrics_log import Logbook, Progress, Row
+from aeden.training.metrics_log import Logbook, Row
+from aeden.training.progress import Progress
+from aeden.training.running_totals import Clock, Window
+from aeden.training.schedule import Schedule
 
-PyTree = Any
 Metrics = dict[str, Array]
 
 
@@ -33,12 +32,8 @@ class TrainingDiverged(ArithmeticError):
     """The loss is not finite. The message names the step and the last good checkpoint."""
 
 
-class Interrupted(Exception):
-    """The run was asked to stop, and has saved a checkpoint."""
-
-
 @dataclasses.dataclass(frozen=True)
-class Task:
+class Objective:
     """What is trained.
 
     Attributes:
@@ -53,83 +48,6 @@ class Task:
     step: Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]
     validate: Callable[[PyTree], dict[str, float]]
     watch: Callable[[Row], list[str]] = lambda row: []
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """How long to train and how often to do what, in steps.
-
-    Attributes:
-      steps: the whole run.
-      log_every: between rows of the logbook.
-      validate_every: between validations; each is followed by a checkpoint. The last step is always validated.
-      checkpoint_every: between further checkpoints; 0 for none.
-      steps_per_dispatch: how many steps one call to the devices takes.
-    """
-
-    steps: int
-    log_every: int
-    validate_every: int
-    checkpoint_every: int
-    steps_per_dispatch: int
-
-    def due(self, step: int, every: int) -> bool:
-        """Whether something done `every` steps, and at the end, is due after `step` steps."""
-        return step == self.steps or (every > 0 and step % every == 0)
-
-    def next_dispatch(self, step: int) -> int:
-        """How many steps to take at once: no more than to the next thing due, and one size only beside 1.
-
-        Every other size would be one more program to compile.
-        """
-        events = [every for every in (self.log_every, self.validate_every, self.checkpoint_every) if every]
-        room = min([self.steps - step, *(every - step % every for every in events)])
-        return self.steps_per_dispatch if room >= self.steps_per_dispatch else 1
-
-
-@dataclasses.dataclass
-class Window:
-    """Sums since the last row of the logbook, and the last loss.
-
-    A checkpoint holds them, so that a resumed run logs the same numbers.
-    """
-
-    steps: int = 0
-    sums: dict[str, float] = dataclasses.field(default_factory=dict)
-    loss: float = math.nan
-
-    def add(self, metrics: dict[str, np.ndarray]) -> None:
-        """Adds metrics of some steps, [steps] each."""
-        self.steps += len(metrics["loss"])
-        self.loss = float(metrics["loss"][-1])
-        for name, values in metrics.items():
-            for value in values:
-                self.sums[name] = self.sums.get(name, 0.0) + float(value)
-
-    def means(self) -> dict[str, float]:
-        """The mean of each metric over the window's steps."""
-        return {name: value / self.steps for name, value in self.sums.items()}
-
-
-@dataclasses.dataclass
-class Clock:
-    """Time spent. `train_seconds` leaves out compilation, validation and waiting for checkpoints."""
-
-    wall_seconds: float = 0.0
-    train_seconds: float = 0.0
-    train_images: int = 0
-
-    def __add__(self, other: Clock) -> Clock:
-        """The time of two trainings one after the other."""
-        return Clock(
-            self.wall_seconds + other.wall_seconds,
-            self.train_seconds + other.train_seconds,
-            self.train_images + other.train_images,
-        )
-
-    def images_per_second(self) -> float | None:
-        """The rate of training; None where nothing was trained."""
-        return self.train_images / self.train_seconds if self.train_seconds else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +70,7 @@ class Fitted:
 
 
 def fit(
-    task: Task,
+    task: Objective,
     batches: TrainBatches,
     schedule: Schedule,
     checkpoints: Checkpoints,
@@ -193,7 +111,7 @@ def fit(
     unread: list[tuple[int, Metrics]] = []
     seen_sizes: set[int] = set()
 
-    with _stop_signals() as stop, progress, logbook:
+    with stop_signals() as stop, progress, logbook:
         while step < schedule.steps:
             size = schedule.next_dispatch(step)
             images = batches.examples(step + size) - batches.examples(step)
@@ -239,7 +157,7 @@ def fit(
 
 def fit_in_folder(
     folder: Path,
-    task: Task,
+    task: Objective,
     batches: TrainBatches,
     schedule: Schedule,
     seed: int,
@@ -265,9 +183,15 @@ def fit_in_folder(
     checkpoints = Checkpoints(folder / "checkpoints", keep, best_metric)
     try:
         return fit(
-            task, batches, schedule, checkpoints, lambda step: Logbook(folder if primary else None, step), seed,
-            started, phase,
-        )  # fmt: skip
+            task,
+            batches,
+            schedule,
+            checkpoints,
+            lambda step: Logbook(folder if primary else None, step),
+            seed,
+            started,
+            phase,
+        )
     finally:
         checkpoints.close()
 
@@ -313,28 +237,3 @@ def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints
 def _validation_line(step: int, steps: int, epoch: float, validation: dict[str, float]) -> str:
     figures = "  ".join(f"{name} {value:.4f}" for name, value in validation.items())
     return f"step {step}/{steps}  epoch {epoch:.2f}  validation: {figures}"
-
-
-@contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """A list that is empty until SIGINT or SIGTERM comes. A second signal acts as if nobody listened."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def note(number: int, _: Any) -> None:
-        received.append(number)
-        restore()
-
-    for number in before:
-        signal.signal(number, note)
-    try:
-        yield received
-    finally:
-        restore()

@@ -11,7 +11,7 @@ from jax.scipy.ndimage import map_coordinates
 from aeden.shapes import Array, Float, Key
 
 
-def check_moves(shift: float, turn: float, zoom: float) -> None:
+def check_augmentation(shift: float, turn: float, zoom: float) -> None:
     """Refuses moves that make no sense.
 
     Raises:
@@ -40,7 +40,7 @@ def move(
     Raises:
       ValueError: a value is out of range.
     """
-    check_moves(shift, turn, zoom)
+    check_augmentation(shift, turn, zoom)
     if not (shift or turn or zoom):
         return images
     h, w = images.shape[1:3]

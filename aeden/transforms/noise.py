@@ -13,9 +13,6 @@ import jax.numpy as jnp
 
 from aeden.shapes import Array, Float, Key
 
-# one key an image, and images -> corrupted images
-Corrupt = Callable[[Array, Array], Array]
-
 
 def gaussian(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
     """Adds normal noise of standard deviation `level`. The result is not clipped."""

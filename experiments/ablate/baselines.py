@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from aeden import random_keys
-from aeden.data.sources import Dataset
+from aeden.data.dataset import Dataset
 from aeden.inference import classical, posterior_mean
 from aeden.measures import image_quality
-from aeden.runtime import run_folder
+from aeden.runtime import files
 from aeden.tasks import from_config
 from aeden.tasks.objectives import restoration
 from aeden.training.evaluation import in_batches
@@ -95,16 +95,16 @@ def compare(config: Any, folder: Path) -> tuple[list[Row], dict[str, np.ndarray]
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
     if path.with_suffix(".json").exists() and path.with_suffix(".npz").exists():
         with np.load(path.with_suffix(".npz")) as shown:
-            return run_folder.read_json(path.with_suffix(".json"))["rows"], dict(shown)
+            return files.read_json(path.with_suffix(".json"))["rows"], dict(shown)
     rows, shown = _measure(config, dataset)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(path.with_suffix(".npz"), **shown)  # type: ignore[arg-type]
-    run_folder.write_json(path.with_suffix(".json"), {"rows": rows, "noise": noise, "dataset": dataset.identity()})
+    files.write_json(path.with_suffix(".json"), {"rows": rows, "noise": noise, "dataset": dataset.identity()})
     return rows, shown
 
 
 def _measure(config: Any, dataset: Dataset) -> tuple[list[Row], dict[str, np.ndarray]]:
-    noise = from_config.build_corruption(config)
+    noise = from_config.build_noise(config)
     clean, noisy = restoration.corrupt_split(noise, dataset.test, config.seed, random_keys.Stream.TEST)
     few = dataset.validation.first(classical.TUNED_ON)
     validation = restoration.corrupt_split(noise, few, config.seed, random_keys.Stream.VALIDATION)

@@ -28,8 +28,9 @@ from absl import flags
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
-from aeden.nn.autoencoders import SingleAutoencoder, count_parameters, make_init
-from aeden.runtime import devices, run_folder
+from aeden.nn.autoencoders import SingleAutoencoder
+from aeden.nn.parameters import count_parameters, make_init
+from aeden.runtime import devices, files, provenance
 from aeden.tasks import from_config
 from aeden.tasks.denoise.run import build_task
 from aeden.tasks.objectives import restoration
@@ -53,8 +54,7 @@ def costs(cells: list[grid.Cell], rounds: int) -> dict[str, dict[str, Any]]:
         shape = grid.dataset_of(cell.config).image_shape
         model = from_config.build_model(cell.config, shape)
         params = make_init(model, shape)(jax.random.key(0))
-        found[kind] = {"parameters": count_parameters(params),
-                       "multiplications": model.multiplications(*shape[:2])}  # fmt: skip
+        found[kind] = {"parameters": count_parameters(params), "multiplications": model.multiplications(*shape[:2])}
         jobs[kind] = timed_jobs(model, params, cell)
     times: dict[str, list[list[float]]] = {kind: [[], []] for kind in jobs}
     for _ in range(rounds):
@@ -96,10 +96,14 @@ def main() -> None:
     settings = cli.CONFIG.value
     cli.set_up(settings.experiment)
     cells = grid.expand(settings)
-    found = {"costs": costs(cells, ROUNDS.value), "configs": grid.digests(cells),
-             "batch": settings.experiment.batch_size, **run_folder.cause()}  # fmt: skip
+    found = {
+        "costs": costs(cells, ROUNDS.value),
+        "configs": grid.digests(cells),
+        "batch": settings.experiment.batch_size,
+        **provenance.provenance(),
+    }
     if OUTPUT.value:
-        run_folder.write_json(Path(OUTPUT.value), found)
+        files.write_json(Path(OUTPUT.value), found)
     print(json.dumps(found["costs"], indent=2))
 
 

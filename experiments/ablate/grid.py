@@ -13,12 +13,12 @@ from typing import Any
 
 import jax
 
-from aeden.data import sources
-from aeden.nn.autoencoders import count_parameters, make_init
-from aeden.runtime import run_folder
+from aeden.data import dataset
+from aeden.nn.parameters import count_parameters, make_init
+from aeden.runtime import identity
 from aeden.tasks import from_config
+from aeden.tasks.execute import TASKS, open_data
 from configs import base
-from experiments.cli import TASKS, open_data
 
 PAIRINGS = ("none", "parameters", "multiplications")
 # What only an upsampling decoder has.
@@ -67,8 +67,11 @@ class Cell:
 
     def digest(self, *without: str) -> str:
         """A hash of its config but some fields, and but where its data lie."""
-        flat = {name: value for name, value in run_folder.flatten(self.config.to_dict()).items()
-                if name not in (*run_folder.MAY_CHANGE, *without)}  # fmt: skip
+        flat = {
+            name: value
+            for name, value in identity.flatten(self.config.to_dict()).items()
+            if name not in (*identity.MAY_CHANGE, *without)
+        }
         return hashlib.sha256(json.dumps(flat, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -79,9 +82,9 @@ class Cell:
 
     def arguments(self) -> list[str]:
         """The options of `experiments.main` that make this run: what differs from `configs/base.py`."""
-        usual = run_folder.flatten(base.get_config().to_dict())
+        usual = identity.flatten(base.get_config().to_dict())
         changed = {
-            name: value for name, value in run_folder.flatten(self.config.to_dict()).items() if value != usual[name]
+            name: value for name, value in identity.flatten(self.config.to_dict()).items() if value != usual[name]
         }
         return ["--config=configs/base.py", *(f"--config.{name}={value}" for name, value in changed.items())]
 
@@ -102,8 +105,8 @@ def expand(grid: Any) -> list[Cell]:
     Raises:
       ValueError: a field that does not exist or cannot have the value, contradicts another, or says nothing new.
     """
-    contenders = {name: run_folder.flatten(grid.contenders[name].to_dict()) for name in grid.contenders}
-    axes = run_folder.flatten(grid.axes.to_dict())
+    contenders = {name: identity.flatten(grid.contenders[name].to_dict()) for name in grid.contenders}
+    axes = identity.flatten(grid.axes.to_dict())
     if grid.reference not in contenders:
         raise ValueError(f"reference {grid.reference!r} is none of the contenders {', '.join(contenders)}")
     if grid.pairing not in PAIRINGS:
@@ -115,8 +118,10 @@ def expand(grid: Any) -> list[Cell]:
             raise ValueError(f"contender {contender} sets seed: all take the grid's seeds, so that they pair")
         for name in fields:
             if name.startswith(TESTED_ON):
-                raise ValueError(f"contender {contender} sets {name}: all are tested on the same images, so that they "
-                                 "can be compared; an axis compares them at several of its values")  # fmt: skip
+                raise ValueError(
+                    f"contender {contender} sets {name}: all are tested on the same images, so that they "
+                    "can be compared; an axis compares them at several of its values"
+                )
     for name, values in axes.items():
         if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
             raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
@@ -152,8 +157,10 @@ def _configured(grid: Any, contender: str, fields: dict[str, Any], setting: dict
             set_field(config, name, value, whose)
     for name in RESIZING:
         if name in {**fields, **setting} and config.model.decoder != "upsample":
-            raise ValueError(f"contender {contender}: {name}={config.model[name.removeprefix('model.')]} says nothing "
-                             f"of model.decoder={config.model.decoder}")  # fmt: skip
+            raise ValueError(
+                f"contender {contender}: {name}={config.model[name.removeprefix('model.')]} says nothing "
+                f"of model.decoder={config.model.decoder}"
+            )
     return config
 
 
@@ -191,7 +198,7 @@ def set_field(config: Any, name: str, value: Any, whose: str) -> None:
     Raises:
       ValueError: there is no such field, or it is of another type.
     """
-    fields = run_folder.flatten(config.to_dict())
+    fields = identity.flatten(config.to_dict())
     if name not in fields:
         near = difflib.get_close_matches(name, fields, 1)
         raise ValueError(f"{whose}: there is no field {name}" + (f"; did you mean {near[0]}?" if near else ""))
@@ -229,7 +236,7 @@ def digests(cells: Iterable[Cell]) -> dict[str, str]:
     return {cell.kind: cell.digest("seed") for cell in cells}
 
 
-def dataset_of(config: Any) -> sources.Dataset:
+def dataset_of(config: Any) -> dataset.Dataset:
     """The data of an experiment, opened once."""
     key = str(config.data)
     if key not in _OPENED:
@@ -237,7 +244,7 @@ def dataset_of(config: Any) -> sources.Dataset:
     return _OPENED[key]
 
 
-_OPENED: dict[str, sources.Dataset] = {}
+_OPENED: dict[str, dataset.Dataset] = {}
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-from aeden.runtime import run_folder
+from aeden.runtime import processes
 
 PATIENCE = 60.0
 
@@ -52,7 +52,7 @@ def seats(jobs: int = 0) -> list[dict[str, Any]]:
     found = gpus()
     if found:
         return [{"gpu": found[i % len(found)]} for i in range(jobs or len(found))]
-    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(run_folder.cores()))
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(processes.cores()))
     number = min(jobs or len(allowed), len(allowed))
     return [{"cores": set(allowed[i::number])} for i in range(number)]
 
@@ -99,12 +99,13 @@ def _start(job: Job, seat: dict[str, Any]) -> subprocess.Popen[bytes]:
     if "gpu" in seat:
         environment["CUDA_VISIBLE_DEVICES"] = seat["gpu"]
     # A killed sweep leaves no run behind that would hold its folder's lock.
-    environment[run_folder.PARENT] = str(os.getpid())
+    environment[processes.PARENT] = str(os.getpid())
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with open(job.log, "ab") as log:
         # A session of its own: Ctrl-C reaches it once, from here, and not a second time from the terminal.
-        process = subprocess.Popen(job.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment,
-                                   start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            job.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+        )
     if "cores" in seat and hasattr(os, "sched_setaffinity"):
         # From here, since a process with JAX's threads must not fork; long before the other starts its own threads.
         with contextlib.suppress(ProcessLookupError):

@@ -8,16 +8,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aeden.runtime import run_folder
-from experiments.ablate import baselines, results, verdict
+from aeden.runtime import files, provenance
+from experiments.ablate import baselines, metrics, results, verdict
 from experiments.ablate.grid import Cell, digests
 from experiments.ablate.report.page import Report
 
 
 def write(
-    name: str, settings: Any, cells: list[Cell], commands: list[str], failures: dict[str, str], workdir: Path,
+    name: str,
+    settings: Any,
+    cells: list[Cell],
+    commands: list[str],
+    failures: dict[str, str],
+    workdir: Path,
     tell: Callable[[str], None],
-) -> str:  # fmt: skip
+) -> str:
     """Writes results.csv, results.md, levels.csv, baselines.csv, verdict.json and report.html of what is finished.
 
     Args:
@@ -40,26 +45,29 @@ def write(
     timed = costs(cells, workdir, tell) if settings.costs and restoring else {}
     for cell, row in finished.items() if restoring else ():
         cost = timed.get(cell.kind, {})
-        row |= {"multiplications": cost.get("multiplications", ""), "ms": cost.get("training_ms", ""),
-                "forward_ms": cost.get("forward_ms", "")}  # fmt: skip
-    results.write_csv(workdir / "results.csv", rows)
+        row |= {
+            "multiplications": cost.get("multiplications", ""),
+            "ms": cost.get("training_ms", ""),
+            "forward_ms": cost.get("forward_ms", ""),
+        }
+    files.write_csv(workdir / "results.csv", rows)
     axes = list(cells[0].setting)
     found = verdict.comparisons(rows, list(settings.contenders), axes, settings.reference, settings.metric)
-    summaries = {cell: run_folder.read_json(folders[cell] / "summary.json") for cell in finished}
+    summaries = {cell: files.read_json(folders[cell] / "summary.json") for cell in finished}
     cause = results.causes(summaries.values())
     said = verdict.as_json(found, settings.reference, settings.metric, settings.margin)
-    run_folder.write_json(workdir / "verdict.json", {**said, "failures": failures, **cause})
+    files.write_json(workdir / "verdict.json", {**said, "failures": failures, **cause})
     tested = [row for cell in finished for row in results.levels(cell, folders[cell])] if restoring else []
     compared = None
     if restoring:
-        results.write_csv(workdir / "levels.csv", tested)
+        files.write_csv(workdir / "levels.csv", tested)
     if restoring and settings.baselines:
         compared = baselines.compare_grid(cells, workdir / "baselines", tell)
-        results.write_csv(workdir / "baselines.csv", compared.rows)
+        files.write_csv(workdir / "baselines.csv", compared.rows)
     Report(name, settings, cells, commands, rows, summaries, found, failures, workdir, timed, tested, compared).write()
-    names = [figure for figure in results.FIGURES[settings.experiment.task] if figure in rows[0]][:7]
+    names = [figure for figure in metrics.FIGURES[settings.experiment.task] if figure in rows[0]][:7]
     table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
-    run_folder.write_text(workdir / "results.md", table)
+    files.write_text(workdir / "results.md", table)
     return f"{table}\n{said['text']}"
 
 
@@ -69,20 +77,24 @@ def costs(cells: list[Cell], workdir: Path, tell: Callable[[str], None]) -> dict
     """
     path = workdir / "cost.json"
     if path.exists():
-        kept = run_folder.read_json(path)
-        if _whence(kept) == _whence(run_folder.cause()) and digests(cells).items() <= kept.get("configs", {}).items():
+        kept = files.read_json(path)
+        if (
+            timing_key(kept) == timing_key(provenance.provenance())
+            and digests(cells).items() <= kept.get("configs", {}).items()
+        ):
             return kept["costs"]
     tell("timing the contenders ...")
     given = [word for word in sys.argv[1:] if word.startswith("--config")]
-    made = subprocess.run([sys.executable, "-m", "experiments.ablate.cost", *given, f"--output={path}"], capture_output=True,
-                          text=True)  # fmt: skip
+    made = subprocess.run(
+        [sys.executable, "-m", "experiments.ablate.cost", *given, f"--output={path}"], capture_output=True, text=True
+    )
     if made.returncode:
         said = made.stderr.strip().splitlines() or [f"ended with status {made.returncode}"]
         tell(f"nothing was timed: {said[-1]}")
         return {}
-    return run_folder.read_json(path)["costs"]
+    return files.read_json(path)["costs"]
 
 
-def _whence(cause: dict[str, Any]) -> tuple[Any, ...]:
+def timing_key(cause: dict[str, Any]) -> tuple[Any, ...]:
     """What timings depend on, beside the configs."""
     return cause["versions"], cause["commit"], cause["hardware"]["processor"]

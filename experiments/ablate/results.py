@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aeden.runtime import run_folder
+from aeden.runtime import files, run_folder
+from aeden.runtime.files import Row
 from experiments.ablate.grid import Cell
-
-Row = dict[str, Any]
-
-# Of a task's summary: what its table shows, and whether more of it is better (None: neither, nearer to real is).
-FIGURES: dict[str, dict[str, bool | None]] = {
-    "denoise": {
-        "psnr": True, "ssim": True, "bce": False, "mse": False, "harmonic_energy": False,
-        "phase_variation": False, "spectrum_distance_db": False,
-        "constant_ripple_initial": False, "constant_ripple_trained": False,
-        "impulse_unevenness_initial": False, "impulse_unevenness_trained": False,
-    },
-    "stack": {"accuracy": True, "cross_entropy": False},
-    "gan": {
-        "kid": False, "fid": False, "precision": True, "recall": True, "coverage": True, "confident": True,
-        "smallest_class": True, "largest_class": None, "authenticity": None, "harmonic_energy": None,
-        "phase_variation": None, "spectrum_distance_db": False,
-    },
-}  # fmt: skip
-
-
-HEADS = {
-    "psnr": "PSNR, dB", "ssim": "SSIM", "bce": "BCE", "harmonic_energy": "checkerboard energy",
-    "phase_variation": "phase variation", "spectrum_distance_db": "spectrum distance, dB",
-    "constant_ripple_initial": "ripple, initial", "constant_ripple_trained": "ripple, trained",
-    "impulse_unevenness_initial": "unevenness, initial", "impulse_unevenness_trained": "unevenness, trained",
-    "kid": "KID", "fid": "FID", "smallest_class": "smallest class", "largest_class": "largest class",
-}  # fmt: skip
-
-# What a denoising run says at every noise level that it is tested at.
-BY_LEVEL = ("psnr", "ssim", "bce", "mse")
+from experiments.ablate.metrics import BY_LEVEL, FIGURES
 
 
 def row(cell: Cell, folder: Path) -> Row | None:
@@ -51,34 +21,52 @@ def row(cell: Cell, folder: Path) -> Row | None:
         return None
     noise = {"level": cell.level} if summary["task"] == "denoise" else {}
     return {
-        "contender": cell.contender, "dataset": summary["dataset"], **noise, **cell.setting,
-        "seed": cell.seed, **figures(summary, summary["test"]), "parameters": summary["parameters"],
-        "wall_seconds": summary["wall_seconds"], "folder": folder.name,
-    }  # fmt: skip
+        "contender": cell.contender,
+        "dataset": summary["dataset"],
+        **noise,
+        **cell.setting,
+        "seed": cell.seed,
+        **figures(summary, summary["test"]),
+        "parameters": summary["parameters"],
+        "wall_seconds": summary["wall_seconds"],
+        "folder": folder.name,
+    }
 
 
 def levels(cell: Cell, folder: Path) -> list[Row]:
     """What a denoising run made of the test images at each noise level it was tested at, its own first: a row each."""
-    summary = run_folder.read_json(folder / "summary.json")
+    summary = files.read_json(folder / "summary.json")
     tested = {cell.level: {"noisy": summary["noisy"], "test": summary["test"]}}
     tested |= {float(level): both for level, both in summary["levels"].items()}
     return [
-        {"contender": cell.contender, "dataset": summary["dataset"], **cell.setting, "seed": cell.seed,
-         "level": level, **{name: both["test"][name] for name in BY_LEVEL if name in both["test"]},
-         **{f"noisy_{name}": both["noisy"][name] for name in BY_LEVEL if name in both["noisy"]}}
+        {
+            "contender": cell.contender,
+            "dataset": summary["dataset"],
+            **cell.setting,
+            "seed": cell.seed,
+            "level": level,
+            **{name: both["test"][name] for name in BY_LEVEL if name in both["test"]},
+            **{f"noisy_{name}": both["noisy"][name] for name in BY_LEVEL if name in both["noisy"]},
+        }
         for level, both in tested.items()
-    ]  # fmt: skip
+    ]
 
 
 def judged(cell: Cell, folder: Path) -> list[Row]:
     """What a GAN's run says of its samples, of its untrained generator's and of real images: a row each."""
-    summary = run_folder.read_json(folder / "summary.json")
+    summary = files.read_json(folder / "summary.json")
     sets = {"trained": summary["test"], "untrained": summary["untrained"], "real": summary["real"]}
     return [
-        {"generator": "none" if name == "real" else cell.contender, "images": name, "dataset": summary["dataset"],
-         **cell.setting, "seed": cell.seed, **figures(summary, test)}
+        {
+            "generator": "none" if name == "real" else cell.contender,
+            "images": name,
+            "dataset": summary["dataset"],
+            **cell.setting,
+            "seed": cell.seed,
+            **figures(summary, test),
+        }
         for name, test in sets.items()
-    ]  # fmt: skip
+    ]
 
 
 def newest_samples(folder: Path) -> np.ndarray:
@@ -96,20 +84,6 @@ def figures(summary: dict[str, Any], test: dict[str, Any]) -> dict[str, float]:
     if "class_share" in found:
         found |= {"smallest_class": min(found["class_share"]), "largest_class": max(found["class_share"])}
     return {name: found[name] for name in FIGURES[summary["task"]] if name in found}
-
-
-def write_csv(path: Path, rows: list[Row]) -> None:
-    """A row a run; empty where a run lacks what others have."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns(rows), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    run_folder.write_text(path, text.getvalue())
-
-
-def columns(rows: Iterable[Row]) -> list[str]:
-    """The names that any row has, in the order in which they first come."""
-    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def causes(summaries: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from absl import flags
 from tqdm import tqdm
 
 from aeden.nn.autoencoders import ConvAutoencoder
-from aeden.runtime import run_folder
+from aeden.runtime import files, processes, provenance
 from experiments.benchmark import whole_process
 from experiments.benchmark.race import CONTENDERS, PEERS, Race, Timing
 from experiments.benchmark.tables import markdown
@@ -58,10 +58,14 @@ class Plan:
 
     def _training(self) -> list[Cell]:
         return [
-            {"section": "training", "job": "training", "names": self.names,
-             "settings": {"decoder": decoder, "batch": BATCH.value, "size": 28}}
+            {
+                "section": "training",
+                "job": "training",
+                "names": self.names,
+                "settings": {"decoder": decoder, "batch": BATCH.value, "size": 28},
+            }
             for decoder in DECODERS.value
-        ]  # fmt: skip
+        ]
 
     def _dense(self) -> list[Cell]:
         if self.quick:
@@ -70,28 +74,52 @@ class Plan:
         peers = ("aeden", "PyTorch", "PyTorch (compiled)", "PyTorch (CUDA graphs)")
         names = tuple(name for name in self.names if name in peers)
         return [
-            {"section": "dense", "job": "dense", "names": names, "alone": True,
-             "settings": {"network": network, "batch": BATCH.value}}
+            {
+                "section": "dense",
+                "job": "dense",
+                "names": names,
+                "alone": True,
+                "settings": {"network": network, "batch": BATCH.value},
+            }
             for network in ("autoencoder", "classifier")
-        ]  # fmt: skip
+        ]
 
     def _inference(self) -> list[Cell]:
         return [
-            {"section": "inference", "job": "inference", "names": self.names,
-             "settings": {"decoder": decoder, "batch": batch, "size": 28}}
-            for decoder in DECODERS.value for batch in (1, 256)
-        ]  # fmt: skip
+            {
+                "section": "inference",
+                "job": "inference",
+                "names": self.names,
+                "settings": {"decoder": decoder, "batch": batch, "size": 28},
+            }
+            for decoder in DECODERS.value
+            for batch in (1, 256)
+        ]
 
     def _layers(self) -> list[Cell]:
         layers = LAYERS[:1] if self.quick else LAYERS
         passes = PASSES[-1:] if self.quick else PASSES
         names = tuple(name for name in LAYER_CONTENDERS if name in ONLY.value)
         return [
-            {"section": "layers", "job": "layer", "names": names,
-             "settings": {"kind": kind, "pass_": which, "batch": BATCH.value, "size": size, "channels": channels,
-                          "features": features, "kernel": kernel, "stride": stride}}
-            for kernel, stride, size, channels, features in layers for kind in DECODERS.value for which in passes
-        ]  # fmt: skip
+            {
+                "section": "layers",
+                "job": "layer",
+                "names": names,
+                "settings": {
+                    "kind": kind,
+                    "pass_": which,
+                    "batch": BATCH.value,
+                    "size": size,
+                    "channels": channels,
+                    "features": features,
+                    "kernel": kernel,
+                    "stride": stride,
+                },
+            }
+            for kernel, stride, size, channels, features in layers
+            for kind in DECODERS.value
+            for which in passes
+        ]
 
     def _scaling(self) -> list[Cell]:
         if self.quick:
@@ -100,17 +128,23 @@ class Plan:
         settings += [{"batch": batch, "size": 28} for batch in (32, 128, 512, 1024, 4096)]
         settings += [{"batch": batch, "size": size} for batch, size in ((128, 64), (32, 128), (8, 256), (4, 512))]
         return [
-            {"section": "scaling", "job": "training", "names": ("aeden",), "alone": True,
-             "settings": {"decoder": decoder, **each}}
-            for decoder in DECODERS.value for each in settings
-        ]  # fmt: skip
+            {
+                "section": "scaling",
+                "job": "training",
+                "names": ("aeden",),
+                "alone": True,
+                "settings": {"decoder": decoder, **each},
+            }
+            for decoder in DECODERS.value
+            for each in settings
+        ]
 
 
 def device_counts() -> list[int]:
     """1, 2, 4 ... and all of the CPU devices that aeden would make for the batch."""
     from aeden.runtime.devices import cpu_device_count
 
-    most = cpu_device_count(BATCH.value, run_folder.cores())
+    most = cpu_device_count(BATCH.value, processes.cores())
     return sorted({count for count in (1, 2, 4, 8, 16, 32, 64, most) if count <= most})
 
 
@@ -138,9 +172,7 @@ def measure(plan: Plan) -> list[Cell]:
 def record(cell: Cell, timings: list[Timing]) -> Cell:
     """A cell's result as plain data."""
     settings = cell["settings"]
-    result = {
-        "section": cell["section"], "settings": settings, "contenders": [timing.record() for timing in timings]
-    }  # fmt: skip
+    result = {"section": cell["section"], "settings": settings, "contenders": [timing.record() for timing in timings]}
     if cell["job"] in ("training", "inference"):
         model = ConvAutoencoder(settings["decoder"])
         result["multiplications"] = model.multiplications(settings["size"], settings["size"])
@@ -174,14 +206,14 @@ def main() -> None:
         cells += whole_process.startup(DATA.value)
     if "quality" in CHOSEN.value:
         cells += whole_process.time_to_quality(DATA.value)
-    kept = [] if QUICK.value or not path.exists() else run_folder.read_json(path)["results"]
+    kept = [] if QUICK.value or not path.exists() else files.read_json(path)["results"]
     kept = [cell for cell in kept if cell["section"] not in CHOSEN.value]
-    cells = [{**cell, "commit": run_folder.commit()} for cell in cells]
-    result = {**hardware, "versions": run_folder.versions(), "results": kept + cells}
+    cells = [{**cell, "commit": provenance.commit()} for cell in cells]
+    result = {**hardware, "versions": provenance.versions(), "results": kept + cells}
     path.parent.mkdir(parents=True, exist_ok=True)
-    run_folder.write_json(path, result)
+    files.write_json(path, result)
     table = markdown(result, PEERS)
-    run_folder.write_text(path.with_suffix(".md"), table)
+    files.write_text(path.with_suffix(".md"), table)
     print(table)
     print(f"{time.monotonic() - began:.0f} s; written to {path} and {path.with_suffix('.md')}", file=sys.stderr)
 

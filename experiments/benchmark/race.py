@@ -40,8 +40,11 @@ class Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "experiments.benchmark.peers", CONTENDERS[name]],
             env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, **tuned},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
 
     def ask(self, job: str, settings: dict[str, Any], steps: int) -> dict[str, Any]:
         """Has some steps of a job done, and returns the answer. In between the process is stopped.

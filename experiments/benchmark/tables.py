@@ -23,8 +23,15 @@ def markdown(result: dict[str, Any], peers: tuple[str, ...]) -> str:
         "taken in turn; ratios hold within a table, times drift between them.",
         "",
     ]
-    for section, write in (("training", _training), ("dense", _dense), ("inference", _inference), ("layers", _layers),
-                           ("scaling", _scaling), ("startup", _startup), ("quality", _quality)):  # fmt: skip
+    for section, write in (
+        ("training", _training),
+        ("dense", _dense),
+        ("inference", _inference),
+        ("layers", _layers),
+        ("scaling", _scaling),
+        ("startup", _startup),
+        ("quality", _quality),
+    ):
         cells = [cell for cell in result["results"] if cell["section"] == section]
         if cells:
             commit = f"aeden at commit {cells[0]['commit'][:12]}."
@@ -41,9 +48,10 @@ def _training(cells: list[Record], result: Record, peers: tuple[str, ...]) -> li
         lines += [
             f"{settings['decoder']} decoder, {settings['size']} x {settings['size']}, batch {settings['batch']}: "
             f"{cell['multiplications'] / 1e6:.2f} million multiplications an image forward, three times that a step.",
-            "", "| | images/s | step | of the limit | to the best peer | devices | version |",
+            "",
+            "| | images/s | step | of the limit | to the best peer | devices | version |",
             "|---|---|---|---|---|---|---|",
-        ]  # fmt: skip
+        ]
         for one in cell["contenders"]:
             if "absent" in one:
                 lines.append(f"| {one['name']} | absent: {one['absent']} | | | | | |")
@@ -59,9 +67,12 @@ def _training(cells: list[Record], result: Record, peers: tuple[str, ...]) -> li
 
 def _dense(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
     nodes = " x ".join(map(str, DENSE))
-    lines = [f"Training steps of dense networks, 784 pixels in, hidden layers {nodes}, masking noise, Adam.", "",
-             "| network | parameters | batch | | images/s | step | to the best peer | devices |",
-             "|---|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        f"Training steps of dense networks, 784 pixels in, hidden layers {nodes}, masking noise, Adam.",
+        "",
+        "| network | parameters | batch | | images/s | step | to the best peer | devices |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for cell in cells:
         settings, best = cell["settings"], _best(cell, peers)
         for one in cell["contenders"]:
@@ -77,8 +88,12 @@ def _dense(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[
 
 
 def _inference(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
-    lines = ["From NumPy to NumPy.", "", "| decoder | batch | | a call | images/s | to the best peer |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "From NumPy to NumPy.",
+        "",
+        "| decoder | batch | | a call | images/s | to the best peer |",
+        "|---|---|---|---|---|---|",
+    ]
     for cell in cells:
         settings, best = cell["settings"], _best(cell, peers)
         for one in cell["contenders"]:
@@ -95,9 +110,11 @@ def _layers(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list
     names = [one["name"] for one in cells[0]["contenders"]]
     lines = [
         "Milliseconds; in brackets how many times aeden's layer as it chooses is faster. Limit: the time of its "
-        "multiplications at the rate of matrix products.", "",
-        f"| layer | pass | limit | {' | '.join(names)} |", "|---|---|---|" + "---|" * len(names),
-    ]  # fmt: skip
+        "multiplications at the rate of matrix products.",
+        "",
+        f"| layer | pass | limit | {' | '.join(names)} |",
+        "|---|---|---|" + "---|" * len(names),
+    ]
     for cell in cells:
         s = cell["settings"]
         ours = next((one.get("median_seconds") for one in cell["contenders"] if one["name"] == "aeden"), None)
@@ -121,8 +138,12 @@ def _layers(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list
 
 
 def _scaling(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
-    lines = ["Training steps of aeden.", "", "| decoder | batch | image | devices | images/s | of the limit |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "Training steps of aeden.",
+        "",
+        "| decoder | batch | image | devices | images/s | of the limit |",
+        "|---|---|---|---|---|---|",
+    ]
     for cell in cells:
         s, one = cell["settings"], cell["contenders"][0]
         if "absent" in one:
@@ -142,7 +163,7 @@ def _startup(cells: list[Record], result: Record, peers: tuple[str, ...]) -> lis
         f"From the start of `python -m experiments.main --config=configs/transpose_mnist.py` ({cell['dataset']}) to "
         f"its first training step: {cell['first_seconds']:.1f} s with an empty cache, {cell['again_seconds']:.1f} s "
         "from then on (median of 3).",
-    ]  # fmt: skip
+    ]
 
 
 def _quality(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
@@ -150,12 +171,17 @@ def _quality(cells: list[Record], result: Record, peers: tuple[str, ...]) -> lis
     ours = cell["aeden"]
     lines = [
         f"Wall-clock from the start of the process to a test BCE of {cell['target_bce']:.4f} on {cell['dataset']}, "
-        "noise of 0.4, clipped.", "", "| | seconds | test BCE | after | ratio |", "|---|---|---|---|---|",
+        "noise of 0.4, clipped.",
+        "",
+        "| | seconds | test BCE | after | ratio |",
+        "|---|---|---|---|---|",
         f"| aeden, configs/transpose_mnist.py whole | {ours['seconds']:.0f} | {ours['bce']:.4f} | "
         f"{ours['epochs']:g} epochs | |",
-    ]  # fmt: skip
-    for name, key in (("Keras' example as published", "keras_published"),
-                      ("Keras' example without its epochs on clean images", "keras_noisy_only")):  # fmt: skip
+    ]
+    for name, key in (
+        ("Keras' example as published", "keras_published"),
+        ("Keras' example without its epochs on clean images", "keras_noisy_only"),
+    ):
         it = cell[key]
         if "absent" in it:
             lines.append(f"| {name} | absent: {it['absent']} | | | |")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from aeden.runtime import run_folder
+from aeden.runtime import files
 from experiments.benchmark.race import Worker
 
 CONFIG = "--config=configs/transpose_mnist.py"
@@ -51,7 +51,7 @@ def _to_first_step(workdir: Path, data: str, environment: dict[str, str]) -> tup
     seconds = time.perf_counter() - began
     if process.wait():
         raise RuntimeError("experiments.main failed: see above")
-    return seconds, run_folder.read_json(workdir / "summary.json")["dataset"]
+    return seconds, files.read_json(workdir / "summary.json")["dataset"]
 
 
 def time_to_quality(data: str) -> list[dict[str, Any]]:
@@ -67,12 +67,23 @@ def time_to_quality(data: str) -> list[dict[str, Any]]:
         began = time.perf_counter()
         _main([CONFIG, f"--workdir={workdir}"], data, {}).wait()
         ours = time.perf_counter() - began
-        summary = run_folder.read_json(workdir / "summary.json")
-    result = {"section": "quality", "target_bce": TARGET_BCE, "dataset": summary["dataset"],
-              "aeden": {"seconds": ours, "bce": summary["test"]["bce"], "epochs": summary["epochs"]}}  # fmt: skip
+        summary = files.read_json(workdir / "summary.json")
+    result = {
+        "section": "quality",
+        "target_bce": TARGET_BCE,
+        "dataset": summary["dataset"],
+        "aeden": {"seconds": ours, "bce": summary["test"]["bce"], "epochs": summary["epochs"]},
+    }
     for name, clean_epochs in (("keras_published", 50), ("keras_noisy_only", 0)):
-        command = [sys.executable, "-m", "experiments.benchmark.peers.keras_example", str(clean_epochs), str(TARGET_BCE),
-                   str(PATIENCE * ours), data]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "experiments.benchmark.peers.keras_example",
+            str(clean_epochs),
+            str(TARGET_BCE),
+            str(PATIENCE * ours),
+            data,
+        ]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         answers = done.stdout.strip().splitlines()
         result[name] = json.loads(answers[-1]) if answers and not done.returncode else {"absent": "it failed"}
@@ -84,8 +95,11 @@ def _main(options: list[str], data: str, environment: dict[str, str]) -> subproc
         options = [*options, f"--config.data.dir={data}"]
     return subprocess.Popen(
         [sys.executable, "-m", "experiments.main", *options],
-        env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
 
 def _rows(path: Path) -> int:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from aeden.data.batches import Split, TrainBatches, evaluation_batches
+from aeden.data.batches import TrainBatches, evaluation_batches
+from aeden.data.splits import Split
 
 
 def numbered(count):
@@ -69,9 +70,15 @@ def labelled(counts):
     return Split(images, labels, tuple("ABC"[: len(counts)]))
 
 
-@pytest.mark.parametrize(("counts", "budget", "expected"), [
-    ((20, 20, 20), 9, [3, 3, 3]), ((20, 20, 20), 60, [20, 20, 20]), ((2, 20, 20), 12, [2, 5, 5]), ((5, 5), 2, [1, 1]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("counts", "budget", "expected"),
+    [
+        ((20, 20, 20), 9, [3, 3, 3]),
+        ((20, 20, 20), 60, [20, 20, 20]),
+        ((2, 20, 20), 12, [2, 5, 5]),
+        ((5, 5), 2, [1, 1]),
+    ],
+)
 def test_a_budget_is_dealt_evenly_to_the_classes(counts, budget, expected):
     chosen = labelled(counts).stratified(budget, seed=0)
     assert np.bincount(chosen.labels).tolist() == expected
@@ -88,9 +95,13 @@ def test_a_budget_is_drawn_by_the_seed():
     assert split.stratified(0, 0) is split
 
 
-@pytest.mark.parametrize(("budget", "match"), [
-    (91, "91 labels is more than the 90 examples"), (2, "2 labels is less than one of each of 3 classes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("budget", "match"),
+    [
+        (91, "91 labels is more than the 90 examples"),
+        (2, "2 labels is less than one of each of 3 classes"),
+    ],
+)
 def test_budgets_that_cannot_be(budget, match):
     with pytest.raises(ValueError, match=match):
         labelled((30, 30, 30)).stratified(budget, 0)

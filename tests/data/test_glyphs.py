@@ -29,9 +29,13 @@ def test_a_limit_is_the_start_of_the_whole():
 def test_splits_have_families_of_their_own():
     families = glyphs.split_families(glyphs.font_files(None))
     names = {
-        split: {ImageFont.truetype(str(face), 12).getname()[0].split()[0].rstrip("0123456789") for faces in share
-                for face in faces} for split, share in families.items()
-    }  # fmt: skip
+        split: {
+            ImageFont.truetype(str(face), 12).getname()[0].split()[0].rstrip("0123456789")
+            for faces in share
+            for face in faces
+        }
+        for split, share in families.items()
+    }
     assert all(names.values())
     files = [face for share in families.values() for faces in share for face in faces]
     assert len(files) == len(set(files)) == len(glyphs.EMBEDDED_FACES)
@@ -40,8 +44,10 @@ def test_splits_have_families_of_their_own():
 
 def families_differ(families):
     """DejaVu Sans and DejaVu Sans Mono share a first word, not a family."""
-    full = {split: {ImageFont.truetype(str(face), 12).getname()[0] for faces in share for face in faces}
-            for split, share in families.items()}  # fmt: skip
+    full = {
+        split: {ImageFont.truetype(str(face), 12).getname()[0] for faces in share for face in faces}
+        for split, share in families.items()
+    }
     return not full["train"] & full["test"] and not full["train"] & full["validation"]
 
 

@@ -38,8 +38,11 @@ def images(rng):
 def test_all_images_with_their_classes(tmp_path, images):
     write_images(tmp_path, images)
     splits, notes = image_folder.load(tmp_path)
-    together = {image.tobytes(): label for split in splits.values()
-                for image, label in zip(split.images, split.labels, strict=True)}  # fmt: skip
+    together = {
+        image.tobytes(): label
+        for split in splits.values()
+        for image, label in zip(split.images, split.labels, strict=True)
+    }
     assert together == {image.tobytes(): i % 2 for i, image in enumerate(images)}
     assert notes == ()
     assert [len(splits[name]) > 0 for name in ("train", "validation", "test")] == [True] * 3
@@ -58,8 +61,10 @@ def test_an_archive_is_read_like_its_folder(tmp_path, images):
     write_images(tmp_path / "set", images)
     with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as tar:
         tar.add(tmp_path / "set", "set")
-    packed, unpacked = ({n: sorted(i.tobytes() for i in s.images) for n, s in image_folder.load(tmp_path / name)[0].items()}
-                        for name in ("set.tar.gz", "set"))  # fmt: skip
+    packed, unpacked = (
+        {n: sorted(i.tobytes() for i in s.images) for n, s in image_folder.load(tmp_path / name)[0].items()}
+        for name in ("set.tar.gz", "set")
+    )
     assert packed == unpacked
 
 
@@ -93,10 +98,17 @@ def link(kind, name="s/A/x.png", target="/etc/passwd"):
     return info
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("../outside.png", b"x"), ("/absolute.png", b"x"), ("s/A/../../../x.png", b"x"),
-    ("", link(tarfile.SYMTYPE)), ("", link(tarfile.LNKTYPE)), ("", link(tarfile.FIFOTYPE)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("../outside.png", b"x"),
+        ("/absolute.png", b"x"),
+        ("s/A/../../../x.png", b"x"),
+        ("", link(tarfile.SYMTYPE)),
+        ("", link(tarfile.LNKTYPE)),
+        ("", link(tarfile.FIFOTYPE)),
+    ],
+)
 def test_members_that_point_outside_are_refused(tmp_path, images, name, content):
     path = archive(tmp_path / "x.tar.gz", [("s/A/0.png", png(images[0])), (name, content)])
     with pytest.raises(ValueError, match="points outside"):

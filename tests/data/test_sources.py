@@ -16,6 +16,7 @@ from PIL import Image
 
 from aeden.data import mnist, notmnist, sources
 from aeden.data.sources import DatasetNotFound, open_dataset
+from aeden.tasks import execute
 
 
 def idx(array):
@@ -55,13 +56,17 @@ def test_mnist_from_idx_files(tmp_path, digits, subfolder, suffix):
     write_mnist(tmp_path / subfolder, digits, suffix)
     data = open_dataset("mnist", str(tmp_path))
     assert (data.name, data.requested, data.is_fallback) == ("mnist", "mnist", False)
-    np.testing.assert_array_equal(np.concatenate([data.train.images, data.validation.images])[..., 0],
-                                  digits["train_images"])  # fmt: skip
+    np.testing.assert_array_equal(
+        np.concatenate([data.train.images, data.validation.images])[..., 0], digits["train_images"]
+    )
     assert len(data.validation) == 10
     np.testing.assert_array_equal(data.test.images[..., 0], digits["test_images"])
     np.testing.assert_array_equal(data.test.labels, digits["test_labels"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted({(tmp_path / subfolder).relative_to(
-        tmp_path).parts[0]} if subfolder else {f"{name}.gz" for name in mnist.FILES.values()})  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        {(tmp_path / subfolder).relative_to(tmp_path).parts[0]}
+        if subfolder
+        else {f"{name}.gz" for name in mnist.FILES.values()}
+    )
 
 
 def test_a_truncated_idx_file_is_an_error_not_a_fallback(tmp_path, digits):
@@ -72,8 +77,10 @@ def test_a_truncated_idx_file_is_an_error_not_a_fallback(tmp_path, digits):
         open_dataset("mnist", str(tmp_path))
 
 
-@pytest.mark.parametrize(("content", "match"), [(b"", "no IDX file"), (b"<html>", "no IDX file"),
-                                                (idx(np.zeros((3, 2, 2), np.uint8))[:-1], "promises")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [(b"", "no IDX file"), (b"<html>", "no IDX file"), (idx(np.zeros((3, 2, 2), np.uint8))[:-1], "promises")],
+)
 def test_what_is_no_idx_file(tmp_path, content, match):
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(ValueError, match=match):
@@ -196,7 +203,7 @@ def test_glyphs_stand_in_within_seconds(tmp_path, requested, used):
     data = open_dataset(requested, str(tmp_path), limit=50)
     assert time.monotonic() - began < 2 * sources.PROBE_SECONDS
     assert (data.name, data.is_fallback, len(data.train)) == (used, True, 50)
-    banner = sources.banner(data)
+    banner = execute.banner(data)
     assert f"TRAINING ON {used.upper()} INSTEAD" in banner
     assert str(tmp_path) in " ".join(banner.split())
     assert len({len(line) for line in banner.splitlines()}) == 1
@@ -209,11 +216,18 @@ def test_without_a_fallback_the_remedies_are_listed(tmp_path):
         open_dataset("notmnist/large", str(tmp_path), fallback="")
 
 
-@pytest.mark.parametrize(("arguments", "match"), [
-    (("mnits",), "unknown data set 'mnits'"), (("notmnist/medium",), "notmnist/medium"), (("glyphs/runes",), "runes"),
-    (("mnist", "/does/not/exist"), "/does/not/exist"), (("folder",), "data.dir"), (("mnist", "", "glyph"), "'glyph'"),
-    (("glyphs", "", "", -1), "-1 is negative"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("mnits",), "unknown data set 'mnits'"),
+        (("notmnist/medium",), "notmnist/medium"),
+        (("glyphs/runes",), "runes"),
+        (("mnist", "/does/not/exist"), "/does/not/exist"),
+        (("folder",), "data.dir"),
+        (("mnist", "", "glyph"), "'glyph'"),
+        (("glyphs", "", "", -1), "-1 is negative"),
+    ],
+)
 def test_what_cannot_be_opened_is_named(arguments, match):
     with pytest.raises((ValueError, FileNotFoundError), match=match):
         open_dataset(*arguments)

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from conftest import start
 
-from aeden.runtime import run_folder
+from aeden.runtime import files, run_folder
 from configs import smoke
 from configs.ablations import grid_base
-from experiments.ablate import __main__, baselines, grid, outcome
+from experiments.ablate import __main__, baselines, grid, outcome, progress
 
 GRID = """
 from configs import smoke
@@ -79,9 +79,7 @@ def test_a_run_alone_ends_with_the_same_bits(tmp_path):
     there = Path(next(word for word in words if word.startswith("--workdir=")).partition("=")[2])
     alone = tmp_path / "alone"
     _, err = start(*words[2:], f"--workdir={alone}").communicate(timeout=300)
-    assert (
-        run_folder.read_json(alone / "summary.json")["test"] == run_folder.read_json(there / "summary.json")["test"]
-    ), err
+    assert files.read_json(alone / "summary.json")["test"] == files.read_json(there / "summary.json")["test"], err
     assert (alone / "metrics.csv").read_bytes() == (there / "metrics.csv").read_bytes()
 
 
@@ -95,12 +93,12 @@ def test_a_grid_killed_at_any_time_ends_with_the_table_of_an_uninterrupted_one(t
     _, err = start("experiments.ablate", *options, f"--workdir={tmp_path / 'whole'}").communicate(timeout=600)
     tables = {}
     finished: dict = {}
-    for progress in ("runs/*/metrics.csv", "runs/*/summary.json", None):
+    for pattern in ("runs/*/metrics.csv", "runs/*/summary.json", None):
         process = start("experiments.ablate", *options, f"--workdir={tmp_path / 'killed'}")
-        seen = len(list((tmp_path / "killed").glob(progress or "*")))
-        while progress and process.poll() is None and len(list((tmp_path / "killed").glob(progress))) <= seen:
+        seen = len(list((tmp_path / "killed").glob(pattern or "*")))
+        while pattern and process.poll() is None and len(list((tmp_path / "killed").glob(pattern))) <= seen:
             time.sleep(0.02)
-        if progress:
+        if pattern:
             process.send_signal(signal.SIGKILL)
         process.communicate(timeout=600)
         assert all(path.stat().st_mtime_ns == stamp for path, stamp in finished.items())
@@ -142,15 +140,35 @@ def report(tmp_path, monkeypatch, rng):
         psnr = float(shared[cell.seed] + means[cell.contender] + rng.normal(0, 0.02))
         figures = {"constant_ripple": 0.1, "impulse_unevenness": 0.2}
         spectrum = {"clean": np.geomspace(1, 1e-3, 21).tolist(), "restored": np.geomspace(1, 1e-4, 21).tolist()}
-        run_folder.write_json(folder / "summary.json", {
-            "dataset": "glyphs/digits", "requested_dataset": "mnist", "dataset_sha256": "0", "task": "denoise",
-            "seed": cell.seed, "steps": 20, "parameters": 1905, "wall_seconds": 1.0,
-            "noisy": {"psnr": 11.0, "ssim": 0.4}, "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09}, "commit": "c0ffee",
-            "levels": {"0.2": {"noisy": {"psnr": 15.0, "ssim": 0.6}, "test": {"psnr": psnr + 2, "ssim": 0.95}}},
-            "versions": {}, "hardware": {"platform": "cpu", "processor": "a processor"},
-            "artifacts": {"initial": figures, "trained": figures, "residual": {
-                "harmonic_energy": 0.01, "phase_variation": 0.1, "spectrum_distance_db": 1.0, "spectrum": spectrum}},
-        })  # fmt: skip
+        files.write_json(
+            folder / "summary.json",
+            {
+                "dataset": "glyphs/digits",
+                "requested_dataset": "mnist",
+                "dataset_sha256": "0",
+                "task": "denoise",
+                "seed": cell.seed,
+                "steps": 20,
+                "parameters": 1905,
+                "wall_seconds": 1.0,
+                "noisy": {"psnr": 11.0, "ssim": 0.4},
+                "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09},
+                "commit": "c0ffee",
+                "levels": {"0.2": {"noisy": {"psnr": 15.0, "ssim": 0.6}, "test": {"psnr": psnr + 2, "ssim": 0.95}}},
+                "versions": {},
+                "hardware": {"platform": "cpu", "processor": "a processor"},
+                "artifacts": {
+                    "initial": figures,
+                    "trained": figures,
+                    "residual": {
+                        "harmonic_energy": 0.01,
+                        "phase_variation": 0.1,
+                        "spectrum_distance_db": 1.0,
+                        "spectrum": spectrum,
+                    },
+                },
+            },
+        )
         images = dict(zip(("clean", "noisy", "restored"), rng.uniform(size=(3, 6, 28, 28, 1)), strict=True))
         pictures = {
             name: rng.normal(size=(28, 28)) for name in ("residual power", "constant, initial", "impulse, trained")
@@ -172,7 +190,7 @@ def report(tmp_path, monkeypatch, rng):
 
 def test_the_verdict_says_what_is_shown_and_what_is_not(report):
     folder, text = report
-    said = run_folder.read_json(folder / "verdict.json")
+    said = files.read_json(folder / "verdict.json")
     assert said["text"] in text
     assert re.search(
         r"By PSNR, over 8 paired seeds, beside nearest: k3 is worse \(-0\.2\d dB, 95 % interval -0\.2\d dB to "
@@ -218,10 +236,20 @@ def test_the_page_in_a_browser(report, width):
     )
     (report[0] / "probe.html").write_text(page.read_text().replace("</body>", probe))
     shown = subprocess.run(
-        [BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--dump-dom",
-         f"--user-data-dir={report[0] / 'profile'}", (report[0] / "probe.html").as_uri()],
-        capture_output=True, text=True, timeout=300,
-    ).stdout  # fmt: skip
+        [
+            BROWSER,
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--window-size={width},900",
+            "--dump-dom",
+            f"--user-data-dir={report[0] / 'profile'}",
+            (report[0] / "probe.html").as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    ).stdout
     assert 'data-sort="descending"' in shown
     assert 'data-wide="false"' in shown
 
@@ -244,6 +272,6 @@ def test_progress_counts_what_running_ones_have_done(tmp_path):
     settings.contenders.nearest = {"model": {"decoder": "upsample"}}
     settings.reference = "nearest"
     cell = grid.expand(settings)[0]
-    assert __main__.part_done(cell, tmp_path) == 0
+    assert progress.part_done(cell, tmp_path) == 0
     (tmp_path / "metrics.csv").write_text("step,epoch,train_loss\n5,1.0,0.7\n")
-    assert __main__.part_done(cell, tmp_path) == 0.25
+    assert progress.part_done(cell, tmp_path) == 0.25

@@ -3,7 +3,7 @@
 import pytest
 from conftest import start
 
-from aeden.runtime.run_folder import read_json
+from aeden.runtime.files import read_json
 from experiments.benchmark.peers import Absent, __main__
 from experiments.benchmark.race import PEERS
 from experiments.benchmark.tables import markdown
@@ -12,9 +12,16 @@ from experiments.benchmark.tables import markdown
 @pytest.mark.proof
 def test_contenders_are_compared_and_an_absent_one_is_named(tmp_path):
     names = ("aeden", "plain Flax", "PyTorch (CUDA graphs)")
-    process = start("experiments.benchmark", "--rounds=2", "--seconds=0.05", "--batch=32", "--decoders=transpose",
-                    "--sections=training", f"--contenders={','.join(names)}",
-                    f"--output={tmp_path / 'benchmark.json'}")  # fmt: skip
+    process = start(
+        "experiments.benchmark",
+        "--rounds=2",
+        "--seconds=0.05",
+        "--batch=32",
+        "--decoders=transpose",
+        "--sections=training",
+        f"--contenders={','.join(names)}",
+        f"--output={tmp_path / 'benchmark.json'}",
+    )
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     (training,) = read_json(tmp_path / "benchmark.json")["results"]
@@ -44,7 +51,9 @@ def test_ratios_are_to_the_fastest_peer_and_to_the_limit():
     hardware = {"platform": "cpu", "processor": "p", "cores": 2, "device_kind": "cpu"}
     timed = {"devices": "2 cpu", "version": "1"}
     cell = {
-        "section": "training", "commit": "c0ffee", "settings": {"decoder": "transpose", "batch": 100, "size": 28},
+        "section": "training",
+        "commit": "c0ffee",
+        "settings": {"decoder": "transpose", "batch": 100, "size": 28},
         "multiplications": 1_000_000,
         "contenders": [
             {"name": "aeden", "median_seconds": 0.05, **timed},
@@ -52,7 +61,7 @@ def test_ratios_are_to_the_fastest_peer_and_to_the_limit():
             {"name": "PyTorch", "median_seconds": 0.2, **timed},
             {"name": "Keras on JAX", "median_seconds": 0.1, **timed},
         ],
-    }  # fmt: skip
+    }
     limits = {"gflops": 100.0, "gigabytes_per_second": 10.0}
     table = markdown({"hardware": hardware, **limits, "versions": {}, "results": [cell]}, PEERS)
     # 100 images of six million operations at 100 GFLOP/s: 6 ms; the fastest peer takes 100 ms.

@@ -18,11 +18,25 @@ import pytest
 from conftest import ROOT, start
 from PIL import Image
 
-from aeden.runtime.run_folder import read_json
+from aeden.runtime.files import read_json
 
 SMOKE = "--config=configs/smoke.py"
-SUMMARY = {"dataset", "requested_dataset", "dataset_sha256", "decoder", "parameters", "seed", "steps", "epochs",
-           "wall_seconds", "images_per_second", "versions", "commit", "noisy", "test"}  # fmt: skip
+SUMMARY = {
+    "dataset",
+    "requested_dataset",
+    "dataset_sha256",
+    "decoder",
+    "parameters",
+    "seed",
+    "steps",
+    "epochs",
+    "wall_seconds",
+    "images_per_second",
+    "versions",
+    "commit",
+    "noisy",
+    "test",
+}
 
 
 def state(workdir):
@@ -68,8 +82,17 @@ def test_the_run_folder_holds_everything(finished):
     workdir, result = finished
     assert result.stdout.splitlines()[-1] == f"run: {workdir}"
     names = {path.name for path in workdir.iterdir() if not path.name.startswith(".")}
-    assert names == {"config.json", "metrics.csv", "tensorboard", "checkpoints", "samples.png", "curves.png",
-                     "responses.png", "examples.npz", "summary.json"}  # fmt: skip
+    assert names == {
+        "config.json",
+        "metrics.csv",
+        "tensorboard",
+        "checkpoints",
+        "samples.png",
+        "curves.png",
+        "responses.png",
+        "examples.npz",
+        "summary.json",
+    }
     summary = read_json(workdir / "summary.json")
     assert summary.keys() >= SUMMARY
     assert {"bce", "mse", "psnr", "ssim"} <= summary["noisy"].keys()
@@ -137,8 +160,9 @@ def free_port():
 def test_two_processes_make_one_run(tmp_path, finished):
     shared = (SMOKE, f"--workdir={tmp_path / 'run'}", f"--coordinator=127.0.0.1:{free_port()}", "--processes=2")
     # They must find each other past the proxy that keeps the tests offline.
-    processes = [start("experiments.main", *shared, f"--process={i}", "--cpu_devices=1", no_proxy="127.0.0.1")
-                 for i in range(2)]  # fmt: skip
+    processes = [
+        start("experiments.main", *shared, f"--process={i}", "--cpu_devices=1", no_proxy="127.0.0.1") for i in range(2)
+    ]
     try:
         results = [process.communicate(timeout=300) for process in processes]
     except subprocess.TimeoutExpired:
@@ -182,8 +206,13 @@ def test_a_second_process_in_the_folder_is_refused(tmp_path, run_main):
 
 
 def test_missing_data_are_replaced_with_a_banner_and_told_everywhere(tmp_path, run_main):
-    options = ("--config=configs/transpose_mnist.py", "--config.data.limit=64", "--config.model.features=(4, 4)",
-               "--config.batch_size=32", f"--workdir={tmp_path / 'run'}")  # fmt: skip
+    options = (
+        "--config=configs/transpose_mnist.py",
+        "--config.data.limit=64",
+        "--config.model.features=(4, 4)",
+        "--config.batch_size=32",
+        f"--workdir={tmp_path / 'run'}",
+    )
     result = run_main(*options, "--config.epochs=1")
     assert "NOT TRAINING ON MNIST: TRAINING ON GLYPHS/DIGITS INSTEAD" in result.stderr
     assert "glyphs/digits (NOT mnist)" in result.stdout
@@ -192,8 +221,10 @@ def test_missing_data_are_replaced_with_a_banner_and_told_everywhere(tmp_path, r
     # The data are found later: what was trained on others is not passed off as a result.
     from test_sources import write_mnist
 
-    split = {"train": np.random.default_rng(0).integers(0, 256, (120, 28, 28), dtype=np.uint8),
-             "test": np.zeros((20, 28, 28), np.uint8)}  # fmt: skip
+    split = {
+        "train": np.random.default_rng(0).integers(0, 256, (120, 28, 28), dtype=np.uint8),
+        "test": np.zeros((20, 28, 28), np.uint8),
+    }
     digits = {f"{name}_images": images for name, images in split.items()}
     digits |= {f"{name}_labels": images[:, 0, 0] % 10 for name, images in split.items()}
     write_mnist(tmp_path / "data", digits, ".gz")
@@ -210,18 +241,21 @@ def assert_one_line_error(result, match):
     assert "run: " not in result.stdout
 
 
-@pytest.mark.parametrize(("arguments", "match"), [
-    ((SMOKE, "--config.epoch=1"), "epoch"),
-    ((SMOKE, "--config.epochs=many"), "many"),
-    ((SMOKE, "--config.model.decoder=transposed"), "'transposed'.*transpose, upsample"),
-    ((SMOKE, "--config.data.name=mnits"), "'mnits'"),
-    ((SMOKE, "--config.batch_size=7", "--cpu_devices=2"), "batch_size 7 cannot be shared"),
-    (("--config=configs/nothing.py",), "nothing.py"),
-    ((), "name an experiment"),
-    ((SMOKE, "config.epochs=2"), "unexpected argument"),
-    ((SMOKE, "--config.data.name=folder", "--config.data.dir=tests"), "no readable image"),
-    (("--config=configs/transpose_mnist.py", "--config.data.fallback="), r"mnist is not in .*AEDEN_DATA=FOLDER"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ((SMOKE, "--config.epoch=1"), "epoch"),
+        ((SMOKE, "--config.epochs=many"), "many"),
+        ((SMOKE, "--config.model.decoder=transposed"), "'transposed'.*transpose, upsample"),
+        ((SMOKE, "--config.data.name=mnits"), "'mnits'"),
+        ((SMOKE, "--config.batch_size=7", "--cpu_devices=2"), "batch_size 7 cannot be shared"),
+        (("--config=configs/nothing.py",), "nothing.py"),
+        ((), "name an experiment"),
+        ((SMOKE, "config.epochs=2"), "unexpected argument"),
+        ((SMOKE, "--config.data.name=folder", "--config.data.dir=tests"), "no readable image"),
+        (("--config=configs/transpose_mnist.py", "--config.data.fallback="), r"mnist is not in .*AEDEN_DATA=FOLDER"),
+    ],
+)
 def test_bad_input_is_one_line_with_the_remedy(tmp_path, run_main, arguments, match):
     assert_one_line_error(run_main(*arguments, f"--workdir={tmp_path / 'run'}", check=False), match)
 
@@ -258,10 +292,19 @@ def test_an_rgb_folder_of_odd_size_with_the_other_decoder(tmp_path, run_main, rn
     from conftest import write_images
 
     write_images(tmp_path / "data", rng.integers(0, 256, (200, 13, 18, 3), dtype=np.uint8))
-    run_main(SMOKE, "--config.data.name=folder", f"--config.data.dir={tmp_path / 'data'}", "--config.batch_size=32",
-             "--config.model.decoder=upsample", "--config.model.resize=bilinear", "--config.steps=3",
-             "--config.epochs=0", "--config.model.dtype=bfloat16", "--config.eval.levels=(0.2, 0.6)",
-             f"--workdir={tmp_path / 'run'}")  # fmt: skip
+    run_main(
+        SMOKE,
+        "--config.data.name=folder",
+        f"--config.data.dir={tmp_path / 'data'}",
+        "--config.batch_size=32",
+        "--config.model.decoder=upsample",
+        "--config.model.resize=bilinear",
+        "--config.steps=3",
+        "--config.epochs=0",
+        "--config.model.dtype=bfloat16",
+        "--config.eval.levels=(0.2, 0.6)",
+        f"--workdir={tmp_path / 'run'}",
+    )
     summary = read_json(tmp_path / "run/summary.json")
     assert summary["levels"]["0.2"]["noisy"]["psnr"] > summary["levels"]["0.6"]["noisy"]["psnr"]
 

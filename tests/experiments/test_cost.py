@@ -36,7 +36,7 @@ def test_baselines_see_what_the_networks_see_and_are_kept(cells, tmp_path, monke
     rows, shown = baselines.compare(cells[0].config, tmp_path)
     assert [row["method"] for row in rows] == ["noisy input", "Gaussian", "posterior mean"]
     dataset, config = grid.dataset_of(cells[0].config), cells[0].config
-    noise = from_config.build_corruption(config)
+    noise = from_config.build_noise(config)
     clean, noisy = restoration.corrupt_split(noise, dataset.test, config.seed, random_keys.Stream.TEST)
     np.testing.assert_allclose(
         rows[0]["psnr"], np.mean(-10 * np.log10(((noisy - clean) ** 2).mean((1, 2, 3)))), rtol=1e-5

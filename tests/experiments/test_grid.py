@@ -9,7 +9,7 @@ from absl import flags
 from conftest import ROOT
 from ml_collections import config_flags
 
-from aeden.nn.autoencoders import count_parameters, make_init
+from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks import from_config
 from experiments.ablate import grid
 
@@ -51,20 +51,24 @@ def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
     assert not set(before) & {cell.folder for cell in grid.expand(settings)}
 
 
-@pytest.mark.parametrize(("changes", "match"), [
-    ({"contenders": {"nearest": {"model": {"decodr": "upsample"}}}}, "nearest: .*model.decodr.*model.decoder"),
-    ({"axes": {"noise": {"levels": (0.1,)}}}, "there is no field noise.levels; did you mean noise.level"),
-    ({"axes": {"noise": {"level": (0.1, 0.1)}}}, "axes.noise.level takes a tuple of different values"),
-    ({"axes": {"noise": {"level": 0.1}}}, "takes a tuple"),
-    ({"axes": {"batch_size": ("many",)}}, "batch_size takes a value of type int, not 'many'"),
-    ({"axes": {"model": {"decoder": ("upsample",)}}}, "contender .* sets model.decoder, and so does an axis"),
-    ({"contenders": {"nearest": {"seed": 1}}}, "contender nearest sets seed"),
-    ({"contenders": {"nearest": {"noise": {"level": 0.1}}}}, "sets noise.level: all are tested on the same images"),
-    ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
-    ({"contenders": {"nearest": {"model": {"resize": "bilinear"}}}}, "resize=bilinear says nothing of .*transpose"),
-    ({"reference": "nobody"}, "'nobody' is none of the contenders"),
-    ({"seeds": 0}, "seeds 0"), ({"pairing": "width"}, "unknown pairing 'width'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"contenders": {"nearest": {"model": {"decodr": "upsample"}}}}, "nearest: .*model.decodr.*model.decoder"),
+        ({"axes": {"noise": {"levels": (0.1,)}}}, "there is no field noise.levels; did you mean noise.level"),
+        ({"axes": {"noise": {"level": (0.1, 0.1)}}}, "axes.noise.level takes a tuple of different values"),
+        ({"axes": {"noise": {"level": 0.1}}}, "takes a tuple"),
+        ({"axes": {"batch_size": ("many",)}}, "batch_size takes a value of type int, not 'many'"),
+        ({"axes": {"model": {"decoder": ("upsample",)}}}, "contender .* sets model.decoder, and so does an axis"),
+        ({"contenders": {"nearest": {"seed": 1}}}, "contender nearest sets seed"),
+        ({"contenders": {"nearest": {"noise": {"level": 0.1}}}}, "sets noise.level: all are tested on the same images"),
+        ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
+        ({"contenders": {"nearest": {"model": {"resize": "bilinear"}}}}, "resize=bilinear says nothing of .*transpose"),
+        ({"reference": "nobody"}, "'nobody' is none of the contenders"),
+        ({"seeds": 0}, "seeds 0"),
+        ({"pairing": "width"}, "unknown pairing 'width'"),
+    ],
+)
 def test_contradictions_are_named(settings, changes, match):
     for name, value in changes.items():
         settings[name] = value
@@ -72,25 +76,31 @@ def test_contradictions_are_named(settings, changes, match):
         grid.expand(settings)
 
 
-@pytest.mark.parametrize(("changes", "match"), [
-    ({"model": {"decoder": "transposed"}}, "odd: .*'transposed'"),
-    ({"learning_rate": 0.0}, "odd: learning_rate 0 is not positive"),
-    ({"loss": "bec"}, "odd: unknown loss 'bec'"),
-    ({"optimizer": {"name": "adamx"}}, "odd: .*adamx"),
-    ({"task": "paint"}, "odd: unknown task 'paint'"),
-    ({"task": "stack", "stack": {"head": "tail"}}, "odd: unknown stack.head 'tail'"),
-    ({"task": "gan", "gan": {"loss": "none"}}, "odd: unknown gan.loss 'none'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"model": {"decoder": "transposed"}}, "odd: .*'transposed'"),
+        ({"learning_rate": 0.0}, "odd: learning_rate 0 is not positive"),
+        ({"loss": "bec"}, "odd: unknown loss 'bec'"),
+        ({"optimizer": {"name": "adamx"}}, "odd: .*adamx"),
+        ({"task": "paint"}, "odd: unknown task 'paint'"),
+        ({"task": "stack", "stack": {"head": "tail"}}, "odd: unknown stack.head 'tail'"),
+        ({"task": "gan", "gan": {"loss": "none"}}, "odd: unknown gan.loss 'none'"),
+    ],
+)
 def test_a_run_that_cannot_be_is_named_before_the_first(settings, changes, match):
     settings.contenders.odd = changes
     with pytest.raises(ValueError, match=match):
         grid.check(grid.expand(settings))
 
 
-@pytest.mark.parametrize(("noise", "match"), [
-    ({"level": (0.1, -1.0)}, "nearest, noise.level=-1: .*-1 is out of range"),
-    ({"kind": ("masking",), "level": (1.5,)}, "nearest, noise.kind=masking, noise.level=1.5: .*between 0 and 1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("noise", "match"),
+    [
+        ({"level": (0.1, -1.0)}, "nearest, noise.level=-1: .*-1 is out of range"),
+        ({"kind": ("masking",), "level": (1.5,)}, "nearest, noise.kind=masking, noise.level=1.5: .*between 0 and 1"),
+    ],
+)
 def test_a_setting_that_cannot_be_is_named_before_the_first(settings, noise, match):
     settings.axes = {"noise": noise}
     with pytest.raises(ValueError, match=match):
@@ -107,9 +117,10 @@ def test_contenders_are_made_equal_to_the_reference(settings, pairing):
     for cell in grid.expand(settings)[:4]:
         model = from_config.build_model(cell.config, (28, 28, 1))
         sizes[cell.contender] = (
-            model.multiplications(28, 28) if pairing == "multiplications"
+            model.multiplications(28, 28)
+            if pairing == "multiplications"
             else count_parameters(jax.eval_shape(make_init(model, (28, 28, 1)), jax.random.key(0)))
-        )  # fmt: skip
+        )
         if cell.contender == "subpixel":
             assert cell.config.model.decoder_features[0] < 32
     assert all(abs(size / sizes["nearest"] - 1) < 0.06 for size in sizes.values()), sizes

@@ -5,22 +5,29 @@ import pytest
 from absl import flags
 from conftest import start
 
-from aeden.runtime.run_folder import read_json
+from aeden.runtime.files import read_json
 from configs import stacked_mnist
 from experiments import labels
 
 OPTIONS = (
-    "--config=configs/stacked_mnist.py", "--config.data.limit=60", "--config.model.hidden=(8,)",
-    "--config.stack.levels=()", "--config.stack.pretrain_epochs=1.0", "--config.epochs=1.0", "--budgets=20",
-    "--seeds=1", "--least_steps=2",
-)  # fmt: skip
+    "--config=configs/stacked_mnist.py",
+    "--config.data.limit=60",
+    "--config.model.hidden=(8,)",
+    "--config.stack.levels=()",
+    "--config.stack.pretrain_epochs=1.0",
+    "--config.epochs=1.0",
+    "--budgets=20",
+    "--seeds=1",
+    "--least_steps=2",
+)
 
 
 def cells(values):
     return [
         {"seed": seed, "budget": budget, "labels": budget or 500, "method": method, "accuracy": accuracy}
-        for (budget, method), seeds in values.items() for seed, accuracy in enumerate(seeds)
-    ]  # fmt: skip
+        for (budget, method), seeds in values.items()
+        for seed, accuracy in enumerate(seeds)
+    ]
 
 
 def test_the_table_has_means_spreads_and_the_paired_interval():
@@ -36,10 +43,15 @@ def test_the_table_has_means_spreads_and_the_paired_interval():
     assert text.rstrip().endswith("no difference shown |")
 
 
-@pytest.mark.parametrize(("method", "head", "epochs", "noise"), [
-    ("pixels", "pixels", 0.0, 0.0), ("frozen", "frozen", 10.0, 0.0), ("random", "finetune", 0.0, 0.2),
-    ("finetune", "finetune", 10.0, 0.2),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "head", "epochs", "noise"),
+    [
+        ("pixels", "pixels", 0.0, 0.0),
+        ("frozen", "frozen", 10.0, 0.0),
+        ("random", "finetune", 0.0, 0.2),
+        ("finetune", "finetune", 10.0, 0.2),
+    ],
+)
 def test_a_cell_differs_in_what_it_is_about(tmp_path, method, head, epochs, noise):
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["labels"])
@@ -68,8 +80,12 @@ def test_the_command_goes_on_where_it_was_stopped(tmp_path):
     assert [cell["method"] for cell in result["cells"]] == list(labels.METHODS)
     assert np.isfinite([cell["accuracy"] for cell in result["cells"]]).all()
     assert {path.name for path in (tmp_path / "labels").iterdir()} == {
-        "seed0", "labels.md", "labels.json", "labels.csv", "labels.png",
-    }  # fmt: skip
+        "seed0",
+        "labels.md",
+        "labels.json",
+        "labels.csv",
+        "labels.png",
+    }
     (tmp_path / "labels/seed0/20-frozen/summary.json").unlink()
     before = (tmp_path / "labels/seed0/20-random/summary.json").stat().st_mtime_ns
     assert run() == out

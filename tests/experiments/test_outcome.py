@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from aeden.measures.paired_statistics import compare
-from aeden.runtime import run_folder
-from experiments.ablate import __main__, baselines, grid, launch, outcome, results, verdict
+from aeden.runtime import files, provenance, run_folder
+from experiments.ablate import baselines, grid, launch, metrics, outcome, progress, results, verdict
 from experiments.ablate.report import denoise
 
 
@@ -19,11 +19,11 @@ def settings(settings):
 
 def test_rows_of_several_kinds_make_one_table(tmp_path):
     rows = [{"contender": "dense", "psnr": 1.0}, {"contender": "k3", "psnr": 2.0, "harmonic_energy": 0.1}]
-    results.write_csv(tmp_path / "results.csv", rows)
+    files.write_csv(tmp_path / "results.csv", rows)
     with open(tmp_path / "results.csv") as file:
         read = list(csv.DictReader(file))
     assert [row["harmonic_energy"] for row in read] == ["", "0.1"]
-    assert results.columns(rows) == ["contender", "psnr", "harmonic_energy"]
+    assert files.columns(rows) == ["contender", "psnr", "harmonic_energy"]
 
 
 def test_causes_are_listed_where_they_differ():
@@ -46,10 +46,15 @@ def test_a_lost_run_does_not_make_the_verdict_contradict_itself():
     )
 
 
-@pytest.mark.parametrize(("task", "metric", "match"), [
-    ("denoise", "ease", "none that a verdict is about"), ("denoise", "kid", "no figure of a denoise run: use psnr"),
-    ("stack", "psnr", "no figure of a stack run: use accuracy, cross_entropy"), ("gan", "kid", "gan.samples=0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("task", "metric", "match"),
+    [
+        ("denoise", "ease", "none that a verdict is about"),
+        ("denoise", "kid", "no figure of a denoise run: use psnr"),
+        ("stack", "psnr", "no figure of a stack run: use accuracy, cross_entropy"),
+        ("gan", "kid", "gan.samples=0"),
+    ],
+)
 def test_a_metric_that_runs_do_not_end_with_is_refused(settings, task, metric, match):
     settings.experiment.task, settings.experiment.gan.samples = task, 0
     with pytest.raises(ValueError, match=match):
@@ -57,7 +62,7 @@ def test_a_metric_that_runs_do_not_end_with_is_refused(settings, task, metric, m
 
 
 def test_every_metric_of_a_verdict_is_some_tasks_figure():
-    assert set(verdict.METRICS) <= {name for figures in results.FIGURES.values() for name in figures}
+    assert set(metrics.METRICS) <= {name for figures in metrics.FIGURES.values() for name in figures}
 
 
 def test_a_range_of_levels_is_told_as_one(settings):
@@ -71,7 +76,7 @@ def test_the_own_result_of_a_range_is_not_that_of_its_lower_level(settings, tmp_
     settings.experiment.noise.level, settings.experiment.noise.level_max = 0.1, 0.5
     cell = grid.expand(settings)[0]
     both = [{"noisy": {"psnr": 10.0}, "test": {"psnr": 20.0}}, {"noisy": {"psnr": 12.0}, "test": {"psnr": 25.0}}]
-    run_folder.write_json(tmp_path / "summary.json", {"dataset": "glyphs", **both[0], "levels": {"0.1": both[1]}})
+    files.write_json(tmp_path / "summary.json", {"dataset": "glyphs", **both[0], "levels": {"0.1": both[1]}})
     rows = results.levels(cell, tmp_path)
     assert [(row["level"], row["psnr"], row["noisy_psnr"]) for row in rows] == [("0.1 to 0.5", 20, 10), (0.1, 25, 12)]
 
@@ -86,8 +91,11 @@ def test_each_noise_level_is_compared_with_baselines_of_its_own(settings, monkey
         baselines = classical = None
 
     def rows(name, key):
-        return [{key: name, "noise.level": level, "level": tested, "psnr": 100 * level + tested, "ssim": 0.5, "seed": 0}
-                for level in (0.1, 0.4) for tested in (level, 0.9)]  # fmt: skip
+        return [
+            {key: name, "noise.level": level, "level": tested, "psnr": 100 * level + tested, "ssim": 0.5, "seed": 0}
+            for level in (0.1, 0.4)
+            for tested in (level, 0.9)
+        ]
 
     shown = Shown()
     shown.cells, shown.tested = cells, rows("k3", "contender")
@@ -95,7 +103,7 @@ def test_each_noise_level_is_compared_with_baselines_of_its_own(settings, monkey
     made = []
     monkeypatch.setattr(denoise, "table", lambda heads, lines: made.append((heads, lines)) or "")
     denoise.baseline_table(shown)
-    (heads, lines), = made  # fmt: skip
+    ((heads, lines),) = made
     assert heads == ["PSNR, dB", "noise.level=0.1", "noise.level=0.4"]
     assert lines == [[name, ("10.10", 10.1), ("40.40", 40.4)] for name in ("median", "k3")]
 
@@ -110,7 +118,7 @@ def test_costs_are_timed_again_when_anything_about_them_has_changed(settings, tm
             "costs": {cell.kind: {} for cell in cells},
             "configs": {cell.kind: cell.digest("seed") for cell in cells},
         }
-        run_folder.write_json(tmp_path / "cost.json", {**kept, **run_folder.cause()})
+        files.write_json(tmp_path / "cost.json", {**kept, **provenance.provenance()})
         return subprocess.CompletedProcess([], 0, "", "")
 
     monkeypatch.setattr(outcome.subprocess, "run", time)
@@ -137,9 +145,7 @@ def test_a_timing_that_dies_without_a_word_is_told(settings, tmp_path, monkeypat
 
 
 def test_runs_on_other_data_are_not_passed_off(tmp_path):
-    run_folder.write_json(
-        tmp_path / "config.json", {"config": {}, "dataset": {"name": "glyphs/digits", "sha256": "a" * 64}}
-    )
+    files.write_json(tmp_path / "config.json", {"config": {}, "dataset": {"name": "glyphs/digits", "sha256": "a" * 64}})
     run_folder.check_data(tmp_path, {"name": "glyphs/digits", "sha256": "a" * 64})
     run_folder.check_data(tmp_path / "nothing yet", {"name": "mnist", "sha256": "b" * 64})
     with pytest.raises(run_folder.RunFolderError, match=r"trained on glyphs/digits .* now is mnist"):
@@ -152,8 +158,8 @@ def test_an_error_of_an_earlier_start_is_not_told_again(tmp_path):
     job = launch.Job("k3", [], log)
     with open(log, "a") as file:
         file.write("killed\n")
-    assert __main__.last_line(log, job.offset) == "killed"
-    assert __main__.last_line(log) == "the disk is full"
+    assert progress.last_line(log, job.offset) == "killed"
+    assert progress.last_line(log) == "the disk is full"
 
 
 def test_only_the_gpus_that_one_may_use_are_taken(monkeypatch):

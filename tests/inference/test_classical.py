@@ -24,8 +24,9 @@ def test_each_improves_on_the_noise_at_some_strength(images, name):
     if not classical.present(name):
         pytest.skip(f"{name} needs {classical.DENOISERS[name][1]}")
     clean, noisy = images
-    best = max(mean_psnr(classical._some(name, strength, noisy[:6]), clean[:6])
-               for strength in classical.DENOISERS[name][2])  # fmt: skip
+    best = max(
+        mean_psnr(classical._some(name, strength, noisy[:6]), clean[:6]) for strength in classical.DENOISERS[name][2]
+    )
     assert best > mean_psnr(noisy[:6], clean[:6]) + 2
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from aeden.measures import image_quality
+from aeden.measures import checkerboard, image_quality
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_planted_pattern_is_found_at_its_strength(rng, stride, strength):
     tile = rng.normal(size=(stride, stride))
     tile = strength * (tile - tile.mean()) / tile.std()
     pattern = np.tile(tile, (24 // stride, 24 // stride))
-    mine = image_quality.harmonic_energy(jnp.asarray(images + pattern, jnp.float32)[..., None], stride)
+    mine = checkerboard.harmonic_energy(jnp.asarray(images + pattern, jnp.float32)[..., None], stride)
     np.testing.assert_allclose(mine, strength**2 / (strength**2 + 0.01), atol=2e-3)
 
 
@@ -89,36 +89,36 @@ def test_harmonic_energy_is_the_spectrums(rng):
     power = np.abs(np.fft.fft2(cropped, axes=(1, 2))) ** 2
     bins = power[:, ::3, ::5].sum(axis=(1, 2, 3)) - power[:, 0, 0].sum(-1)
     expected = bins / (power.sum(axis=(1, 2, 3)) - power[:, 0, 0].sum(-1))
-    np.testing.assert_allclose(image_quality.harmonic_energy(jnp.asarray(images, jnp.float32), 4), expected, rtol=1e-4)
+    np.testing.assert_allclose(checkerboard.harmonic_energy(jnp.asarray(images, jnp.float32), 4), expected, rtol=1e-4)
 
 
 def test_uneven_gains_vary_the_variance_by_place(rng):
     noise = rng.normal(size=(4, 64, 64, 1))
     gains = np.tile(np.sqrt([[1.0, 2.0], [3.0, 4.0]]), (32, 32))[None, :, :, None]
     variances = np.array([1.0, 2.0, 3.0, 4.0])
-    even, uneven = (image_quality.phase_variation(jnp.asarray(x, jnp.float32), 2) for x in (noise, noise * gains))
+    even, uneven = (checkerboard.phase_variation(jnp.asarray(x, jnp.float32), 2) for x in (noise, noise * gains))
     assert float(even.max()) < 0.1
     np.testing.assert_allclose(uneven, variances.std() / variances.mean(), atol=0.08)
     # Their sign is the noise's: nothing of it repeats.
-    assert float(image_quality.harmonic_energy(jnp.asarray(noise * gains, jnp.float32), 2).max()) < 0.01
+    assert float(checkerboard.harmonic_energy(jnp.asarray(noise * gains, jnp.float32), 2).max()) < 0.01
 
 
 def test_images_of_one_value_have_no_artifacts():
     flat = jnp.full((1, 8, 8, 1), 0.3)
-    assert float(image_quality.harmonic_energy(flat, 2)[0]) == float(image_quality.phase_variation(flat, 2)[0]) == 0.0
+    assert float(checkerboard.harmonic_energy(flat, 2)[0]) == float(checkerboard.phase_variation(flat, 2)[0]) == 0.0
     for stride in (1, 9):
         with pytest.raises(ValueError, match=f"a stride of {stride} has no period in images of 8 x 8"):
-            image_quality.harmonic_energy(flat, stride)
+            checkerboard.harmonic_energy(flat, stride)
 
 
 def test_a_wave_is_at_its_frequency_and_white_noise_at_all(rng):
     x = np.arange(32)
     wave = np.cos(2 * np.pi * 5 * x / 32)[None, None, :, None] * np.ones((1, 32, 1, 1))
-    spectrum = np.asarray(image_quality.radial_spectrum(jnp.asarray(wave, jnp.float32)))[0]
+    spectrum = np.asarray(checkerboard.radial_spectrum(jnp.asarray(wave, jnp.float32)))[0]
     assert spectrum.argmax() == 5
     assert spectrum.sum() == pytest.approx(spectrum[5], rel=1e-3)
     noise = jnp.asarray(rng.normal(size=(200, 32, 32, 2)), jnp.float32)
-    mean = image_quality.radial_spectrum(noise).mean(0)
+    mean = checkerboard.radial_spectrum(noise).mean(0)
     np.testing.assert_allclose(mean, 1.0, rtol=0.1)
-    assert float(image_quality.spectrum_distance(mean, 10.0 * mean)) == pytest.approx(10.0, rel=1e-5)
-    assert float(image_quality.spectrum_distance(mean, mean)) == 0.0
+    assert float(checkerboard.spectrum_distance(mean, 10.0 * mean)) == pytest.approx(10.0, rel=1e-5)
+    assert float(checkerboard.spectrum_distance(mean, mean)) == 0.0

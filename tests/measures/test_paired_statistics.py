@@ -43,7 +43,7 @@ def test_one_pair_shows_nothing():
 
 def test_the_sign_flip_test_by_its_definition(rng):
     one, other = rng.normal(0.5, 1, 7), rng.normal(size=7)
-    signs = np.array(list(itertools.product([1, -1], repeat=7)))
+    collapse_warnings = np.array(list(itertools.product([1, -1], repeat=7)))
     means = np.abs((signs * (one - other)).mean(1))
     assert sign_flip_p(one, other) == pytest.approx(np.mean(means >= abs((one - other).mean()) - 1e-12))
 

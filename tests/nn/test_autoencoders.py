@@ -8,17 +8,10 @@ from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aeden.nn.autoencoders import (
-    DECODERS,
-    Classifier,
-    ConvAutoencoder,
-    DenseAutoencoder,
-    Encoder,
-    Stack,
-    apply,
-    count_parameters,
-    pad_to_multiple,
-)
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, Encoder, pad_to_multiple
+from aeden.nn.decoders import DECODERS
+from aeden.nn.parameters import apply, count_parameters
+from aeden.nn.stack import Classifier, Stack
 
 
 def parameters(model, shape):

@@ -130,11 +130,23 @@ def check_against_numpy(k, s, padding, size, channels):
             ours = all_derivatives(function, s, padding)(x, w, g, u, v)
             taps = (k, k)
             if transposed:
-                expected = (sums.scatter(x, w), sums.gather(g, w), sums.pair(x, g, taps), sums.gather(g, v),
-                            sums.pair(u, g, taps), sums.scatter(u, w) + sums.scatter(x, v))  # fmt: skip
+                expected = (
+                    sums.scatter(x, w),
+                    sums.gather(g, w),
+                    sums.pair(x, g, taps),
+                    sums.gather(g, v),
+                    sums.pair(u, g, taps),
+                    sums.scatter(u, w) + sums.scatter(x, v),
+                )
             else:
-                expected = (sums.gather(x, w), sums.scatter(g, w), sums.pair(g, x, taps), sums.scatter(g, v),
-                            sums.pair(g, u, taps), sums.gather(u, w) + sums.gather(x, v))  # fmt: skip
+                expected = (
+                    sums.gather(x, w),
+                    sums.scatter(g, w),
+                    sums.pair(g, x, taps),
+                    sums.scatter(g, v),
+                    sums.pair(g, u, taps),
+                    sums.gather(u, w) + sums.gather(x, v),
+                )
             assert_close(ours, expected, 1e-12)
 
 
@@ -187,11 +199,14 @@ def test_a_resize_and_a_convolution_in_one(k, s, channels):
         check_against_plain(resized, plainly_resized, k, s, "SAME", (5, 4), channels, np.float64, 1e-12)
 
 
-SHAPES = st.fixed_dictionaries({
-    **{name: st.integers(1, 6) for name in ("h", "w", "kh", "kw")},
-    **{name: st.integers(1, 6) for name in ("c", "f")},
-    "s": st.integers(1, 4), "padding": st.sampled_from(["SAME", "VALID"]),
-})  # fmt: skip
+SHAPES = st.fixed_dictionaries(
+    {
+        **{name: st.integers(1, 6) for name in ("h", "w", "kh", "kw")},
+        **{name: st.integers(1, 6) for name in ("c", "f")},
+        "s": st.integers(1, 4),
+        "padding": st.sampled_from(["SAME", "VALID"]),
+    }
+)
 
 
 @settings(max_examples=8, deadline=None, derandomize=True)
@@ -200,8 +215,10 @@ def test_any_shape_in_float32(shape):
     h, w, kh, kw, c, f, s, padding = (shape[name] for name in ("h", "w", "kh", "kw", "c", "f", "s", "padding"))
     rng = np.random.default_rng(1)
     x = jnp.asarray(rng.normal(size=(2, h, w, c)), jnp.float32)
-    for function, plain, kernel in ((transposed_convolution, flax_transposed, (kh, kw, f, c)),
-                                    (convolution, lax_convolution, (kh, kw, c, f))):  # fmt: skip
+    for function, plain, kernel in (
+        (transposed_convolution, flax_transposed, (kh, kw, f, c)),
+        (convolution, lax_convolution, (kh, kw, c, f)),
+    ):
         if plain is lax_convolution and padding == "VALID" and (kh > h or kw > w):
             continue
         weights = jnp.asarray(rng.normal(size=kernel), jnp.float32)
@@ -217,11 +234,16 @@ def test_any_shape_in_float32(shape):
         assert_close(*both(x, weights), 1e-5)
 
 
-@pytest.mark.parametrize(("function", "plain", "channels"), [
-    (transposed_convolution, flax_transposed, (8, 8)), (transposed_convolution, flax_transposed, (8, 1)),
-    (convolution, lax_convolution, (8, 1)), (convolution, lax_convolution, (1, 8)),
-    (resized, plainly_resized, (8, 8)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("function", "plain", "channels"),
+    [
+        (transposed_convolution, flax_transposed, (8, 8)),
+        (transposed_convolution, flax_transposed, (8, 1)),
+        (convolution, lax_convolution, (8, 1)),
+        (convolution, lax_convolution, (1, 8)),
+        (resized, plainly_resized, (8, 8)),
+    ],
+)
 def test_under_vmap_pmap_and_in_bfloat16(rng, function, plain, channels):
     c, f = channels
     shape = (3, 3, f, c) if function is transposed_convolution else (3, 3, c, f)
@@ -240,7 +262,8 @@ def test_under_vmap_pmap_and_in_bfloat16(rng, function, plain, channels):
             )
 
         return jax.value_and_grad(power(function, jnp.bfloat16))(kernel), jax.value_and_grad(power(plain, jnp.float32))(
-            kernel)  # fmt: skip
+            kernel
+        )
 
     half, full = gradients(x[0], kernel)
     assert function(x[0].astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), 2, "SAME").dtype == jnp.bfloat16

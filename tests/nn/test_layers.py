@@ -22,8 +22,17 @@ from aeden.nn.layers import (
 )
 
 KERNELS_STRIDES_PADDINGS = list(product(range(1, 7), range(1, 5), ("SAME", "VALID")))
-FEW = [(1, 2, "SAME"), (2, 2, "VALID"), (3, 1, "SAME"), (3, 2, "SAME"), (3, 2, "VALID"), (4, 2, "SAME"), (5, 3, "SAME"),
-       (2, 3, "SAME"), (6, 4, "VALID")]  # fmt: skip
+FEW = [
+    (1, 2, "SAME"),
+    (2, 2, "VALID"),
+    (3, 1, "SAME"),
+    (3, 2, "SAME"),
+    (3, 2, "VALID"),
+    (4, 2, "SAME"),
+    (5, 3, "SAME"),
+    (2, 3, "SAME"),
+    (6, 4, "VALID"),
+]
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 4])
@@ -147,8 +156,9 @@ def test_bfloat16_computes_in_bfloat16_with_float32_parameters(rng):
         assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
 
 
-@pytest.mark.parametrize("layer", [TransposeConv(2, padding="FULL"), TransposeConv(2, lowering="best"),
-                                   UpsampleConv(2, placement="inside")])  # fmt: skip
+@pytest.mark.parametrize(
+    "layer", [TransposeConv(2, padding="FULL"), TransposeConv(2, lowering="best"), UpsampleConv(2, placement="inside")]
+)
 def test_unknown_options_are_named(layer):
     with pytest.raises(ValueError, match=r"'FULL'|'best'|'inside'"):
         layer.init(jax.random.key(0), jnp.ones((1, 4, 4, 1)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aeden.plots import style
+from aeden.plots import curves, style
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -20,8 +20,10 @@ def test_samples(tmp_path, rng, channels):
 
 @pytest.mark.parametrize("epochs", [1, 30])
 def test_curves(tmp_path, epochs):
-    rows = [{"step": 10 * i, "epoch": float(i), "train_loss": 1 / i, "validation_psnr": 10 + i, "validation_bce": 1 / i}
-            for i in range(1, epochs + 1)]  # fmt: skip
-    style.save_curves(tmp_path / "curves.png", "a run", rows, {"psnr": 11.0})
+    rows = [
+        {"step": 10 * i, "epoch": float(i), "train_loss": 1 / i, "validation_psnr": 10 + i, "validation_bce": 1 / i}
+        for i in range(1, epochs + 1)
+    ]
+    curves.save_curves(tmp_path / "curves.png", "a run", rows, {"psnr": 11.0})
     with Image.open(tmp_path / "curves.png") as image:
         assert image.size[0] > 600

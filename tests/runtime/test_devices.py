@@ -5,15 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aeden.runtime import devices
+from aeden.runtime import devices, hosts
 
 
 def test_the_suite_runs_on_two_devices():
     assert jax.device_count() == 2
 
 
-@pytest.mark.parametrize(("batch", "cores", "count"), [(128, 2, 2), (128, 64, 4), (128, 3, 2), (31, 8, 1), (96, 8, 3),
-                                                         (97, 8, 1), (4096, 64, 64)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("batch", "cores", "count"),
+    [(128, 2, 2), (128, 64, 4), (128, 3, 2), (31, 8, 1), (96, 8, 3), (97, 8, 1), (4096, 64, 64)],
+)
 def test_devices_divide_the_batch_into_shares_of_32_or_more(batch, cores, count):
     assert devices.cpu_device_count(batch, cores) == count
 
@@ -65,8 +67,9 @@ def test_steps_over_devices_equal_steps_on_one(rng, count):
 def test_sums_over_devices(rng):
     x = rng.normal(size=(1, 8, 3)).astype(np.float32)
     total = devices.pmap_sums(lambda scale, batch: {"sum": scale * batch["x"].sum()})
-    np.testing.assert_allclose(total(devices.replicate(jnp.float32(2)), devices.deal({"x": x}))["sum"], 2 * x.sum(),
-                               rtol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(
+        total(devices.replicate(jnp.float32(2)), devices.deal({"x": x}))["sum"], 2 * x.sum(), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,4 +113,4 @@ def test_examples_are_mapped_in_order_however_many(rng, count, pixels):
 
 def test_numbers_of_processes_that_do_not_fit():
     with pytest.raises(ValueError, match="--process from 0"):
-        devices.join_processes("localhost:1", 2, 2)
+        hosts.join_processes("localhost:1", 2, 2)

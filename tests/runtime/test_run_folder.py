@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from aeden.runtime import run_folder
+from aeden.runtime import files, provenance, run_folder
 
 DATA = {"name": "mnist", "requested": "mnist", "sha256": "a" * 64}
 
@@ -45,14 +45,14 @@ def test_a_damaged_config_is_named(tmp_path):
 
 
 def test_files_are_written_at_once_or_not_at_all(tmp_path):
-    run_folder.write_json(tmp_path / "a.json", {"x": 1})
+    files.write_json(tmp_path / "a.json", {"x": 1})
     with pytest.raises(TypeError):
-        run_folder.write_json(tmp_path / "a.json", {"x": object()})
+        files.write_json(tmp_path / "a.json", {"x": object()})
     assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
 def test_a_result_can_tell_its_cause():
-    assert {"python", "jax", "flax", "optax", "orbax-checkpoint"} <= run_folder.versions().keys()
-    assert run_folder.hardware()["devices"] == 2
-    assert run_folder.commit()
+    assert {"python", "jax", "flax", "optax", "orbax-checkpoint"} <= provenance.versions().keys()
+    assert provenance.hardware()["devices"] == 2
+    assert provenance.commit()

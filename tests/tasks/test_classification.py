@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from aeden.data.batches import Split
+from aeden.data.splits import Split
 from aeden.tasks.objectives import classification
 
 

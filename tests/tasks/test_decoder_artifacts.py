@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aeden.data.batches import Split
-from aeden.measures import image_quality
-from aeden.nn.autoencoders import ConvAutoencoder, apply
+from aeden.data.splits import Split
+from aeden.measures import checkerboard
+from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.parameters import apply
 from aeden.tasks.denoise import decoder_artifacts
 
 
@@ -21,10 +22,15 @@ def start(images, **fields):
     return model, jax.jit(model.init)(jax.random.key(0), images)["params"]
 
 
-@pytest.mark.parametrize(("fields", "keeps", "even"), [
-    ({"decoder": "upsample"}, True, True), ({"decoder": "upsample", "resize": "bilinear"}, True, True),
-    ({"decoder": "subpixel"}, True, True), ({"decoder": "transpose", "kernel_size": 3}, False, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fields", "keeps", "even"),
+    [
+        ({"decoder": "upsample"}, True, True),
+        ({"decoder": "upsample", "resize": "bilinear"}, True, True),
+        ({"decoder": "subpixel"}, True, True),
+        ({"decoder": "transpose", "kernel_size": 3}, False, False),
+    ],
+)
 def test_which_decoders_keep_a_constant_at_the_start(images, fields, keeps, even):
     figures, pictures = decoder_artifacts.responses(*start(images, **fields), images)
     assert (figures["constant_ripple"] < 1e-4) == keeps
@@ -59,14 +65,14 @@ def test_the_residuals_measures_are_means_over_the_images(images):
     clean = jnp.asarray(pixels, jnp.float32) / 255
     restored = jax.nn.sigmoid(apply(model, params, 0.5 * clean))
     assert found["harmonic_energy"] == pytest.approx(
-        float(image_quality.harmonic_energy(restored - clean, 2).mean()), rel=1e-4
+        float(checkerboard.harmonic_energy(restored - clean, 2).mean()), rel=1e-4
     )
     assert found["phase_variation"] == pytest.approx(
-        float(image_quality.phase_variation(restored - clean, 2).mean()), rel=1e-4
+        float(checkerboard.phase_variation(restored - clean, 2).mean()), rel=1e-4
     )
-    np.testing.assert_allclose(found["spectrum"]["clean"], image_quality.radial_spectrum(clean).mean(0), rtol=1e-4)
-    expected = image_quality.spectrum_distance(
-        image_quality.radial_spectrum(restored).mean(0), image_quality.radial_spectrum(clean).mean(0)
+    np.testing.assert_allclose(found["spectrum"]["clean"], checkerboard.radial_spectrum(clean).mean(0), rtol=1e-4)
+    expected = checkerboard.spectrum_distance(
+        checkerboard.radial_spectrum(restored).mean(0), checkerboard.radial_spectrum(clean).mean(0)
     )
     assert found["spectrum_distance_db"] == pytest.approx(float(expected), rel=1e-3)
 

@@ -7,7 +7,8 @@ import optax
 import pytest
 
 from aeden import random_keys
-from aeden.data.batches import Split, TrainBatches
+from aeden.data.batches import TrainBatches
+from aeden.data.splits import Split
 from aeden.measures import image_quality
 from aeden.runtime import devices
 from aeden.tasks import from_config
@@ -35,11 +36,14 @@ def split(rng):
     return Split(rng.integers(0, 256, (21, 12, 12, 1), dtype=np.uint8))
 
 
-@pytest.mark.parametrize(("kind", "expected"), [
-    ("bce", lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p))),
-    ("mse", lambda p, t: (p - t) ** 2),
-    ("l1", lambda p, t: abs(p - t)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("bce", lambda p, t: -(t * np.log(p) + (1 - t) * np.log(1 - p))),
+        ("mse", lambda p, t: (p - t) ** 2),
+        ("l1", lambda p, t: abs(p - t)),
+    ],
+)
 def test_losses_by_their_definition(rng, kind, expected):
     logits, target = rng.normal(size=(3, 4, 4, 2)), rng.uniform(size=(3, 4, 4, 2))
     loss = restoration.reconstruction_loss(kind, jnp.asarray(logits, jnp.float32), jnp.asarray(target, jnp.float32))
@@ -65,7 +69,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
 
     kept = batch["mask"][0]
     clean = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255
-    noisy = from_config.build_corruption(config)(random_keys.example_keys(stream, 0, batch["index"][0][kept]), clean)
+    noisy = from_config.build_noise(config)(random_keys.example_keys(stream, 0, batch["index"][0][kept]), clean)
 
     def mean_loss(params):
         return optax.sigmoid_binary_cross_entropy(model.apply({"params": params}, noisy), clean).mean()
@@ -82,7 +86,7 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
     monkeypatch.setattr(evaluation, "EVALUATION_BATCH", batch)
     model = from_config.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
-    noises = {"0.2": from_config.build_corruption(config, 0.2), "0.6": from_config.build_corruption(config, 0.6)}
+    noises = {"0.2": from_config.build_noise(config, 0.2), "0.6": from_config.build_noise(config, 0.6)}
     figures = restoration.make_evaluation(model, noises, 0, random_keys.Stream.TEST)(params, split)
 
     clean = jnp.asarray(split.images, jnp.float32) / 255
@@ -98,7 +102,7 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
 def test_samples_are_what_the_evaluation_saw(config, split):
     model = from_config.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
-    noise = from_config.build_corruption(config)
+    noise = from_config.build_noise(config)
     one = Split(split.images[:1])
     clean, noisy, restored = restoration.restore_samples(model, params, noise, one, 0)
     figures = restoration.make_evaluation(model, {"x": noise}, 0, random_keys.Stream.TEST)(params, one)["x"]
@@ -120,22 +124,37 @@ def test_short_epochs_are_not_all_validated(config):
     assert from_config.build_schedule(config, 1, 0.0, 1000).validate_every == 3
 
 
-@pytest.mark.parametrize(("field", "value", "match"), [
-    ("steps", 0, "either `epochs` or `steps`"), ("epochs", 3.0, "either `epochs` or `steps`"),
-    ("epochs", -1.0, "either `epochs` or `steps`"),
-    ("log_every", -1, "log_every is negative"), ("checkpoint.every", -2, "checkpoint.every is negative"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("field", "value", "match"),
+    [
+        ("steps", 0, "either `epochs` or `steps`"),
+        ("epochs", 3.0, "either `epochs` or `steps`"),
+        ("epochs", -1.0, "either `epochs` or `steps`"),
+        ("log_every", -1, "log_every is negative"),
+        ("checkpoint.every", -2, "checkpoint.every is negative"),
+    ],
+)
 def test_schedules_that_make_no_sense(config, field, value, match):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=match):
         from_config.build_schedule(config, 10, config.epochs, config.steps)
 
 
-@pytest.mark.parametrize(("field", "value"), [
-    ("model.decoder", "transposed"), ("model.resize", "linear"), ("model.placement", "middle"),
-    ("model.architecture", "convolutional"), ("model.hidden", ()), ("model.hidden", (4, 0)),
-    ("model.dtype", "float8"), ("model.features", (32,)), ("model.kernel_size", 0), ("model.features", (0, 4)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("model.decoder", "transposed"),
+        ("model.resize", "linear"),
+        ("model.placement", "middle"),
+        ("model.architecture", "convolutional"),
+        ("model.hidden", ()),
+        ("model.hidden", (4, 0)),
+        ("model.dtype", "float8"),
+        ("model.features", (32,)),
+        ("model.kernel_size", 0),
+        ("model.features", (0, 4)),
+    ],
+)
 def test_models_that_cannot_be_built(config, field, value):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=field.replace(".", r"\.") + "|" + str(value)):

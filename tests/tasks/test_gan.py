@@ -12,25 +12,27 @@ import pytest
 import scipy.stats
 
 from aeden import random_keys
-from aeden.data.batches import Split, TrainBatches
-from aeden.data.sources import Dataset
-from aeden.measures import image_quality
-from aeden.nn.autoencoders import Decoder, apply
+from aeden.data.batches import TrainBatches
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
+from aeden.measures import checkerboard
+from aeden.nn.decoders import Decoder
 from aeden.nn.gan import DOWNSAMPLINGS, Discriminator, Generator, blur, clustered
-from aeden.plots.generator import interpolate
+from aeden.nn.parameters import apply
 from aeden.runtime import devices
+from aeden.runtime.processes import Interrupted
 from aeden.tasks.gan import judge as judging
 from aeden.tasks.gan import run as gan_run
+from aeden.tasks.gan.pictures import interpolate
 from aeden.tasks.objectives.adversarial import (
-    adversarial_task,
+    adversarial_objective,
     discriminator_loss,
     generator_loss,
     latents,
     sample,
     scores_and_penalty,
 )
-from aeden.training.gradient_step import Descent
-from aeden.training.loop import Interrupted
+from aeden.training.gradient_step import GradientStep
 from configs import base
 
 SHAPE = (10, 10, 1)
@@ -103,14 +105,18 @@ def test_the_penalty_and_its_gradient_pass_through_the_fast_lowerings(images, do
     np.testing.assert_allclose(scores_and_penalty(model, params, images, None)[1], expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("loss", "kind"), [
-    ("relativistic", "upsample"), pytest.param("nonsaturating", "transpose", marks=pytest.mark.proof),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        ("relativistic", "upsample"),
+        pytest.param("nonsaturating", "transpose", marks=pytest.mark.proof),
+    ],
+)
 def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, kind):
     """On two devices, with a padded batch: as one gradient step each on the mean over the examples that count."""
     generator, discriminator = networks(kind, lowering="reference")
-    rate = Descent(optax.sgd(0.1), lambda step: jnp.float32(0.1))
-    task = adversarial_task(
+    rate = GradientStep(optax.sgd(0.1), lambda step: jnp.float32(0.1))
+    task = adversarial_objective(
         generator, discriminator, (rate, rate), loss, (0.5, 0.25), 5, 0.9, lambda s: {}, lambda r: []
     )
     state = jax.tree.map(np.asarray, task.init(jax.random.key(1)))
@@ -154,7 +160,7 @@ def test_the_transposed_generator_begins_with_a_checkerboard():
         generator = Generator((28, 28, 1), Decoder(kind, (16, 16), (2, 2)), 16)
         latent = jax.random.normal(jax.random.key(0), (64, 16))
         made = jax.jit(lambda p, z, g=generator: sample(g, p, z, None))(initial(generator, latent), latent)
-        energy[kind] = float(image_quality.harmonic_energy(made, 2).mean())
+        energy[kind] = float(checkerboard.harmonic_energy(made, 2).mean())
     assert energy["transpose"] > 3 * energy["upsample"]
 
 
@@ -189,9 +195,9 @@ def test_the_way_between_latents_keeps_to_the_sphere(rng):
 
 
 def test_signs_of_collapse_are_named():
-    assert gan_run.signs(10, {"train_discriminator_loss": 0.7, "validation_smallest_class": 0.08}) == []
-    assert "never wrong" in gan_run.signs(10, {"train_discriminator_loss": 1e-4})[0]
-    assert "all but missing" in gan_run.signs(10, {"validation_smallest_class": 0.0})[0]
+    assert gan_run.collapse_warnings(10, {"train_discriminator_loss": 0.7, "validation_smallest_class": 0.08}) == []
+    assert "never wrong" in gan_run.collapse_warnings(10, {"train_discriminator_loss": 1e-4})[0]
+    assert "all but missing" in gan_run.collapse_warnings(10, {"validation_smallest_class": 0.0})[0]
 
 
 @pytest.fixture
@@ -229,9 +235,17 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     config.gan.conditional = True
     whole = run(config, dataset, tmp_path / "whole")
     assert {path.name for path in (tmp_path / "whole").iterdir()} == {
-        "checkpoints", "metrics.csv", "tensorboard", "progress", "samples.png", "progress.png", "progress.gif",
-        "interpolation.png", "nearest.png", "curves.png",
-    }  # fmt: skip
+        "checkpoints",
+        "metrics.csv",
+        "tensorboard",
+        "progress",
+        "samples.png",
+        "progress.png",
+        "progress.gif",
+        "interpolation.png",
+        "nearest.png",
+        "curves.png",
+    }
     test = whole["test"]
     assert test.keys() >= {
         "fid",
@@ -273,12 +287,19 @@ def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
     assert run(config, bare, tmp_path / "run")["test"] == {}
 
 
-@pytest.mark.parametrize(("field", "value", "match"), [
-    ("gan.loss", "wasserstein", "unknown gan.loss 'wasserstein'"), ("gan.latent", 0, "numbers from 1 up"),
-    ("gan.modes", 1, "2 or more"), ("gan.modes", 5, "less than gan.latent 5"),
-    ("gan.downsampling", "pool", "unknown downsampling 'pool'"), ("gan.average", 1.0, "gan.average 1"),
-    ("gan.r1", -1.0, "take 0 or more"), ("model.architecture", "dense", "architecture=conv"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("field", "value", "match"),
+    [
+        ("gan.loss", "wasserstein", "unknown gan.loss 'wasserstein'"),
+        ("gan.latent", 0, "numbers from 1 up"),
+        ("gan.modes", 1, "2 or more"),
+        ("gan.modes", 5, "less than gan.latent 5"),
+        ("gan.downsampling", "pool", "unknown downsampling 'pool'"),
+        ("gan.average", 1.0, "gan.average 1"),
+        ("gan.r1", -1.0, "take 0 or more"),
+        ("model.architecture", "dense", "architecture=conv"),
+    ],
+)
 def test_gans_that_cannot_be(config, dataset, tmp_path, field, value, match):
     config.update_from_flattened_dict({field: value})
     config.gan.samples = -1 if field == "gan.samples" else 0

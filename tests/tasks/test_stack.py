@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from aeden import random_keys
-from aeden.data.batches import Split, TrainBatches
-from aeden.data.sources import Dataset
-from aeden.nn.autoencoders import Stack, apply
-from aeden.runtime import devices, run_folder
+from aeden.data.batches import TrainBatches
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
+from aeden.nn.parameters import apply, overlay
+from aeden.nn.stack import Stack
+from aeden.runtime import devices, files
+from aeden.runtime.processes import Interrupted
 from aeden.tasks import from_config
 from aeden.tasks.stack import phases
 from aeden.tasks.stack import run as stack_run
-from aeden.tasks.stack.pretrained import load_autoencoder, overlay
-from aeden.training.loop import Interrupted
+from aeden.tasks.stack.pretrained import load_autoencoder
 from configs import base
 
 SHAPE = (8, 8, 1)
@@ -130,9 +132,15 @@ def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
     assert_trees_close(after.params, jax.tree.map(lambda p, g: p - 0.5 * g, before.params, gradient))
 
 
-@pytest.mark.parametrize(("architecture", "phase"), [
-    ("dense", "pretrain-2"), ("dense", "unroll"), ("dense", "classify"), ("conv", "classify"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("architecture", "phase"),
+    [
+        ("dense", "pretrain-2"),
+        ("dense", "unroll"),
+        ("dense", "classify"),
+        ("conv", "classify"),
+    ],
+)
 def test_a_step_is_the_same_on_one_two_and_eight_devices_and_in_parts(
     config, dataset, architecture, phase, monkeypatch
 ):
@@ -163,8 +171,8 @@ def run(config, dataset, folder):
 def finish(config, dataset, folder):
     """A run with its summary written, as the command does."""
     folder.mkdir()
-    run_folder.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
-    run_folder.write_json(folder / "summary.json", run(config, dataset, folder))
+    files.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
+    files.write_json(folder / "summary.json", run(config, dataset, folder))
 
 
 def last_states(folder):
@@ -215,8 +223,14 @@ def test_what_a_run_leaves(config, dataset, tmp_path):
     config.stack.labels = 12
     summary = run(config, dataset, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "phases", "samples.png", "curves.png", "filters.png", "embedding.png", "confusion.png", "errors.png",
-    }  # fmt: skip
+        "phases",
+        "samples.png",
+        "curves.png",
+        "filters.png",
+        "embedding.png",
+        "confusion.png",
+        "errors.png",
+    }
     assert summary["labels"] == 12
     assert summary["test"]["accuracy"] > 0.6
     assert summary["test"].keys() >= {"accuracy", "cross_entropy", "psnr", "bce"}
@@ -256,8 +270,11 @@ def test_an_autoencoder_that_does_not_fit_is_named(config, dataset, tmp_path):
     given, cause = fits()
     assert given.keys() == {"layers_0", "layers_1"}
     assert (cause["dataset"], cause["seed"], cause["step"]) == ("patterns", 0, 4)
-    for hidden, problem in (((12, 7), r"layers_1/encoder_0/bias has the shape \(6,\) there, \(7,\) here"),
-                            ((12,), "2 layers there, 1 here"), ((12, 6, 4), "2 layers there, 3 here")):  # fmt: skip
+    for hidden, problem in (
+        ((12, 7), r"layers_1/encoder_0/bias has the shape \(6,\) there, \(7,\) here"),
+        ((12,), "2 layers there, 1 here"),
+        ((12, 6, 4), "2 layers there, 3 here"),
+    ):
         with pytest.raises(ValueError, match=problem):
             fits(**{"model.hidden": hidden})
     with pytest.raises(ValueError, match="does not fit this stack"):
@@ -276,17 +293,27 @@ def test_an_overlay_of_another_shape_is_refused():
         overlay({"a": {"b": jnp.ones(2)}}, {"a": {"b": np.ones(3)}})
 
 
-@pytest.mark.parametrize(("field", "value", "match"), [
-    ("stack.head", "softmax", "unknown stack.head 'softmax'"), ("stack.embedding", "umap", "'umap'"),
-    ("stack.levels", (0.1,), r"one level for each of 2 layers"), ("stack.levels", (0.1, 1.5), "1.5 is out of range"),
-    ("noise.kind", "salt_and_pepper", "codes take masking or gaussian"), ("stack.dropout", 1.0, "dropout 1"),
-    ("stack.head_noise", 1.5, "1.5 is out of range"),
-    ("stack.dropout", 0.999, "dropout 0.999"), ("learning_rate", 0.0, "learning_rate 0"),
-    ("stack.pretrain_learning_rate", -1.0, "pretrain_learning_rate -1"),
-    ("stack.label_smoothing", -0.1, "label_smoothing -0.1"), ("stack.unroll_epochs", -1.0, "take 0 or more"),
-    ("augment.zoom", 1.5, "augment.zoom 1.5"), ("stack.labels", 31, "31 labels is more than the 30 examples"),
-    ("stack.labels", 2, "less than one of each of 3 classes"), ("epochs", 0.0, "either `epochs` or `steps`"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("field", "value", "match"),
+    [
+        ("stack.head", "softmax", "unknown stack.head 'softmax'"),
+        ("stack.embedding", "umap", "'umap'"),
+        ("stack.levels", (0.1,), r"one level for each of 2 layers"),
+        ("stack.levels", (0.1, 1.5), "1.5 is out of range"),
+        ("noise.kind", "salt_and_pepper", "codes take masking or gaussian"),
+        ("stack.dropout", 1.0, "dropout 1"),
+        ("stack.head_noise", 1.5, "1.5 is out of range"),
+        ("stack.dropout", 0.999, "dropout 0.999"),
+        ("learning_rate", 0.0, "learning_rate 0"),
+        ("stack.pretrain_learning_rate", -1.0, "pretrain_learning_rate -1"),
+        ("stack.label_smoothing", -0.1, "label_smoothing -0.1"),
+        ("stack.unroll_epochs", -1.0, "take 0 or more"),
+        ("augment.zoom", 1.5, "augment.zoom 1.5"),
+        ("stack.labels", 31, "31 labels is more than the 30 examples"),
+        ("stack.labels", 2, "less than one of each of 3 classes"),
+        ("epochs", 0.0, "either `epochs` or `steps`"),
+    ],
+)
 def test_runs_that_cannot_be(config, dataset, tmp_path, field, value, match):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=match):
@@ -321,8 +348,8 @@ def test_the_whole_autoencoder_of_a_denoising_run_as_the_stack(config, dataset, 
     config.task, config.epochs = "denoise", 1.0
     (tmp_path / "denoise").mkdir()
     summary = denoise_run.run(config, dataset, tmp_path / "denoise", time.monotonic())
-    run_folder.write_json(tmp_path / "denoise/summary.json", summary)
-    run_folder.write_json(tmp_path / "denoise/config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
+    files.write_json(tmp_path / "denoise/summary.json", summary)
+    files.write_json(tmp_path / "denoise/config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
     config.task, config.stack.layerwise, config.stack.levels = "stack", False, ()
     config.stack.pretrained = str(tmp_path / "denoise")
     run(config, dataset, tmp_path / "stack")

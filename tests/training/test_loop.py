@@ -10,13 +10,16 @@ import numpy as np
 import optax
 import pytest
 
-from aeden.data.batches import Split, TrainBatches
+from aeden.data.batches import TrainBatches
+from aeden.data.splits import Split
 from aeden.random_keys import example_keys
 from aeden.runtime import devices
+from aeden.runtime.processes import Interrupted
 from aeden.training.checkpoints import Checkpoints
 from aeden.training.gradient_step import TrainState
-from aeden.training.loop import Interrupted, Schedule, Task, TrainingDiverged, fit
+from aeden.training.loop import Objective, TrainingDiverged, fit
 from aeden.training.metrics_log import Logbook
+from aeden.training.schedule import Schedule
 
 OPTIMIZER = optax.adam(0.1)
 
@@ -49,7 +52,7 @@ def linear_task(after_validation=lambda step: None, bad_step=None):
         after_validation(step)
         return {"psnr": float(step)}
 
-    return Task(jax.jit(init), step, validate)
+    return Objective(jax.jit(init), step, validate)
 
 
 def run(folder, task=None, stop=None, dispatch=1, steps=40):
@@ -69,9 +72,14 @@ def run(folder, task=None, stop=None, dispatch=1, steps=40):
     checkpoints = Checkpoints(folder / "checkpoints")
     try:
         return fit(
-            task or linear_task(), Stopping(Split(images), 4, 0), schedule, checkpoints,
-            lambda step: Logbook(folder, step), 0, time.monotonic(),
-        )  # fmt: skip
+            task or linear_task(),
+            Stopping(Split(images), 4, 0),
+            schedule,
+            checkpoints,
+            lambda step: Logbook(folder, step),
+            0,
+            time.monotonic(),
+        )
     finally:
         checkpoints.close()
 
@@ -133,8 +141,9 @@ def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(tmp_path
     with pytest.raises(Interrupted):
         run(tmp_path / "cut", stop=33)
     newest = max(int(path.stem) for path in (tmp_path / "cut/checkpoints").glob("*.json"))
-    path = max((p for p in (tmp_path / f"cut/checkpoints/{newest}").rglob("*") if p.is_file()),
-               key=lambda p: p.stat().st_size)  # fmt: skip
+    path = max(
+        (p for p in (tmp_path / f"cut/checkpoints/{newest}").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size
+    )
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 1
     path.write_bytes(content)

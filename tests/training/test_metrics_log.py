@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from aeden.training.metrics_log import Logbook, Progress
+from aeden.training.metrics_log import Logbook
+from aeden.training.progress import Progress
 
 
 def read_csv(folder):

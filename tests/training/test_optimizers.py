@@ -40,8 +40,9 @@ def test_clipping_limits_the_norm():
     np.testing.assert_allclose(updates, [-0.3, -0.4], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "decay", "match"), [("adamwe", 0.0, "adamwe"), ("chain", 0.0, "chain"),
-                                                      ("sgd", 0.1, "no weight decay")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "decay", "match"), [("adamwe", 0.0, "adamwe"), ("chain", 0.0, "chain"), ("sgd", 0.1, "no weight decay")]
+)
 def test_unusable_optimisers_are_named(name, decay, match):
     with pytest.raises(ValueError, match=match):
         make_optimizer(name, lambda _: 0.1, decay, 0.0)

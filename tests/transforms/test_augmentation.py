@@ -42,10 +42,15 @@ def test_without_moves_nothing_changes(images, keys):
     assert move(keys, images, 0.0, 0.0, 0.0) is images
 
 
-@pytest.mark.parametrize(("moves", "match"), [
-    ((-1.0, 0.0, 0.0), r"augment.shift -1"), ((0.0, 181.0, 0.0), r"augment.turn 181.*from 0 to 180"),
-    ((0.0, 0.0, 1.0), r"augment.zoom 1"), ((float("nan"), 0.0, 0.0), r"augment.shift nan"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("moves", "match"),
+    [
+        ((-1.0, 0.0, 0.0), r"augment.shift -1"),
+        ((0.0, 181.0, 0.0), r"augment.turn 181.*from 0 to 180"),
+        ((0.0, 0.0, 1.0), r"augment.zoom 1"),
+        ((float("nan"), 0.0, 0.0), r"augment.shift nan"),
+    ],
+)
 def test_moves_out_of_range(images, keys, moves, match):
     with pytest.raises(ValueError, match=match):
         move(keys, images, *moves)

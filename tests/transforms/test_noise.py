@@ -75,8 +75,17 @@ def test_a_range_draws_a_level_an_image():
     np.testing.assert_allclose((levels.min(), levels.mean(), levels.max()), (0.1, 0.3, 0.5), atol=0.03)
 
 
-@pytest.mark.parametrize(("kind", "level"), [("gaussian", -0.1), ("gaussian", float("nan")), ("gaussian", float("inf")),
-                                             ("masking", 1.5), ("salt_and_pepper", 2.0), ("gausian", 0.1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [
+        ("gaussian", -0.1),
+        ("gaussian", float("nan")),
+        ("gaussian", float("inf")),
+        ("masking", 1.5),
+        ("salt_and_pepper", 2.0),
+        ("gausian", 0.1),
+    ],
+)
 def test_bad_noise_is_named(kind, level):
     with pytest.raises(ValueError, match=r"gausian|out of range"):
         check_noise(kind, (level,))

@@ -17,14 +17,14 @@ import numpy as np
 from flax import linen as nn
 
 from aeden import random_keys
-from aeden.data.batches import Split
-from aeden.measures import image_quality
-from aeden.nn.autoencoders import ConvAutoencoder, apply
-from aeden.shapes import Array, Float
-from aeden.training.evaluation import make_means, to_unit
-from aeden.transforms.noise import Corrupt
-
-PyTree = Any
+from aeden.data.batches import to_unit
+from aeden.data.splits import Split
+from aeden.measures import checkerboard, image_quality
+from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.parameters import apply
+from aeden.shapes import Array, Float, PyTree
+from aeden.training.evaluation import make_means
+from aeden.transforms import Transform
 
 # Positions along each axis of the code map that is decoded, and how many of them at the border are left out: there a
 # layer's zero padding shows.
@@ -32,7 +32,7 @@ MAP, BORDER = 9, 2
 
 
 def make_residual_artifacts(
-    model: ConvAutoencoder, noise: Corrupt, seed: int, stride: int
+    model: ConvAutoencoder, noise: Transform, seed: int, stride: int
 ) -> Callable[[PyTree, Split], dict[str, Any]]:
     """Compiles the measures of what restoring leaves over a split, corrupted as in the test.
 
@@ -54,12 +54,12 @@ def make_residual_artifacts(
             random_keys.example_keys(random_keys.stream_key(seed, random_keys.Stream.TEST), 0, batch["index"]), clean
         )
         restored = nn.sigmoid(apply(model, params, noisy))
-        spectra = {"clean": image_quality.radial_spectrum(clean), "restored": image_quality.radial_spectrum(restored)}
+        spectra = {"clean": checkerboard.radial_spectrum(clean), "restored": checkerboard.radial_spectrum(restored)}
         return {
-            "harmonic_energy": image_quality.masked_sum(image_quality.harmonic_energy(restored - clean, stride), mask),
-            "phase_variation": image_quality.masked_sum(image_quality.phase_variation(restored - clean, stride), mask),
+            "harmonic_energy": image_quality.masked_sum(checkerboard.harmonic_energy(restored - clean, stride), mask),
+            "phase_variation": image_quality.masked_sum(checkerboard.phase_variation(restored - clean, stride), mask),
             "power": jnp.sum(
-                jnp.where(mask[:, None, None], image_quality.power_spectrum(restored - clean), 0.0), axis=0
+                jnp.where(mask[:, None, None], checkerboard.power_spectrum(restored - clean), 0.0), axis=0
             ),
             "spectrum": {name: jnp.sum(jnp.where(mask[:, None], x, 0.0), axis=0) for name, x in spectra.items()},
         }
@@ -70,7 +70,7 @@ def make_residual_artifacts(
         found = means(params, split)
         clean, restored = (jnp.asarray(found["spectrum"][name], jnp.float32) for name in ("clean", "restored"))
         found["spectrum"] = {name: np.asarray(x).tolist() for name, x in found["spectrum"].items()}
-        return {**found, "spectrum_distance_db": float(image_quality.spectrum_distance(restored, clean))}
+        return {**found, "spectrum_distance_db": float(checkerboard.spectrum_distance(restored, clean))}
 
     return measure
 
@@ -118,12 +118,13 @@ def _answers(model: ConvAutoencoder, params: PyTree, images: Array) -> dict[str,
     return {
         "constant_ripple": jnp.std(inside) / jnp.std(logits),
         "impulse_unevenness": jnp.std(energy) / jnp.mean(energy),
-        "constant": inside - inside.mean(), "impulse": strongest.mean(-1),
-    }  # fmt: skip
+        "constant": inside - inside.mean(),
+        "impulse": strongest.mean(-1),
+    }
 
 
 def measure(
-    model: ConvAutoencoder, initial: PyTree, params: PyTree, noise: Corrupt, seed: int, split: Split
+    model: ConvAutoencoder, initial: PyTree, params: PyTree, noise: Transform, seed: int, split: Split
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """All of it for a trained autoencoder whose last layer enlarges: figures, and pictures by name, of the answers to
     a constant and to an impulse before and after training, and of the "residual power".
@@ -145,9 +146,13 @@ def measure(
     before, after = responses(model, initial, noisy), responses(model, params, noisy)
     figures = {
         "residual": make_residual_artifacts(model, noise, seed, model.factors[0])(params, split),
-        "initial": before[0], "trained": after[0],
-    }  # fmt: skip
-    pictures = {f"{name}, {when}": answers[1][name] for name in ("constant", "impulse")
-                for when, answers in (("initial", before), ("trained", after))}  # fmt: skip
+        "initial": before[0],
+        "trained": after[0],
+    }
+    pictures = {
+        f"{name}, {when}": answers[1][name]
+        for name in ("constant", "impulse")
+        for when, answers in (("initial", before), ("trained", after))
+    }
     pictures["residual power"] = figures["residual"].pop("power")
     return figures, pictures

@@ -12,40 +12,45 @@ import jax.numpy as jnp
 import numpy as np
 
 from aeden import random_keys
-from aeden.data.batches import Split, TrainBatches, epochs
-from aeden.data.sources import Dataset
-from aeden.nn.autoencoders import ConvAutoencoder, SingleAutoencoder, count_parameters, make_init
-from aeden.plots import style
-from aeden.runtime import devices, run_folder
+from aeden.data.batches import TrainBatches, epochs
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
+from aeden.nn.autoencoders import ConvAutoencoder, SingleAutoencoder
+from aeden.nn.parameters import count_parameters, make_init
+from aeden.plots import curves, restoration
+from aeden.runtime import devices, provenance
 from aeden.tasks import from_config
 from aeden.tasks.denoise import decoder_artifacts
 from aeden.tasks.objectives.restoration import (
     image_losses,
     make_evaluation,
-    part_pixels,
     reconstruction_loss,
-    restoration_task,
+    restoration_objective,
     restore_samples,
 )
-from aeden.training.loop import Fitted, Schedule, Task, fit_in_folder
+from aeden.training.gradient_step import part_pixels
+from aeden.training.loop import Fitted, Objective, fit_in_folder
+from aeden.training.schedule import Schedule
 
 
 def build_task(
     config: Any, model: SingleAutoencoder, image_shape: tuple[int, ...], steps: int, validation: Split
-) -> Task:
+) -> Objective:
     """The denoising task of a config: (state, batch, key) -> (state, metrics).
 
     Raises:
       ValueError: a field of the config has a value that it cannot have.
     """
-    noise = from_config.build_corruption(config)
+    noise = from_config.build_noise(config)
     evaluate = make_evaluation(model, {"validation": noise}, config.seed, random_keys.Stream.VALIDATION)
-    return restoration_task(
+    return restoration_objective(
         make_init(model, image_shape),
-        from_config.build_descent(config, config.learning_rate, steps, part_pixels(model, image_shape)),
-        noise, image_losses(config.loss, model),
-        lambda params: evaluate(params, validation)["validation"]["restored"], from_config.build_moves(config),
-    )  # fmt: skip
+        from_config.build_gradient_step(config, config.learning_rate, steps, part_pixels(model, image_shape)),
+        noise,
+        image_losses(config.loss, model),
+        lambda params: evaluate(params, validation)["validation"]["restored"],
+        from_config.build_augmentation(config),
+    )
 
 
 def check(config: Any, dataset: Dataset) -> None:
@@ -62,7 +67,7 @@ def check(config: Any, dataset: Dataset) -> None:
     image = jnp.zeros((1, *dataset.image_shape))
     jax.eval_shape(functools.partial(reconstruction_loss, config.loss), image, image)
     for level in config.eval.levels:
-        from_config.build_corruption(config, level)
+        from_config.build_noise(config, level)
 
 
 def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
@@ -85,8 +90,8 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
     batches = TrainBatches(dataset.train, config.batch_size, config.seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
     task = build_task(config, model, dataset.image_shape, schedule.steps, dataset.validation)
-    noises = {"training": from_config.build_corruption(config)}
-    noises |= {f"{level:g}": from_config.build_corruption(config, level) for level in config.eval.levels}
+    noises = {"training": from_config.build_noise(config)}
+    noises |= {f"{level:g}": from_config.build_noise(config, level) for level in config.eval.levels}
     fitted = fit_in_folder(workdir, task, batches, schedule, config.seed, started, config.checkpoint.keep)
     fit_ended = time.monotonic()
     tested = make_evaluation(model, noises, config.seed, random_keys.Stream.TEST)(fitted.state.params, dataset.test)
@@ -100,19 +105,24 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
         )
     summary["wall_seconds"] = round(fitted.clock.wall_seconds + time.monotonic() - fit_ended, 3)
     if devices.is_primary():
-        images = dict(zip(("clean", "noisy", "restored"), restore_samples(
-            model, fitted.state.params, noises["training"], dataset.test, config.seed), strict=True))  # fmt: skip
+        images = dict(
+            zip(
+                ("clean", "noisy", "restored"),
+                restore_samples(model, fitted.state.params, noises["training"], dataset.test, config.seed),
+                strict=True,
+            )
+        )
         np.savez(workdir / "examples.npz", **{**images, **pictures})
         title = f"{dataset.label}, {from_config.noise_name(config)}, {from_config.decoder_name(config)} decoder"
-        style.save_restoration(
+        restoration.save_restoration(
             workdir / "samples.png",
             f"{title}: test PSNR {summary['noisy']['psnr']:.2f} to {summary['test']['psnr']:.2f} dB",
             *images.values(),
         )
         if pictures:
             del pictures["residual power"]
-            style.save_responses(workdir / "responses.png", title, pictures)
-        style.save_curves(workdir / "curves.png", title, fitted.rows, summary["noisy"], config.loss)
+            restoration.save_responses(workdir / "responses.png", title, pictures)
+        curves.save_curves(workdir / "curves.png", title, fitted.rows, summary["noisy"], config.loss)
     return summary
 
 
@@ -136,7 +146,7 @@ def _summary(
         "test": main["restored"],
         "validation": fitted.validation,
         "levels": {name: {"noisy": both["noisy"], "test": both["restored"]} for name, both in tested.items()},
-        **run_folder.cause(),
+        **provenance.provenance(),
     }
 
 

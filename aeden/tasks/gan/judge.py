@@ -22,21 +22,21 @@ import numpy as np
 import optax
 from scipy.special import softmax
 
-from aeden.data.batches import TrainBatches
-from aeden.data.sources import Dataset
-from aeden.nn.autoencoders import Classifier, ConvAutoencoder, DenseAutoencoder, Stack, apply, make_init
-from aeden.runtime import devices, run_folder
+from aeden.data.batches import TrainBatches, to_unit
+from aeden.data.dataset import Dataset
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
+from aeden.nn.parameters import apply, make_init
+from aeden.nn.stack import Classifier, Stack
+from aeden.runtime import devices, files
 from aeden.runtime.cache import cache_folder, only_one
-from aeden.shapes import Array
+from aeden.shapes import Array, PyTree
 from aeden.tasks.objectives import classification
-from aeden.tasks.objectives.restoration import part_pixels
 from aeden.training.checkpoints import newest_params
-from aeden.training.evaluation import in_batches, to_unit
-from aeden.training.gradient_step import Descent
-from aeden.training.loop import Schedule, fit_in_folder
+from aeden.training.evaluation import in_batches
+from aeden.training.gradient_step import GradientStep, part_pixels
+from aeden.training.loop import fit_in_folder
 from aeden.training.optimizers import learning_rate_schedule
-
-PyTree = Any
+from aeden.training.schedule import Schedule
 
 # Part of every figure: what is changed here changes the name of the folder.
 RECIPE = {"features": 32, "code": 64, "epochs": 3, "batch": 128, "learning_rate": 2e-3, "dropout": 0.25, "seed": 0}
@@ -49,7 +49,7 @@ SCALED_BY = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Evaluator:
+class Judge:
     """A frozen classifier.
 
     Attributes:
@@ -77,7 +77,7 @@ class Evaluator:
         return features / self.scale, softmax(logits, axis=1)
 
 
-def build_evaluator(dataset: Dataset) -> Classifier:
+def build_judge(dataset: Dataset) -> Classifier:
     """Three convolutional stages and a dense code, for the classes of a set."""
     width, channels = RECIPE["features"], dataset.image_shape[-1]
     widths = (int(width), int(2 * width), int(4 * width))
@@ -101,7 +101,7 @@ def check_labels(dataset: Dataset) -> None:
         raise ValueError(f"samples are judged by a classifier, and {dataset.name} has no labels: set gan.samples=0")
 
 
-def load_evaluator(dataset: Dataset, workdir: Path) -> Evaluator:
+def load_judge(dataset: Dataset, workdir: Path) -> Judge:
     """The classifier of a data set; trains it where it is not in the cache yet.
 
     A run of several processes keeps it in its run folder, which they share.
@@ -118,13 +118,13 @@ def load_evaluator(dataset: Dataset, workdir: Path) -> Evaluator:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with only_one(folder.parent / f"{name}.lock"):
             params, facts = _known(folder) or _train(dataset, folder)
-    return Evaluator(_encoder(dataset, params), params["head"], **facts)
+    return Judge(_encoder(dataset, params), params["head"], **facts)
 
 
 def _known(folder: Path) -> tuple[PyTree, dict[str, Any]] | None:
     """Parameters and facts of a classifier that was trained before; None where it is not there, or not whole."""
     with contextlib.suppress(OSError, ValueError):
-        facts = run_folder.read_json(folder / FACTS)
+        facts = files.read_json(folder / FACTS)
         params = newest_params(folder / "checkpoints")[1]
         if _digest(params) == facts["sha256"]:
             return params, facts
@@ -135,7 +135,7 @@ def _train(dataset: Dataset, folder: Path) -> tuple[PyTree, dict[str, Any]]:
     """Trains a classifier, or takes up what was trained before; its parameters, and what is known of it."""
     if devices.is_primary():
         print(f"training the classifier that judges samples of {dataset.name}, once ...", file=sys.stderr)
-    model, seed = build_evaluator(dataset), int(RECIPE["seed"])
+    model, seed = build_judge(dataset), int(RECIPE["seed"])
     batches = TrainBatches(dataset.train, int(RECIPE["batch"]), seed)
     steps = max(int(RECIPE["epochs"]) * batches.steps_per_epoch, 1)
     every = batches.steps_per_epoch
@@ -143,25 +143,32 @@ def _train(dataset: Dataset, folder: Path) -> tuple[PyTree, dict[str, Any]]:
     rate = learning_rate_schedule(float(RECIPE["learning_rate"]), steps, 100)
     logits = functools.partial(apply, model)
     scores = classification.make_scores(logits)
-    task = classification.classification_task(
+    task = classification.classification_objective(
         make_init(model, dataset.image_shape),
-        Descent(optax.adamw(rate), rate, part_pixels(model.stack, dataset.image_shape)),
-        logits, lambda _, images: images, None, float(RECIPE["dropout"]), 0.0,
+        GradientStep(optax.adamw(rate), rate, part_pixels(model.stack, dataset.image_shape)),
+        logits,
+        lambda _, images: images,
+        None,
+        float(RECIPE["dropout"]),
+        0.0,
         lambda params: scores(params, dataset.validation),
-    )  # fmt: skip
+    )
     fitted = fit_in_folder(folder, task, batches, schedule, seed, time.monotonic(), 1, "accuracy")
     params = jax.device_get(fitted.state.params)
     features = in_batches(_encoder(dataset, params), dataset.train.first(SCALED_BY).images)
-    facts = {"accuracy": scores(fitted.state.params, dataset.test)["accuracy"], "sha256": _digest(params),
-             "scale": float(np.sqrt(np.mean(np.square(features, dtype=np.float64))))}  # fmt: skip
+    facts = {
+        "accuracy": scores(fitted.state.params, dataset.test)["accuracy"],
+        "sha256": _digest(params),
+        "scale": float(np.sqrt(np.mean(np.square(features, dtype=np.float64)))),
+    }
     if devices.is_primary():
-        run_folder.write_json(folder / FACTS, facts)
+        files.write_json(folder / FACTS, facts)
     return params, facts
 
 
 def _encoder(dataset: Dataset, params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
     """Images to features, compiled."""
-    stack = build_evaluator(dataset).stack
+    stack = build_judge(dataset).stack
 
     def encode(params: PyTree, images: Array) -> Array:
         code = apply(stack, params, to_unit(images), method="encode")

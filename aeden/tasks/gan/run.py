@@ -8,28 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches, epochs
-from aeden.data.sources import Dataset
-from aeden.measures import image_quality, sample_quality
-from aeden.nn.autoencoders import ConvAutoencoder, count_parameters
+from aeden.data.dataset import Dataset
+from aeden.measures import sample_quality
+from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.gan import Discriminator, Generator
-from aeden.plots import generator as generator_plots
-from aeden.runtime import devices, run_folder
-from aeden.shapes import Array
+from aeden.nn.parameters import count_parameters
+from aeden.runtime import devices, provenance
 from aeden.tasks import from_config
-from aeden.tasks.gan.judge import Evaluator, check_labels, load_evaluator
-from aeden.tasks.objectives.adversarial import GanState, adversarial_task, latents, sample
-from aeden.training.evaluation import in_batches, to_unit
-from aeden.training.gradient_step import Descent
-from aeden.training.loop import Fitted, Schedule, Task, fit_in_folder
+from aeden.tasks.gan import pictures
+from aeden.tasks.gan.judge import Judge, check_labels, load_judge
+from aeden.tasks.gan.sample_figures import class_shares, confident, judge_samples
+from aeden.tasks.gan.sampler import Sampler
+from aeden.tasks.objectives.adversarial import GanState, adversarial_objective
+from aeden.training.gradient_step import GradientStep
+from aeden.training.loop import Fitted, Objective, fit_in_folder
 from aeden.training.optimizers import learning_rate_schedule
-
-PyTree = Any
+from aeden.training.schedule import Schedule
 
 # Samples of a validation: enough to see classes vanish.
 WATCHED = 1000
@@ -38,8 +37,6 @@ MISSING = 0.05
 # Relativistic or not, losses this small mean that the discriminator is never wrong.
 DEFEATED = 0.02
 GRID = 100
-# Training images among which a copied one is looked for, at most: with more, every pair takes minutes.
-KNOWN = 60_000
 
 
 def build_gan(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
@@ -66,45 +63,15 @@ def build_gan(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
     )
 
 
-class Sampler:
-    """Samples of a generator, compiled once: the same numbers for the same stream, however many are asked for.
-
-    Args:
-      generator: the network.
-      latent: size of the latents.
-      seed: of the run.
-      image_shape: height, width, channels.
-    """
-
-    def __init__(self, generator: Generator, latent: int, seed: int, image_shape: tuple[int, ...]):
-        self._classes, self._latent, self._seed = generator.classes, latent, seed
-
-        def images(params: PyTree, inputs: Array) -> Array:
-            label = inputs[:, -1].astype(jnp.int32) if generator.classes else None
-            made = sample(generator, params, inputs[:, :latent], label)
-            return jnp.round(255.0 * made).astype(jnp.uint8)
-
-        self._map = devices.make_mapper(images, image_shape[0] * image_shape[1])
-
-    def inputs(self, stream: random_keys.Stream, count: int) -> np.ndarray:
-        """Latents, and with classes the class beside, each in turn: float32 [count, latent (+ 1)]."""
-        drawn = np.asarray(
-            latents(
-                random_keys.example_keys(random_keys.stream_key(self._seed, stream), 0, jnp.arange(count)), self._latent
-            )
-        )
-        label = np.arange(count)[:, None] % max(self._classes, 1)
-        return np.concatenate([drawn, label.astype(np.float32)], axis=1) if self._classes else drawn
-
-    def images(self, params: PyTree, inputs: np.ndarray) -> np.ndarray:
-        """uint8 [n, h, w, c] of inputs."""
-        return in_batches(self._map(params), inputs)
-
-
 def build_task(
-    config: Any, dataset: Dataset, networks: tuple[Generator, Discriminator], schedule: Schedule,
-    evaluator: Evaluator | None, sampler: Sampler, workdir: Path | None,
-) -> Task:  # fmt: skip
+    config: Any,
+    dataset: Dataset,
+    networks: tuple[Generator, Discriminator],
+    schedule: Schedule,
+    evaluator: Judge | None,
+    sampler: Sampler,
+    workdir: Path | None,
+) -> Objective:
     """The adversarial task of a config. Samples of fixed latents go to `progress/STEP.npy` at every validation.
 
     Raises:
@@ -118,7 +85,7 @@ def build_task(
     if min(gan.r1, gan.r2, gan.samples) < 0:
         raise ValueError("gan.r1, gan.r2 and gan.samples take 0 or more")
     pixels = dataset.image_shape[0] * dataset.image_shape[1]
-    descent = Descent(optax.adam(rate, gan.b1, gan.b2), rate, pixels)
+    descent = GradientStep(optax.adam(rate, gan.b1, gan.b2), rate, pixels)
     fixed, drawn = sampler.inputs(random_keys.Stream.TEST, GRID), sampler.inputs(random_keys.Stream.VALIDATION, WATCHED)
     reference = None
     if evaluator is not None:
@@ -132,16 +99,25 @@ def build_task(
             return {}
         features, shares = evaluator.judge(sampler.images(average, drawn))
         counts = class_shares(shares)
-        return {"kid": sample_quality.kernel_distance(features, reference), "confident": confident(shares),
-                "smallest_class": float(counts.min())}  # fmt: skip
+        return {
+            "kid": sample_quality.kernel_distance(features, reference),
+            "confident": confident(shares),
+            "smallest_class": float(counts.min()),
+        }
 
-    return adversarial_task(
-        *networks, (descent, descent), gan.loss, (gan.r1, gan.r2), gan.latent, gan.average, validate,
-        functools.partial(signs, len(dataset.classes)),
-    )  # fmt: skip
+    return adversarial_objective(
+        *networks,
+        (descent, descent),
+        gan.loss,
+        (gan.r1, gan.r2),
+        gan.latent,
+        gan.average,
+        validate,
+        functools.partial(collapse_warnings, len(dataset.classes)),
+    )
 
 
-def signs(classes: int, row: dict[str, int | float]) -> list[str]:
+def collapse_warnings(classes: int, row: dict[str, int | float]) -> list[str]:
     """What a row of the log says of collapse."""
     warnings = []
     if row.get("train_discriminator_loss", 1.0) < DEFEATED:
@@ -149,60 +125,6 @@ def signs(classes: int, row: dict[str, int | float]) -> list[str]:
     if row.get("validation_smallest_class", 1.0) < MISSING / max(classes, 1):
         warnings.append("a class is all but missing from the samples: they may be collapsing")
     return warnings
-
-
-def class_shares(shares: np.ndarray) -> np.ndarray:
-    """The share of samples told to be of each class: [classes]. `shares` are probabilities [n, classes]."""
-    return np.bincount(shares.argmax(1), minlength=shares.shape[1]) / len(shares)
-
-
-def confident(shares: np.ndarray) -> float:
-    """The share of samples whose class is told with a probability of 0.9 or more."""
-    return float(np.mean(shares.max(1) >= 0.9))
-
-
-def judge_samples(
-    evaluator: Evaluator, dataset: Dataset, made: dict[str, np.ndarray], stride: int
-) -> dict[str, dict[str, Any]]:
-    """Figures of several sets of images, by name, each against as many training images.
-
-    Args:
-      evaluator: the frozen classifier.
-      dataset: the real images.
-      made: name -> uint8 [n, h, w, c].
-      stride: the generator's last factor, whose period artifacts have.
-    """
-    count = max(map(len, made.values()))
-    known = evaluator.judge(np.asarray(dataset.train.images[: max(KNOWN, count)]))[0]
-    reference = known[:count]
-    spectrum = artifacts(np.asarray(dataset.train.images[:count]), stride)[1]
-    judged = {}
-    for name, images in made.items():
-        features, shares = evaluator.judge(images)
-        precision, recall = sample_quality.precision_and_recall(reference, features)
-        density, coverage = sample_quality.density_and_coverage(reference, features)
-        figures, own = artifacts(images, stride)
-        judged[name] = {
-            "fid": sample_quality.frechet_distance(features, reference), "kid": sample_quality.kernel_distance(features, reference),
-            "precision": precision, "recall": recall, "density": density, "coverage": coverage,
-            "authenticity": sample_quality.authenticity(known, features),
-            "class_share": class_shares(shares).tolist(),
-            "confident": confident(shares), **figures,
-            "spectrum_distance_db": float(image_quality.spectrum_distance(jnp.asarray(own), jnp.asarray(spectrum))),
-        }  # fmt: skip
-    return judged
-
-
-def artifacts(images: np.ndarray, stride: int) -> tuple[dict[str, float], np.ndarray]:
-    """Mean checkerboard measures at the stride of the last layer, and the mean radial spectrum, of uint8 images."""
-
-    def of_images(params: None, some: Array) -> Array:
-        unit = to_unit(some)
-        measures = [image_quality.harmonic_energy(unit, stride), image_quality.phase_variation(unit, stride)]
-        return jnp.concatenate([jnp.stack(measures, -1), image_quality.radial_spectrum(unit)], -1)
-
-    means = in_batches(devices.map_examples(of_images, None), images).mean(0, dtype=np.float64)
-    return {"harmonic_energy": float(means[0]), "phase_variation": float(means[1])}, means[2:]
 
 
 def check(config: Any, dataset: Dataset) -> None:
@@ -229,37 +151,48 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
     networks = build_gan(config, dataset)
     batches = TrainBatches(dataset.train, config.batch_size, config.seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
-    evaluator = load_evaluator(dataset, workdir) if config.gan.samples else None
+    evaluator = load_judge(dataset, workdir) if config.gan.samples else None
     sampler = Sampler(networks[0], config.gan.latent, config.seed, dataset.image_shape)
     progress = workdir / "progress" if devices.is_primary() else None
     if progress is not None:
         progress.mkdir(exist_ok=True)
     task = build_task(config, dataset, networks, schedule, evaluator, sampler, progress)
-    fitted = fit_in_folder(
-        workdir, task, batches, schedule, config.seed, started, config.checkpoint.keep, "confident"
-    )  # fmt: skip
+    fitted = fit_in_folder(workdir, task, batches, schedule, config.seed, started, config.checkpoint.keep, "confident")
     ended = time.monotonic()
     average = jax.device_get(fitted.state.average)
     untrained = jax.device_get(task.init(random_keys.stream_key(config.seed, random_keys.Stream.INIT)).average)
     inputs = sampler.inputs(random_keys.Stream.TEST, config.gan.samples or GRID)
-    made = {"trained": sampler.images(average, inputs), "untrained": sampler.images(untrained, inputs),
-            "real": np.asarray(dataset.test.images)}  # fmt: skip
+    made = {
+        "trained": sampler.images(average, inputs),
+        "untrained": sampler.images(untrained, inputs),
+        "real": np.asarray(dataset.test.images),
+    }
     judged = judge_samples(evaluator, dataset, made, config.model.factors[0]) if evaluator else {}
     summary = _summary(config, dataset, schedule, fitted, judged, evaluator)
     if devices.is_primary():
         images = functools.partial(sampler.images, average)
-        generator_plots.report(
-            workdir, f"{dataset.label}, {opening(config)}", made, dataset, inputs, config.gan.latent,
-            images, fitted.rows,
-        )  # fmt: skip
+        pictures.save_pictures(
+            workdir,
+            f"{dataset.label}, {opening(config)}",
+            made,
+            dataset,
+            inputs,
+            config.gan.latent,
+            images,
+            fitted.rows,
+        )
     summary["wall_seconds"] = round(fitted.clock.wall_seconds + time.monotonic() - ended, 3)
     return summary
 
 
 def _summary(
-    config: Any, dataset: Dataset, schedule: Schedule, fitted: Fitted, judged: dict[str, Any],
-    evaluator: Evaluator | None,
-) -> dict[str, Any]:  # fmt: skip
+    config: Any,
+    dataset: Dataset,
+    schedule: Schedule,
+    fitted: Fitted,
+    judged: dict[str, Any],
+    evaluator: Judge | None,
+) -> dict[str, Any]:
     test = dict(judged.get("trained", {}))
     for name, which in (("floor", "real"), ("untrained", "untrained")):
         test |= {f"{figure}_{name}": judged[which][figure] for figure in ("fid", "kid") if judged}
@@ -283,7 +216,7 @@ def _summary(
         "validation": fitted.validation,
         "classes": list(dataset.classes),
         "classifier": evaluator.describe() if evaluator else None,
-        **run_folder.cause(),
+        **provenance.provenance(),
     }
 
 
@@ -312,6 +245,7 @@ def closing(summary: dict[str, Any]) -> list[str]:
     shares = " ".join(f"{100 * share:.1f}" for share in test["class_share"])
     classifier = summary["classifier"]
     return [
-        *lines, f"  classes (%) {shares}",
+        *lines,
+        f"  classes (%) {shares}",
         f"  judged by a classifier of accuracy {classifier['accuracy']:.2%} (sha256 {classifier['sha256'][:12]})",
-    ]  # fmt: skip
+    ]

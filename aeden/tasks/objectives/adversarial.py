@@ -11,14 +11,12 @@ from flax import linen as nn
 from flax import struct
 
 from aeden import random_keys
-from aeden.nn.autoencoders import apply
+from aeden.data.batches import to_unit
 from aeden.nn.gan import Discriminator, Generator
-from aeden.shapes import Array, Float, Integer, Key
-from aeden.training.evaluation import to_unit
-from aeden.training.gradient_step import Descent, TrainState
-from aeden.training.loop import Task
-
-PyTree = Any
+from aeden.nn.parameters import apply
+from aeden.shapes import Array, Float, Integer, Key, PyTree
+from aeden.training.gradient_step import GradientStep, TrainState
+from aeden.training.loop import Objective
 
 LOSSES = ("relativistic", "nonsaturating")
 
@@ -77,17 +75,17 @@ def latents(example_keys: Key[Array, b], size: int) -> Float[Array, "b d"]:
     return jax.vmap(lambda key: jax.random.normal(key, (size,)))(example_keys)
 
 
-def adversarial_task(
+def adversarial_objective(
     generator: Generator,
     discriminator: Discriminator,
-    descents: tuple[Descent, Descent],
+    descents: tuple[GradientStep, GradientStep],
     loss: str,
     penalties: tuple[float, float],
     latent: int,
     decay: float,
     validate: Callable[[GanState], dict[str, float]],
     watch: Callable[[dict[str, int | float]], list[str]],
-) -> Task:
+) -> Objective:
     """A task in which the discriminator takes a step, and then the generator against it.
 
     Args:
@@ -151,8 +149,12 @@ def adversarial_task(
         # Young averages follow faster, so that they forget where training began.
         follow = jnp.maximum(1.0 - decay, 1.0 / (state.step + 1.0))
         average = jax.tree.map(lambda old, new: old + follow * (new - old), state.average, maker.params)
-        losses = {"loss": judged["loss"] + made["loss"], "discriminator_loss": judged["loss"],
-                  "generator_loss": made["loss"], "learning_rate": made["learning_rate"]}  # fmt: skip
+        losses = {
+            "loss": judged["loss"] + made["loss"],
+            "discriminator_loss": judged["loss"],
+            "generator_loss": made["loss"],
+            "learning_rate": made["learning_rate"],
+        }
         return GanState(state.step + 1, maker, judge, average), losses
 
-    return Task(jax.jit(init), step, validate, watch)
+    return Objective(jax.jit(init), step, validate, watch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,16 +10,16 @@ import numpy as np
 import optax
 
 from aeden import random_keys
-from aeden.data.batches import Split
+from aeden.data.batches import to_unit
+from aeden.data.splits import Split
 from aeden.measures import image_quality
-from aeden.nn.autoencoders import Drop
-from aeden.shapes import Array, Float, Integer, Key
-from aeden.training.evaluation import make_means, to_unit
-from aeden.training.gradient_step import Descent, TrainState
-from aeden.training.loop import Task
-from aeden.transforms.noise import Corrupt
+from aeden.nn.stack import Drop
+from aeden.shapes import Array, Float, Integer, Key, PyTree
+from aeden.training.evaluation import make_means
+from aeden.training.gradient_step import GradientStep, TrainState
+from aeden.training.loop import Objective
+from aeden.transforms import Transform
 
-PyTree = Any
 # (params, images [b, h, w, c] in [0, 1], dropout or None) -> logits [b, classes]
 Logits = Callable[[PyTree, Array, Drop | None], Array]
 # Dropout's shares in steps of 1/256: eight random bits a node, a quarter of the work of a float's.
@@ -73,16 +72,16 @@ def make_dropout(example_keys: Key[Array, b], rate: float) -> Drop | None:
     return drop
 
 
-def classification_task(
+def classification_objective(
     init: Callable[[Array], PyTree],
-    descent: Descent,
+    descent: GradientStep,
     logits: Logits,
-    noise: Corrupt,
-    moves: Corrupt | None,
+    noise: Transform,
+    moves: Transform | None,
     dropout: float,
     smoothing: float,
     validate: Callable[[PyTree], dict[str, float]],
-) -> Task:
+) -> Objective:
     """A task that tells the classes of images whose batches have labels.
 
     Args:
@@ -110,7 +109,7 @@ def classification_task(
             state, losses, {"image": noisy, "label": batch["label"], "key": drop_keys, "mask": batch["mask"]}
         )
 
-    return Task(lambda key: jax.jit(descent.start)(init(key)), step, lambda state: validate(state.params))
+    return Objective(lambda key: jax.jit(descent.start)(init(key)), step, lambda state: validate(state.params))
 
 
 def make_scores(logits: Logits) -> Callable[[PyTree, Split], dict[str, float]]:

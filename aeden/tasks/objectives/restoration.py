@@ -12,17 +12,18 @@ import optax
 from flax import linen as nn
 
 from aeden import random_keys
-from aeden.data.batches import Split, spread
+from aeden.data.batches import to_unit
+from aeden.data.splits import Split, spread
 from aeden.measures import image_quality
-from aeden.nn.autoencoders import Autoencoder, ConvAutoencoder, apply
+from aeden.nn.parameters import apply
+from aeden.nn.stack import Autoencoder
 from aeden.runtime import devices
-from aeden.shapes import Array, Float, Key
-from aeden.training.evaluation import EVALUATION_BATCH, make_means, to_unit
-from aeden.training.gradient_step import Descent, TrainState
-from aeden.training.loop import Task
-from aeden.transforms.noise import Corrupt
+from aeden.shapes import Array, Float, Key, PyTree
+from aeden.training.evaluation import EVALUATION_BATCH, make_means
+from aeden.training.gradient_step import GradientStep, TrainState, part_pixels
+from aeden.training.loop import Objective
+from aeden.transforms import Transform
 
-PyTree = Any
 Figures = dict[str, float]
 # noisy images -> restored images
 Restore = Callable[[np.ndarray], np.ndarray]
@@ -47,24 +48,15 @@ def reconstruction_loss(kind: str, logits: Float[Array, "b h w c"], target: Floa
     return jnp.mean(losses, axis=(1, 2, 3))
 
 
-def part_pixels(model: nn.Module, image_shape: tuple[int, ...]) -> int:
-    """The pixels by which a device cuts its share of a batch (`parallel.part_count`), 0 for not at all.
-
-    Only feature maps are worth a cache's while: a dense layer's weights outweigh them, and want many rows at once.
-    """
-    convolutional = any(isinstance(layer, ConvAutoencoder) for layer in getattr(model, "layers", [model]))
-    return image_shape[0] * image_shape[1] if convolutional else 0
-
-
-def restoration_task(
+def restoration_objective(
     init: Callable[[Array], PyTree],
-    descent: Descent,
-    noise: Corrupt,
+    descent: GradientStep,
+    noise: Transform,
     losses: Callable[[PyTree, Array, Array], Array],
     validate: Callable[[PyTree], Figures],
-    moves: Corrupt | None = None,
+    moves: Transform | None = None,
     target: Callable[[PyTree, Array], Array] = lambda params, images: images,
-) -> Task:
+) -> Objective:
     """A task that restores corrupted images, or what is made of them.
 
     Args:
@@ -85,11 +77,12 @@ def restoration_task(
         clean = target(state.params, images)
         noisy = noise(noise_keys, clean)
         return descent.step(
-            state, lambda params, part: losses(params, part["noisy"], part["clean"]),
+            state,
+            lambda params, part: losses(params, part["noisy"], part["clean"]),
             {"clean": clean, "noisy": noisy, "mask": batch["mask"]},
-        )  # fmt: skip
+        )
 
-    return Task(lambda key: jax.jit(descent.start)(init(key)), step, lambda state: validate(state.params))
+    return Objective(lambda key: jax.jit(descent.start)(init(key)), step, lambda state: validate(state.params))
 
 
 def image_losses(kind: str, model: Autoencoder) -> Callable[[PyTree, Array, Array], Array]:
@@ -98,7 +91,7 @@ def image_losses(kind: str, model: Autoencoder) -> Callable[[PyTree, Array, Arra
 
 
 def make_evaluation(
-    model: Autoencoder, noises: dict[str, Corrupt], seed: int, stream: random_keys.Stream
+    model: Autoencoder, noises: dict[str, Transform], seed: int, stream: random_keys.Stream
 ) -> Callable[[PyTree, Split], dict[str, dict[str, Figures]]]:
     """Compiles the evaluation of a whole split under several corruptions.
 
@@ -124,7 +117,9 @@ def make_evaluation(
     return make_means(sums)
 
 
-def corrupt_split(noise: Corrupt, split: Split, seed: int, stream: random_keys.Stream) -> tuple[np.ndarray, np.ndarray]:
+def corrupt_split(
+    noise: Transform, split: Split, seed: int, stream: random_keys.Stream
+) -> tuple[np.ndarray, np.ndarray]:
     """All images of a split and what `make_evaluation` makes of them: clean and noisy, float32 [n, h, w, c] each."""
 
     @jax.jit
@@ -150,7 +145,7 @@ def shown(count: int) -> np.ndarray:
 
 
 def restore_samples(
-    model: Autoencoder, params: PyTree, noise: Corrupt, split: Split, seed: int
+    model: Autoencoder, params: PyTree, noise: Transform, split: Split, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images spread over the test split, as the evaluation saw them.
 

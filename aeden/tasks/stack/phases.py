@@ -10,17 +10,16 @@ from typing import Any
 import jax.numpy as jnp
 
 from aeden import random_keys
-from aeden.data.batches import Split
-from aeden.data.sources import Dataset
-from aeden.nn.autoencoders import Classifier, Stack, apply, make_init
-from aeden.shapes import Array
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
+from aeden.nn.parameters import apply, make_init, overlay
+from aeden.nn.stack import Classifier, Stack
+from aeden.shapes import Array, PyTree
 from aeden.tasks import from_config
 from aeden.tasks.objectives import classification, restoration
-from aeden.tasks.stack.pretrained import overlay
-from aeden.training.loop import Task
-from aeden.transforms.noise import Corrupt
-
-PyTree = Any
+from aeden.training import gradient_step
+from aeden.training.loop import Objective
+from aeden.transforms import Transform
 
 HEADS = ("finetune", "frozen", "pixels", "none")
 EMBEDDINGS = ("tsne", "pca", "none")
@@ -49,7 +48,7 @@ class Phase:
     split: Split
     epochs: float
     steps: int
-    make_task: Callable[[PyTree, int], Task]
+    make_task: Callable[[PyTree, int], Objective]
 
 
 def check_stack(config: Any, dataset: Dataset) -> None:
@@ -81,7 +80,7 @@ def check_stack(config: Any, dataset: Dataset) -> None:
         raise ValueError("stack.pretrain_epochs, stack.unroll_epochs and stack.labels take 0 or more")
     if stack.head == "none" and not stack.unroll_epochs and (stack.pretrained or not stack.pretrain_epochs):
         raise ValueError("nothing to train: set stack.head, stack.pretrain_epochs or stack.unroll_epochs")
-    from_config.build_corruption(config, stack.head_noise)
+    from_config.build_noise(config, stack.head_noise)
     for i in range(layers):
         layer_noise(config, i)
 
@@ -107,42 +106,65 @@ def plan_phases(config: Any, dataset: Dataset, stack: Stack) -> list[Phase]:
     if options.head != "pixels" and not options.pretrained and options.pretrain_epochs:
         phases += [
             Phase(
-                i, f"pretrain-{i + 1}", f"pre-training layer {i + 1} of {count}",
-                "psnr", dataset.train, options.pretrain_epochs, 0,
+                i,
+                f"pretrain-{i + 1}",
+                f"pre-training layer {i + 1} of {count}",
+                "psnr",
+                dataset.train,
+                options.pretrain_epochs,
+                0,
                 functools.partial(pretraining_task, config, stack, dataset, i),
             )
             for i in range(count)
-        ]  # fmt: skip
+        ]
     if options.head != "pixels" and options.unroll_epochs:
-        phases.append(Phase(
-            count, "unroll", "fine-tuning as an autoencoder", "psnr", dataset.train, options.unroll_epochs, 0,
-            functools.partial(unrolling_task, config, stack, dataset),
-        ))  # fmt: skip
+        phases.append(
+            Phase(
+                count,
+                "unroll",
+                "fine-tuning as an autoencoder",
+                "psnr",
+                dataset.train,
+                options.unroll_epochs,
+                0,
+                functools.partial(unrolling_task, config, stack, dataset),
+            )
+        )
     if options.head != "none":
-        titles = {"finetune": "learning classes, all weights", "frozen": "logistic regression on the frozen code",
-                  "pixels": "logistic regression on pixels"}  # fmt: skip
-        phases.append(Phase(
-            count + 1, "classify", titles[options.head], "accuracy",
-            dataset.train.stratified(options.labels, config.seed), config.epochs, config.steps,
-            functools.partial(head_task, config, stack, dataset),
-        ))  # fmt: skip
+        titles = {
+            "finetune": "learning classes, all weights",
+            "frozen": "logistic regression on the frozen code",
+            "pixels": "logistic regression on pixels",
+        }
+        phases.append(
+            Phase(
+                count + 1,
+                "classify",
+                titles[options.head],
+                "accuracy",
+                dataset.train.stratified(options.labels, config.seed),
+                config.epochs,
+                config.steps,
+                functools.partial(head_task, config, stack, dataset),
+            )
+        )
     return phases
 
 
-def layer_noise(config: Any, i: int) -> Corrupt:
+def layer_noise(config: Any, i: int) -> Transform:
     """The corruption of layer i's input.
 
     An image's is that of its pixels, clipped or not as `noise.clip` says. A code's is that of each of its values, as in
     Vincent et al. 2010, and never clipped: what lies at one place is not one thing, as the channels of a pixel are.
     """
     level = config.stack.levels[i] if config.stack.levels else None
-    noise = from_config.build_corruption(config, level, clip=config.noise.clip and i == 0)
+    noise = from_config.build_noise(config, level, clip=config.noise.clip and i == 0)
     if i == 0:
         return noise
     return lambda example_keys, code: noise(example_keys, code.reshape(len(code), -1, 1, 1)).reshape(code.shape)
 
 
-def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given: PyTree, steps: int) -> Task:
+def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given: PyTree, steps: int) -> Objective:
     """Layer i learns to restore its corrupted input; those below, `given`, stay as they are.
 
     The loss of an image is the config's, that of a code its mean squared error. Validation restores images through all
@@ -160,29 +182,33 @@ def pretraining_task(config: Any, stack: Stack, dataset: Dataset, i: int, given:
         restored = apply(layer, params[name], noisy)
         return jnp.mean(jnp.square(restored - clean), axis=(1, 2, 3))
 
-    pixels = restoration.part_pixels(stack, dataset.image_shape)
-    return restoration.restoration_task(
+    pixels = gradient_step.part_pixels(stack, dataset.image_shape)
+    return restoration.restoration_objective(
         lambda key: overlay(make_init(upto, dataset.image_shape)(key), given),
-        from_config.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels, (name,)),
-        layer_noise(config, i), losses, _validation(config, upto, dataset),
-        from_config.build_moves(config),
+        from_config.build_gradient_step(config, config.stack.pretrain_learning_rate, steps, pixels, (name,)),
+        layer_noise(config, i),
+        losses,
+        _validation(config, upto, dataset),
+        from_config.build_augmentation(config),
         lambda params, images: apply(below, params, images, method="encode"),
-    )  # fmt: skip
+    )
 
 
-def unrolling_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Task:
+def unrolling_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Objective:
     """All layers, from `given` where there are such, learn to restore images as one deep autoencoder.
 
     Raises:
       ValueError: a field of the config has a value that it cannot have.
     """
-    pixels = restoration.part_pixels(stack, dataset.image_shape)
-    return restoration.restoration_task(
+    pixels = gradient_step.part_pixels(stack, dataset.image_shape)
+    return restoration.restoration_objective(
         lambda key: overlay(make_init(stack, dataset.image_shape)(key), given),
-        from_config.build_descent(config, config.stack.pretrain_learning_rate, steps, pixels),
-        layer_noise(config, 0), restoration.image_losses(config.loss, stack), _validation(config, stack, dataset),
-        from_config.build_moves(config),
-    )  # fmt: skip
+        from_config.build_gradient_step(config, config.stack.pretrain_learning_rate, steps, pixels),
+        layer_noise(config, 0),
+        restoration.image_losses(config.loss, stack),
+        _validation(config, stack, dataset),
+        from_config.build_augmentation(config),
+    )
 
 
 def build_classifier(config: Any, stack: Stack, classes: int) -> Classifier:
@@ -190,7 +216,7 @@ def build_classifier(config: Any, stack: Stack, classes: int) -> Classifier:
     return Classifier(Stack(()) if config.stack.head == "pixels" else stack, classes)
 
 
-def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Task:
+def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps: int) -> Objective:
     """The softmax head learns the classes, and with `head="finetune"` the encoders below it, from `given`, do too.
 
     Raises:
@@ -200,15 +226,18 @@ def head_task(config: Any, stack: Stack, dataset: Dataset, given: PyTree, steps:
     model = build_classifier(config, stack, len(dataset.classes))
     logits = functools.partial(apply, model)
     scores = classification.make_scores(logits)
-    pixels = restoration.part_pixels(model.stack, dataset.image_shape)
+    pixels = gradient_step.part_pixels(model.stack, dataset.image_shape)
     trained = None if options.head == "finetune" else ("head",)
-    return classification.classification_task(
+    return classification.classification_objective(
         lambda key: overlay(make_init(model, dataset.image_shape)(key), {"stack": given}),
-        from_config.build_descent(config, config.learning_rate, steps, pixels, trained),
-        logits, from_config.build_corruption(config, options.head_noise) if options.head_noise else lambda _, images: images,
-        from_config.build_moves(config), options.dropout, options.label_smoothing,
+        from_config.build_gradient_step(config, config.learning_rate, steps, pixels, trained),
+        logits,
+        from_config.build_noise(config, options.head_noise) if options.head_noise else lambda _, images: images,
+        from_config.build_augmentation(config),
+        options.dropout,
+        options.label_smoothing,
         lambda params: scores(params, dataset.validation),
-    )  # fmt: skip
+    )
 
 
 def _validation(config: Any, model: Stack, dataset: Dataset) -> Callable[[PyTree], dict[str, float]]:

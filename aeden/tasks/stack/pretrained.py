@@ -10,29 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden.data.sources import Dataset
-from aeden.nn.autoencoders import Classifier, Stack
-from aeden.runtime import run_folder
+from aeden.data.dataset import Dataset
+from aeden.nn.stack import Classifier, Stack
+from aeden.runtime import files, run_folder
+from aeden.shapes import PyTree
 from aeden.training.checkpoints import newest_params
-
-PyTree = Any
-
-
-def overlay(fresh: PyTree, given: PyTree, path: str = "") -> PyTree:
-    """`fresh` with the leaves that `given` has too taken from there.
-
-    Raises:
-      ValueError: a leaf has another shape there.
-    """
-    if not isinstance(fresh, dict):
-        if np.shape(given) != np.shape(fresh):
-            raise ValueError(f"{path} is of the shape {np.shape(given)} there, and {np.shape(fresh)} in this stack")
-        # A copy: the first step gives its memory away, and what was given may be wanted again.
-        return jnp.array(given, copy=True)
-    return {
-        name: overlay(value, given[name], f"{path}/{name}".lstrip("/")) if name in given else value
-        for name, value in fresh.items()
-    }
 
 
 def load_autoencoder(config: Any, stack: Stack, dataset: Dataset) -> tuple[PyTree, dict[str, Any]]:
@@ -58,9 +40,7 @@ def load_autoencoder(config: Any, stack: Stack, dataset: Dataset) -> tuple[PyTre
         raise ValueError(f"stack.pretrained={folder} holds no autoencoder: that run pre-trained none")
     step, found = newest_params((last or folder) / "checkpoints")
     given = found if last else {"layers_0": found}
-    problem = _difference(
-        config, stack, dataset, given, run_folder.read_json(folder / "config.json")["config"]["model"]
-    )
+    problem = _difference(config, stack, dataset, given, files.read_json(folder / "config.json")["config"]["model"])
     if problem:
         raise ValueError(
             f"the autoencoder of {folder} does not fit this stack ({problem}): take the same model.* and "

@@ -23,19 +23,25 @@ import numpy as np
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches, epochs
-from aeden.data.sources import Dataset
-from aeden.nn.autoencoders import Stack, apply, count_parameters
+from aeden.data.dataset import Dataset
+from aeden.nn.parameters import apply, count_parameters
+from aeden.nn.stack import Stack
 from aeden.plots import classes as class_plots
-from aeden.plots import style
-from aeden.runtime import devices, run_folder
+from aeden.plots import curves
+from aeden.plots.restoration import save_restoration
+from aeden.runtime import devices, provenance
+from aeden.shapes import PyTree
 from aeden.tasks import from_config
 from aeden.tasks.objectives import classification, restoration
+from aeden.tasks.stack import embedding
 from aeden.tasks.stack.phases import Phase, build_classifier, check_stack, layer_noise, plan_phases
 from aeden.tasks.stack.pretrained import load_autoencoder
+from aeden.training import gradient_step
 from aeden.training.evaluation import map_split
-from aeden.training.loop import Clock, Fitted, Schedule, fit_in_folder
+from aeden.training.loop import Fitted, fit_in_folder
+from aeden.training.running_totals import Clock
+from aeden.training.schedule import Schedule
 
-PyTree = Any
 Done = tuple[Phase, Schedule, Fitted]
 
 
@@ -73,9 +79,16 @@ def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[st
         if devices.is_primary():
             print(f"phase {i + 1} of {len(plan)}: {phase.title}", file=sys.stderr, flush=True)
         fitted = fit_in_folder(
-            workdir / "phases" / phase.name, phase.make_task(given, schedule.steps), own, schedule, config.seed,
-            started, config.checkpoint.keep, phase.metric, phase.number,
-        )  # fmt: skip
+            workdir / "phases" / phase.name,
+            phase.make_task(given, schedule.steps),
+            own,
+            schedule,
+            config.seed,
+            started,
+            config.checkpoint.keep,
+            phase.metric,
+            phase.number,
+        )
         given = {**given, **jax.device_get(fitted.state.params)}
         done.append((phase, schedule, fitted))
         started = time.monotonic()
@@ -108,7 +121,7 @@ class Tested:
 
 def _test(config: Any, dataset: Dataset, stack: Stack, plan: list[Phase], params: PyTree) -> Tested:
     restoration_, samples, logits, code, filters = None, None, None, None, None
-    noise, pixels = layer_noise(config, 0), restoration.part_pixels(stack, dataset.image_shape)
+    noise, pixels = layer_noise(config, 0), gradient_step.part_pixels(stack, dataset.image_shape)
     if any(phase.name != "classify" for phase in plan):
         evaluate = restoration.make_evaluation(stack, {"noise": noise}, config.seed, random_keys.Stream.TEST)
         restoration_ = evaluate(params, dataset.test)["noise"]
@@ -120,7 +133,7 @@ def _test(config: Any, dataset: Dataset, stack: Stack, plan: list[Phase], params
         encoder = params.get("stack", params)
         filters = first_filters(encoder["layers_0"], dataset.image_shape)
         if config.stack.embedding != "none":
-            few = dataset.test.select(class_plots.embedded(len(dataset.test)))
+            few = dataset.test.select(embedding.embedded(len(dataset.test)))
             code = map_split(functools.partial(apply, stack, method="encode"), encoder, few, pixels)
             code = code.reshape(len(code), -1)
     return Tested(restoration_, samples, logits, code, filters)
@@ -161,13 +174,18 @@ def _summary(config: Any, dataset: Dataset, done: list[Done], tested: Tested) ->
         "validation": last.validation,
         "confusion": confusion,
         "phases": [
-            {"name": phase.name, "steps": schedule.steps, "images": len(phase.split), "seconds":
-             fitted.clock.wall_seconds, "images_per_second": fitted.clock.images_per_second(),
-             "validation": fitted.validation}
+            {
+                "name": phase.name,
+                "steps": schedule.steps,
+                "images": len(phase.split),
+                "seconds": fitted.clock.wall_seconds,
+                "images_per_second": fitted.clock.images_per_second(),
+                "validation": fitted.validation,
+            }
             for phase, schedule, fitted in done
         ],
-        **run_folder.cause(),
-    }  # fmt: skip
+        **provenance.provenance(),
+    }
 
 
 def _draw(
@@ -175,29 +193,37 @@ def _draw(
 ) -> None:
     what = f"{dataset.label}, {opening(config)}"
     test, classes, labels = summary["test"], dataset.classes, dataset.test.labels
-    style.save_phases(workdir / "curves.png", what, [
-        (phase.title, phase.metric, fitted.rows) for phase, _, fitted in done
-    ])  # fmt: skip
+    curves.save_phases(
+        workdir / "curves.png", what, [(phase.title, phase.metric, fitted.rows) for phase, _, fitted in done]
+    )
     if tested.samples is not None:
         title = f"{what}: test PSNR {summary['noisy']['psnr']:.2f} to {test['psnr']:.2f} dB"
-        style.save_restoration(workdir / "samples.png", title, *tested.samples)
+        save_restoration(workdir / "samples.png", title, *tested.samples)
     if tested.filters is not None:
         class_plots.save_filters(workdir / "filters.png", f"{what}: filters of the first layer", tested.filters)
     if tested.code is not None:
-        index = class_plots.embedded(len(dataset.test))
-        points = class_plots.embed(tested.code, config.stack.embedding, config.seed)
+        index = embedding.embedded(len(dataset.test))
+        points = embedding.embed(tested.code, config.stack.embedding, config.seed)
         class_plots.save_embedding(
-            workdir / "embedding.png", f"{what}: {len(index):,} test images by their code", points,
-            None if labels is None else labels[index], classes, config.stack.embedding,
-        )  # fmt: skip
+            workdir / "embedding.png",
+            f"{what}: {len(index):,} test images by their code",
+            points,
+            None if labels is None else labels[index],
+            classes,
+            config.stack.embedding,
+        )
     if tested.logits is not None and labels is not None:
         accuracy = f"test accuracy {test['accuracy']:.2%}, {summary['labels']:,} labels"
         counts = np.array(summary["confusion"])
         class_plots.save_confusion(workdir / "confusion.png", f"{what}: {accuracy}", counts, classes)
         class_plots.save_errors(
-            workdir / "errors.png", f"{what}: the most confident errors\n{label_noise_note(dataset)}",
-            dataset.test.images, labels, tested.logits, classes,
-        )  # fmt: skip
+            workdir / "errors.png",
+            f"{what}: the most confident errors\n{label_noise_note(dataset)}",
+            dataset.test.images,
+            labels,
+            tested.logits,
+            classes,
+        )
 
 
 def label_noise_note(dataset: Dataset) -> str:
@@ -210,8 +236,12 @@ def label_noise_note(dataset: Dataset) -> str:
 
 def opening(config: Any) -> str:
     """What is trained, in a few words."""
-    heads = {"finetune": "fine-tuned with a softmax head", "frozen": "logistic regression on its frozen code",
-             "pixels": "logistic regression on pixels", "none": "without a head"}  # fmt: skip
+    heads = {
+        "finetune": "fine-tuned with a softmax head",
+        "frozen": "logistic regression on its frozen code",
+        "pixels": "logistic regression on pixels",
+        "none": "without a head",
+    }
     if config.stack.head == "pixels":
         return heads["pixels"]
     taught = config.stack.pretrain_epochs or config.stack.pretrained or config.stack.unroll_epochs
@@ -235,6 +265,8 @@ def closing(summary: dict[str, Any]) -> list[str]:
             f"  restored     PSNR {summary['noisy']['psnr']:.2f} to {test['psnr']:.2f} dB, SSIM {test['ssim']:.4f}"
         )
     if "accuracy" in test:
-        lines.append(f"  classes      accuracy {test['accuracy']:.2%}, cross-entropy {test['cross_entropy']:.4f} "
-                     f"({summary['labels']:,} labels)")  # fmt: skip
+        lines.append(
+            f"  classes      accuracy {test['accuracy']:.2%}, cross-entropy {test['cross_entropy']:.4f} "
+            f"({summary['labels']:,} labels)"
+        )
     return lines

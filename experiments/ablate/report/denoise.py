@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.ablate import baselines, results, verdict
+from aeden.runtime import files
+from aeden.runtime.files import Row
+from experiments.ablate import baselines, metrics, results
 from experiments.ablate.grid import dataset_of, place
 from experiments.ablate.report import figures
 from experiments.ablate.report.html import note, table
-from experiments.ablate.results import Row
 
 if TYPE_CHECKING:
     from experiments.ablate.report.page import Report
@@ -46,18 +47,22 @@ def levels(report: Report) -> list[str]:
     tested_at_others = not report.axes and len(report.settings.experiment.eval.levels) > 0
     if not trained_at_each and not tested_at_others:
         return []
-    metric = report.settings.metric if report.settings.metric in results.BY_LEVEL else "psnr"
-    told = verdict.metric(metric)
-    rows = [row for row in report.tested if isinstance(row["level"], float)
-            and (not trained_at_each or row["level"] == row["noise.level"])]  # fmt: skip
+    metric = report.settings.metric if report.settings.metric in metrics.BY_LEVEL else "psnr"
+    told = metrics.metric(metric)
+    rows = [
+        row
+        for row in report.tested
+        if isinstance(row["level"], float) and (not trained_at_each or row["level"] == row["noise.level"])
+    ]
     if not rows:
         return []
     known: dict[str, Points] = {name: {} for name in report.contenders}
     for row in rows:
         known[row["contender"]].setdefault(row["level"], {})[row["seed"]] = row[metric]
     known = {name: points for name, points in known.items() if points}
-    curves = {name: {level: list(by_seed.values()) for level, by_seed in points.items()}
-              for name, points in known.items()} | _without_training(report, rows, told.more, metric)  # fmt: skip
+    curves = {
+        name: {level: list(by_seed.values()) for level, by_seed in points.items()} for name, points in known.items()
+    } | _without_training(report, rows, told.more, metric)
     reference = report.settings.reference
     if trained_at_each:
         across, name, caption = "noise level", "levels", "Trained and tested at each level."
@@ -74,10 +79,14 @@ def differences(known: dict[str, Points], reference: str) -> dict[str, dict[floa
     """To the reference at the same level under the same seed."""
     beside = known.get(reference, {})
     found = {
-        name: {level: [value - beside[level][seed] for seed, value in by_seed.items() if seed in beside[level]]
-               for level, by_seed in points.items() if level in beside}
-        for name, points in known.items() if name != reference
-    }  # fmt: skip
+        name: {
+            level: [value - beside[level][seed] for seed, value in by_seed.items() if seed in beside[level]]
+            for level, by_seed in points.items()
+            if level in beside
+        }
+        for name, points in known.items()
+        if name != reference
+    }
     return {name: kept for name, points in found.items() if (kept := {x: v for x, v in points.items() if v})}
 
 
@@ -99,23 +108,30 @@ def _without_training(report: Report, rows: list[Row], more: bool, metric: str) 
 
 def artifacts(report: Report) -> list[str]:
     """Checkerboard and spectrum measures, before and after training."""
-    known = results.columns(report.rows)
-    names = [name for name in results.FIGURES["denoise"] if name in known and name not in results.BY_LEVEL]
+    known = files.columns(report.rows)
+    names = [name for name in metrics.FIGURES["denoise"] if name in known and name not in metrics.BY_LEVEL]
     if not names:
         return []
-    lines = [[contender, *setting, *(results.cell(members, name) for name in names)]
-             for contender, setting, members in report.groups()]  # fmt: skip
-    heads = ["contender", *report.axes, *(results.HEADS[name] for name in names)]
-    spectra = {cell.contender: summary["artifacts"]["residual"]["spectrum"]
-               for cell, summary in reversed(report.summaries.items()) if "artifacts" in summary}  # fmt: skip
+    lines = [
+        [contender, *setting, *(results.cell(members, name) for name in names)]
+        for contender, setting, members in report.groups()
+    ]
+    heads = ["contender", *report.axes, *(metrics.HEADS[name] for name in names)]
+    spectra = {
+        cell.contender: summary["artifacts"]["residual"]["spectrum"]
+        for cell, summary in reversed(report.summaries.items())
+        if "artifacts" in summary
+    }
     curves = {name: spectra[name]["restored"] for name in report.contenders if name in spectra}
     curves["clean images"] = next(iter(spectra.values()))["clean"]
     size = min(dataset_of(report.cells[0].config).image_shape[:2])
     drawn = figures.spectra(curves, size, report.palette)
     caption = f"Radially averaged power of restored and of clean test images{_first_place(report)}."
     parts = ["<h2>Artifacts</h2>", table(heads, lines), note(MEASURES), report.figure("spectra", drawn, caption)]
-    answers = {contender: {name: image for name, image in kept.items() if name.startswith(ANSWERS)}
-               for contender, kept in _examples(report).items()}  # fmt: skip
+    answers = {
+        contender: {name: image for name, image in kept.items() if name.startswith(ANSWERS)}
+        for contender, kept in _examples(report).items()
+    }
     answers = {contender: found for contender, found in answers.items() if found}
     if answers:
         caption = f"The decoder's answer to a code, in logits{_first_place(report)}; first seed."
@@ -164,8 +180,9 @@ def baseline_table(report: Report) -> list[str]:
     if "noise.level" in report.axes:
         # Each at its own level: levels.csv and baselines.csv have the rest.
         by = report.axes
-        networks, measured = ([row for row in rows if row["level"] == row["noise.level"]]
-                              for rows in (networks, measured))  # fmt: skip
+        networks, measured = (
+            [row for row in rows if row["level"] == row["noise.level"]] for rows in (networks, measured)
+        )
     places = list(results.grouped(measured, by))
     settings = list(dict.fromkeys(key[:-1] for key in places))
     if all(isinstance(key[-1], float) for key in places):
@@ -174,10 +191,14 @@ def baseline_table(report: Report) -> list[str]:
         networks = [row for row in networks if row["level"] == measured[0]["level"]]
         heads = ["method", "PSNR, dB", "SSIM", "strength"]
         lines: list[list[Any]] = [
-            [row["method"], (f"{row['psnr']:.2f}", row["psnr"]), (f"{row['ssim']:.4f}", row["ssim"]),
-             "" if row.get("strength") is None else f"{row['strength']:g}"]
+            [
+                row["method"],
+                (f"{row['psnr']:.2f}", row["psnr"]),
+                (f"{row['ssim']:.4f}", row["ssim"]),
+                "" if row.get("strength") is None else f"{row['strength']:g}",
+            ]
             for row in [*measured, *networks]
-        ]  # fmt: skip
+        ]
         more = ""
     else:
         heads = ["PSNR, dB", *(place(dict(zip(by, key, strict=True))) for key in places)]
@@ -186,9 +207,14 @@ def baseline_table(report: Report) -> list[str]:
             found = {tuple(row[name] for name in by): row["psnr"] for row in rows}
             lines.append([method, *((f"{found[key]:.2f}", found[key]) if key in found else "" for key in places)])
         more = " baselines.csv has their SSIM and strengths too."
-    return ["<h2>Baselines</h2>", table(heads, lines),
-            note("On the same corrupted test images, those of the first seed, each baseline at the strength with the "
-                 f"best PSNR on {baselines.TUNED_ON} validation images.{more} {POSTERIOR}")]  # fmt: skip
+    return [
+        "<h2>Baselines</h2>",
+        table(heads, lines),
+        note(
+            "On the same corrupted test images, those of the first seed, each baseline at the strength with the "
+            f"best PSNR on {baselines.TUNED_ON} validation images.{more} {POSTERIOR}"
+        ),
+    ]
 
 
 def _first_place(report: Report) -> str:

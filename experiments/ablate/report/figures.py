@@ -26,8 +26,9 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
 
 
-def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, places: int,
-           palette: Mapping[str, str]) -> Figure:  # fmt: skip
+def forest(
+    comparisons: Mapping[str, Comparison], reference: str, unit: str, places: int, palette: Mapping[str, str]
+) -> Figure:
     """A line a comparison: the mean difference to the reference and its interval.
 
     Args:
@@ -48,8 +49,12 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pla
         axis.annotate(
             f"{found.mean:+.{places}f} [{found.low:+.{places}f}, {found.high:+.{places}f}]"
             f"{'' if shown else '  not shown'}",
-            (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8, color=INK,
-        )  # fmt: skip
+            (1.01, y),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+            color=INK,
+        )
     axis.axvline(0, color=GRAY, linewidth=1, linestyle="--")
     axis.set_yticks(range(count), list(reversed(list(comparisons))), fontsize=9)
     axis.set_ylim(-0.6, count - 0.4)
@@ -61,8 +66,9 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, pla
 Curves = Mapping[str, Mapping[float, Sequence[float]]]
 
 
-def levels(curves: Curves, differences: Curves, labels: tuple[str, str], across: str,
-           palette: Mapping[str, str]) -> Figure:  # fmt: skip
+def levels(
+    curves: Curves, differences: Curves, labels: tuple[str, str], across: str, palette: Mapping[str, str]
+) -> Figure:
     """A curve a contender with the band of its interval over seeds, and beside it their differences to the reference.
 
     Args:
@@ -94,15 +100,24 @@ def _curves(axis: Any, curves: Curves, order: Mapping[str, int], palette: Mappin
         x = sorted(points)
         means = [float(np.mean(points[level])) for level in x]
         color = palette.get(name, GRAY)
-        axis.plot(x, means, color=color, marker=MARKERS[order[name] % len(MARKERS)], markersize=4, linewidth=1.6,
-                  label=name, linestyle="-" if name in palette else next(dashes))  # fmt: skip
+        axis.plot(
+            x,
+            means,
+            color=color,
+            marker=MARKERS[order[name] % len(MARKERS)],
+            markersize=4,
+            linewidth=1.6,
+            label=name,
+            linestyle="-" if name in palette else next(dashes),
+        )
         bands = [bootstrap_interval(np.asarray(points[level])) for level in x]
         if all(np.isfinite(bands).ravel()):
             axis.fill_between(x, *np.transpose(bands), color=color, alpha=0.18, linewidth=0)
 
 
-def quality_by_cost(points: Mapping[str, tuple[float, Sequence[float]]], label: str, cost: str,
-                    palette: Mapping[str, str]) -> Figure:  # fmt: skip
+def quality_by_cost(
+    points: Mapping[str, tuple[float, Sequence[float]]], label: str, cost: str, palette: Mapping[str, str]
+) -> Figure:
     """Where each contender lies: what it costs, and what it restores, a value a seed with its interval."""
     figure, axis = plt.subplots(figsize=(6.4, 3.8))
     for i, (name, (x, values)) in enumerate(points.items()):
@@ -124,8 +139,14 @@ def spectra(curves: Mapping[str, Sequence[float]], size: int, palette: Mapping[s
     figure, axis = plt.subplots(figsize=(6.4, 3.6))
     for name, power in curves.items():
         frequency = np.arange(1, len(power)) / size
-        axis.semilogy(frequency, np.maximum(power[1:], 1e-12), color=palette.get(name, GRAY), linewidth=1.6, label=name,
-                      linestyle="-" if name in palette else "--")  # fmt: skip
+        axis.semilogy(
+            frequency,
+            np.maximum(power[1:], 1e-12),
+            color=palette.get(name, GRAY),
+            linewidth=1.6,
+            label=name,
+            linestyle="-" if name in palette else "--",
+        )
     axis.axvline(0.5, color=GRAY, linewidth=0.8, linestyle=":")
     axis.set_xlabel("cycles a pixel (dotted: Nyquist frequency of rows and columns)", fontsize=9, color=INK)
     axis.set_ylabel("power", fontsize=9, color=INK)

@@ -121,5 +121,7 @@ def raster(figure: Any, caption: str, alt: str) -> str:
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=130, facecolor="white", metadata={"Software": None})
     encoded = base64.b64encode(data.getvalue()).decode()
-    return (f'<figure class=pixels><img alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'
-            f"<figcaption>{escape(caption)}</figcaption></figure>")  # fmt: skip
+    return (
+        f'<figure class=pixels><img alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )

@@ -10,13 +10,13 @@ from typing import Any
 import matplotlib
 
 from aeden.measures.paired_statistics import Comparison
-from aeden.runtime import run_folder
-from experiments.ablate import results, verdict
+from aeden.runtime import files
+from aeden.runtime.files import Row
+from experiments.ablate import metrics, results, verdict
 from experiments.ablate.baselines import Baselines
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.report import denoise, figures, gan
 from experiments.ablate.report.html import escape, note, page, raster, table, vector
-from experiments.ablate.results import Row
 
 FOREST = (
     'Mean difference over paired seeds and its 95 % BCa bootstrap interval. "Not shown": the sign-flip '
@@ -43,11 +43,20 @@ class Report:
     """
 
     def __init__(
-        self, name: str, settings: Any, cells: list[Cell], commands: list[str], rows: list[Row],
-        summaries: dict[Cell, dict[str, Any]], found: dict[str, Comparison], failures: dict[str, str],
-        workdir: Path, costs: dict[str, Any],
-        tested: list[Row], classical: Baselines | None,
-    ):  # fmt: skip
+        self,
+        name: str,
+        settings: Any,
+        cells: list[Cell],
+        commands: list[str],
+        rows: list[Row],
+        summaries: dict[Cell, dict[str, Any]],
+        found: dict[str, Comparison],
+        failures: dict[str, str],
+        workdir: Path,
+        costs: dict[str, Any],
+        tested: list[Row],
+        classical: Baselines | None,
+    ):
         self.name, self.settings, self.cells, self.commands, self.rows = name, settings, cells, commands, rows
         self.summaries, self.found, self.failures = summaries, found, failures
         self.workdir, self.costs = workdir, costs
@@ -56,18 +65,23 @@ class Report:
         self.axes = list(cells[0].setting)
         self.task = cells[0].config.task
         self.palette = figures.colours(self.contenders)
-        self.metric = verdict.metric(settings.metric)
+        self.metric = metrics.metric(settings.metric)
 
     def write(self) -> None:
         """report.html, and every figure in `figures/` as PNG and SVG."""
         parts = [*self.opening(), *self.comparison()]
         if self.task == "denoise":
-            parts += [*denoise.levels(self), *self.cost(), *denoise.artifacts(self),
-                      *denoise.pictures(self), *denoise.baseline_table(self)]  # fmt: skip
+            parts += [
+                *denoise.levels(self),
+                *self.cost(),
+                *denoise.artifacts(self),
+                *denoise.pictures(self),
+                *denoise.baseline_table(self),
+            ]
         if self.task == "gan":
             parts += gan.sections(self)
         parts += self.every_run()
-        run_folder.write_text(self.workdir / "report.html", page(f"aeden: {self.name}", parts))
+        files.write_text(self.workdir / "report.html", page(f"aeden: {self.name}", parts))
 
     def opening(self) -> list[str]:
         """Title, verdict, and what is wrong."""
@@ -79,13 +93,17 @@ class Report:
         ]
         stood_in = {(one["dataset"], one["requested_dataset"]) for one in self.summaries.values()}
         for data, asked in sorted(pair for pair in stood_in if pair[0] != pair[1]):
-            parts.append(f'<p class="verdict warning">These figures are of {escape(data)}, which stood in for '
-                         f"{escape(asked)}: they say nothing of {escape(asked)}.</p>")  # fmt: skip
+            parts.append(
+                f'<p class="verdict warning">These figures are of {escape(data)}, which stood in for '
+                f"{escape(asked)}: they say nothing of {escape(asked)}.</p>"
+            )
         missing = len(self.cells) - len(self.rows) - len(self.failures)
         if self.failures or missing:
             listed = "".join(f"<li>{escape(n)}: {escape(error)}</li>" for n, error in self.failures.items())
-            parts.append(f'<div class="verdict warning">{len(self.failures)} runs failed, {missing} are not finished.'
-                         f"<ul>{listed}</ul></div>")  # fmt: skip
+            parts.append(
+                f'<div class="verdict warning">{len(self.failures)} runs failed, {missing} are not finished.'
+                f"<ul>{listed}</ul></div>"
+            )
         return parts
 
     def subtitle(self) -> str:
@@ -96,10 +114,14 @@ class Report:
         level = "" if "noise.level" in self.axes else f" of {self.rows[0].get('level', '')}"
         what = f"{noise.kind} noise{level}, {clipped}; " if self.task == "denoise" else ""
         steps = " or ".join(sorted({f"{one['steps']:,}" for one in self.summaries.values()}))
-        hardware = {one["hardware"]["processor" if one["hardware"]["platform"] == "cpu" else "device_kind"]
-                    for one in self.summaries.values()}  # fmt: skip
-        commits = {f"{one['commit'][:12]}{'+changes' if one['commit'].endswith('+changes') else ''}"
-                   for one in self.summaries.values()}  # fmt: skip
+        hardware = {
+            one["hardware"]["processor" if one["hardware"]["platform"] == "cpu" else "device_kind"]
+            for one in self.summaries.values()
+        }
+        commits = {
+            f"{one['commit'][:12]}{'+changes' if one['commit'].endswith('+changes') else ''}"
+            for one in self.summaries.values()
+        }
         return (
             f"{', '.join(sorted({one['dataset'] for one in self.summaries.values()}))}, {what}{len(self.rows)} runs "
             f"over {seeds} seeds of {steps} steps; {', '.join(sorted(hardware))}; commit {', '.join(sorted(commits))}"
@@ -125,21 +147,38 @@ class Report:
             )
             parts.append(self.figure("forest", drawn, FOREST))
         names = [name for name in ("psnr", "ssim", "bce", "kid", "fid", "accuracy") if name in self.rows[0]]
-        heads = ["contender", *self.axes, *(results.HEADS.get(name, name) for name in names), "difference",
-                 "p, corrected", "improvement", "seeds won"]  # fmt: skip
+        heads = [
+            "contender",
+            *self.axes,
+            *(metrics.HEADS.get(name, name) for name in names),
+            "difference",
+            "p, corrected",
+            "improvement",
+            "seeds won",
+        ]
         lines = []
         for contender, setting, members in self.groups():
             one = self.found.get(self.kind(contender, setting))
             alone = "reference" if contender == self.settings.reference else "no shared seed"
-            compared = [alone, "", "", ""] if one is None else [
-                (self.metric.difference(one.mean), one.mean), (f"{one.corrected:.3g}", one.corrected),
-                (f"{one.improvement:.2f}", one.improvement), f"{one.wins} of {one.pairs}",
-            ]  # fmt: skip
+            compared = (
+                [alone, "", "", ""]
+                if one is None
+                else [
+                    (self.metric.difference(one.mean), one.mean),
+                    (f"{one.corrected:.3g}", one.corrected),
+                    (f"{one.improvement:.2f}", one.improvement),
+                    f"{one.wins} of {one.pairs}",
+                ]
+            )
             lines.append([contender, *setting, *(results.cell(members, name) for name in names), *compared])
         parts.append(table(heads, lines))
         which = f"the better {self.metric.name} ({'higher' if self.metric.more else 'lower'})"
-        parts.append(note("Mean ± standard deviation over seeds. Improvement: the probability that a run of the "
-                          f"contender has {which} than one of the reference, whatever their seeds."))  # fmt: skip
+        parts.append(
+            note(
+                "Mean ± standard deviation over seeds. Improvement: the probability that a run of the "
+                f"contender has {which} than one of the reference, whatever their seeds."
+            )
+        )
         return parts
 
     def groups(self) -> list[tuple[str, tuple[Any, ...], list[Row]]]:
@@ -161,24 +200,41 @@ class Report:
         points: dict[str, tuple[float, list[float]]] = {}
         for contender, setting, members in self.groups():
             cost = self.costs[self.kind(contender, setting)]
-            lines.append([contender, *setting, (f"{cost['parameters']:,}", cost["parameters"]),
-                          (f"{cost['multiplications'] / 1e6:.2f}", cost["multiplications"]),
-                          (f"{cost['forward_ms']:.1f}", cost["forward_ms"]),
-                          (f"{cost['training_ms']:.1f}", cost["training_ms"])])  # fmt: skip
+            lines.append(
+                [
+                    contender,
+                    *setting,
+                    (f"{cost['parameters']:,}", cost["parameters"]),
+                    (f"{cost['multiplications'] / 1e6:.2f}", cost["multiplications"]),
+                    (f"{cost['forward_ms']:.1f}", cost["forward_ms"]),
+                    (f"{cost['training_ms']:.1f}", cost["training_ms"]),
+                ]
+            )
             points.setdefault(contender, (cost["training_ms"], [row[self.settings.metric] for row in members]))
         batch = self.settings.experiment.batch_size
         drawn = figures.quality_by_cost(
             points, self.metric.label, f"milliseconds a training step (batch {batch})", self.palette
         )
-        return ["<h2>What it costs</h2>",
-                self.figure("cost", drawn, "Mean over seeds and its 95 % interval, by the time of a training step."),
-                table(["contender", *self.axes, "parameters", "million multiplications an image",
-                       f"forward, ms a batch of {batch}", "training step, ms"], lines)]  # fmt: skip
+        return [
+            "<h2>What it costs</h2>",
+            self.figure("cost", drawn, "Mean over seeds and its 95 % interval, by the time of a training step."),
+            table(
+                [
+                    "contender",
+                    *self.axes,
+                    "parameters",
+                    "million multiplications an image",
+                    f"forward, ms a batch of {batch}",
+                    "training step, ms",
+                ],
+                lines,
+            ),
+        ]
 
     def every_run(self) -> list[str]:
         """Every run's figures, its command, and where they come from."""
         left_out = ("folder", "contender", *self.axes, "level", "dataset")
-        names = [name for name in results.columns(self.rows) if name not in left_out]
+        names = [name for name in files.columns(self.rows) if name not in left_out]
         by_folder = {cell.folder: cell for cell in self.cells}
         lines = [
             [by_folder[row["folder"]].name, *((_digits(row.get(name, "")), row.get(name, "")) for name in names)]
@@ -186,10 +242,13 @@ class Report:
         ]
         commands, cause = "\n".join(self.commands), json.dumps(results.causes(self.summaries.values()), indent=2)
         config = json.dumps(self.settings.to_dict(), indent=2, default=str)
-        return ["<h2>Every run</h2>", table(["run", *(results.HEADS.get(name, name) for name in names)], lines),
-                f"<details><summary>Commands</summary><pre>{escape(commands)}</pre></details>",
-                f"<details><summary>Versions, hardware, data</summary><pre>{escape(cause)}</pre></details>",
-                f"<details><summary>The grid's config</summary><pre>{escape(config)}</pre></details>"]  # fmt: skip
+        return [
+            "<h2>Every run</h2>",
+            table(["run", *(metrics.HEADS.get(name, name) for name in names)], lines),
+            f"<details><summary>Commands</summary><pre>{escape(commands)}</pre></details>",
+            f"<details><summary>Versions, hardware, data</summary><pre>{escape(cause)}</pre></details>",
+            f"<details><summary>The grid's config</summary><pre>{escape(config)}</pre></details>",
+        ]
 
 
 def _digits(value: Any) -> str:

@@ -10,18 +10,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from aeden import random_keys
-from aeden.data.batches import Split, TrainBatches
-from aeden.data.sources import Dataset
+from aeden.data.batches import TrainBatches
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
 from aeden.nn import layers
-from aeden.nn.autoencoders import count_parameters
-from aeden.runtime import devices, run_folder
+from aeden.nn.parameters import count_parameters
+from aeden.runtime import devices, provenance
 from aeden.tasks import from_config
 from aeden.tasks.denoise.run import build_task
 from aeden.tasks.objectives import restoration
 from aeden.tasks.stack import phases
-from aeden.training.loop import Task
+from aeden.training.loop import Objective
 from configs import base
 from experiments.benchmark.peers import DENSE, DROPOUT, LEARNING_RATE, MASKING, Absent, Job
+from experiments.benchmark.peers.layer_pass import layer_pass
 
 
 def training(variant: str, decoder: str, batch: int, size: int, cpu_devices: int = 0, dtype: str = "float32") -> Job:
@@ -73,7 +75,7 @@ def dense(variant: str, network: str, batch: int) -> Job:
     return _steps(task, TrainBatches(split, batch, seed=0))
 
 
-def _steps(task: Task, batches: TrainBatches) -> Job:
+def _steps(task: Objective, batches: TrainBatches) -> Job:
     state = devices.replicate(task.init(jax.random.key(0)))
     step = devices.pmap_steps(lambda s, b: task.step(s, b, random_keys.stream_key(0, random_keys.Stream.TRAIN)))
     dispatch = devices.steps_per_dispatch()
@@ -125,8 +127,11 @@ def layer(
     """
     _configure(batch, 0)
     chosen = variant or "auto"
-    module: Any = (layers.TransposeConv(features, kernel, stride, lowering=chosen) if kind == "transpose"
-                   else layers.UpsampleConv(features, kernel, stride, lowering=chosen))  # fmt: skip
+    module: Any = (
+        layers.TransposeConv(features, kernel, stride, lowering=chosen)
+        if kind == "transpose"
+        else layers.UpsampleConv(features, kernel, stride, lowering=chosen)
+    )
     share = batch // jax.device_count()
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, size, size, channels)))
     one = layer_pass(lambda p, x: module.apply(p, x), pass_)
@@ -141,24 +146,6 @@ def layer(
             jax.block_until_ready(mapped(*given))
 
     return run, _description()
-
-
-def layer_pass(apply: Any, pass_: str) -> Any:
-    """(params, x, gradient of the output) -> what a pass of a layer yields; the backward passes run forward too only
-    where they need it, which a linear layer does not.
-    """
-    if pass_ == "forward":
-        return lambda p, x, g: apply(p, x)
-    if pass_ == "input gradient":
-        return lambda p, x, g: jax.vjp(lambda x: apply(p, x), x)[1](g)
-    if pass_ == "kernel gradient":
-        return lambda p, x, g: jax.vjp(lambda p: apply(p, x), p)[1](g)
-
-    def both(p: Any, x: Any, g: Any) -> Any:
-        out, pullback = jax.vjp(apply, p, x)
-        return out, pullback(g)
-
-    return both
 
 
 def peaks(variant: str) -> Job:
@@ -181,7 +168,7 @@ def peaks(variant: str) -> Job:
             jax.block_until_ready(mapped(given))
             times.append(time.perf_counter() - began)
         rates[name] = amount / min(times)
-    return lambda steps: None, {**_description(), **rates, "hardware": run_folder.hardware()}
+    return lambda steps: None, {**_description(), **rates, "hardware": provenance.hardware()}
 
 
 def _configure(batch: int, cpu_devices: int) -> None:

@@ -29,9 +29,7 @@ def main() -> None:
     train = np.concatenate([splits.train.images, splits.validation.images]).astype(np.float32) / 255
     test = splits.test.images.astype(np.float32) / 255
     rng = np.random.default_rng(0)
-    noisy, noisy_test = (
-        np.clip(x + NOISE * rng.normal(size=x.shape), 0, 1).astype(np.float32) for x in (train, test)
-    )  # fmt: skip
+    noisy, noisy_test = (np.clip(x + NOISE * rng.normal(size=x.shape), 0, 1).astype(np.float32) for x in (train, test))
     model = build("tensorflow", "transpose", 28, noisy=False)
 
     def out_of_time() -> bool:

@@ -11,7 +11,7 @@ import optax
 from flax import linen as nn
 
 from experiments.benchmark.peers import LEARNING_RATE, NOISE, Job
-from experiments.benchmark.peers.aeden_itself import layer_pass
+from experiments.benchmark.peers.layer_pass import layer_pass
 
 
 class Layer(nn.Module):

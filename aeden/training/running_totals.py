@@ -1,0 +1,53 @@
+"""Sums that a training carries along and saves with each checkpoint: metrics and time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+
+@dataclasses.dataclass
+class Window:
+    """Sums since the last row of the logbook, and the last loss.
+
+    A checkpoint holds them, so that a resumed run logs the same numbers.
+    """
+
+    steps: int = 0
+    sums: dict[str, float] = dataclasses.field(default_factory=dict)
+    loss: float = math.nan
+
+    def add(self, metrics: dict[str, np.ndarray]) -> None:
+        """Adds metrics of some steps, [steps] each."""
+        self.steps += len(metrics["loss"])
+        self.loss = float(metrics["loss"][-1])
+        for name, values in metrics.items():
+            for value in values:
+                self.sums[name] = self.sums.get(name, 0.0) + float(value)
+
+    def means(self) -> dict[str, float]:
+        """The mean of each metric over the window's steps."""
+        return {name: value / self.steps for name, value in self.sums.items()}
+
+
+@dataclasses.dataclass
+class Clock:
+    """Time spent. `train_seconds` leaves out compilation, validation and waiting for checkpoints."""
+
+    wall_seconds: float = 0.0
+    train_seconds: float = 0.0
+    train_images: int = 0
+
+    def __add__(self, other: Clock) -> Clock:
+        """The time of two trainings one after the other."""
+        return Clock(
+            self.wall_seconds + other.wall_seconds,
+            self.train_seconds + other.train_seconds,
+            self.train_images + other.train_images,
+        )
+
+    def images_per_second(self) -> float | None:
+        """The rate of training; None where nothing was trained."""
+        return self.train_images / self.train_seconds if self.train_seconds else None

@@ -1,3 +1,3 @@
 """aeden: resize and convolve, or convolve transposed? Denoising autoencoders with either decoder."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

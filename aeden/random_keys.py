@@ -1,7 +1,7 @@
-"""Random keys from (seed, phase, stream, step, example index): no key is used twice, and every one can be made again.
+"""Random keys, derived from seed, phase, stream, step and example index.
 
-A key depends on nothing else, so a resumed run replays the same noise, and noise is the same for every batch size
-and device count.
+No key is used twice, and every key can be computed again. A key depends on nothing else, so a resumed run draws the
+same noise, and the noise does not depend on the batch size or the number of devices.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from aeden.shapes import Array, Integer, Key
 
 
 class Stream(enum.IntEnum):
-    """What a key is for. The numbers are part of every recorded result: never renumber, only append."""
+    """The purpose of a key. The numbers are part of every recorded result, so append to them and never change them."""
 
     INIT = 0
     ORDER = 1
@@ -25,21 +25,21 @@ class Stream(enum.IntEnum):
     LABELS = 5
 
 
-# Streams of a phase: room for more of them than there will ever be.
+# Key numbers reserved per phase, far more than the number of streams.
 STREAMS = 256
 
 
 def stream_key(seed: int | Integer[Array, ""], stream: Stream, phase: int = 0) -> Key[Array, ""]:
-    """The key of one stream of one phase of a run, from 0."""
+    """The key of one stream in one phase of a run; phases are numbered from 0."""
     return jax.random.fold_in(jax.random.key(seed), STREAMS * phase + int(stream))
 
 
 def example_keys(key: Key[Array, ""], step: int | Integer[Array, ""], index: Integer[Array, b]) -> Key[Array, b]:
-    """One key an example, from a stream's key, the step and the examples' indices in their split."""
+    """One key per example, from the key of a stream, the step and the indices of the examples in their split."""
     at_step = jax.random.fold_in(key, step)
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(at_step, index)
 
 
 def split_each(example_keys: Key[Array, b], count: int) -> Key[Array, "count b"]:
-    """`count` new keys for each example, by purpose."""
+    """`count` new keys per example, one for each purpose."""
     return jnp.moveaxis(jax.vmap(lambda key: jax.random.split(key, count))(example_keys), 1, 0)

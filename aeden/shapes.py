@@ -1,7 +1,7 @@
-"""The names used to write array shapes in signatures, e.g. ``Float[Array, "b h w c"]``.
+"""Names for array shapes in signatures, e.g. ``Float[Array, "b h w c"]``.
 
-They are jaxtyping's where it is installed (the tests check them at run time with beartype) and plain stand-ins
-elsewhere, so that models, layers, metrics and corruption need nothing but jax, flax, optax and numpy.
+They come from jaxtyping if it is installed (the tests then check them at run time with beartype). If not, they are
+placeholders without effect, so that networks, metrics and transforms do not need jaxtyping.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ else:
     except ModuleNotFoundError:
 
         class _AnyShape:
-            """Accepts ``Float[Array, "..."]`` and says nothing about it."""
+            """Accepts ``Float[Array, "..."]`` and checks nothing."""
 
             def __class_getitem__(cls, _: object) -> Any:
                 return Any

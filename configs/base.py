@@ -91,6 +91,7 @@ def get_config() -> ConfigDict:
 
     config.eval = evaluation = ConfigDict()
     evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once an epoch, 100 times at most
+    evaluation.checkpoint = "last"  # last | best (on validation): which checkpoint is tested
     evaluation.levels = ()  # further noise levels to test at, e.g. (0.2, 0.6)
 
     config.checkpoint = checkpoint = ConfigDict()

@@ -1,6 +1,6 @@
-"""What the commands that run experiments share: their flags, one experiment in its folder, errors in one line.
+"""The flags and the frame of the commands: parse, set JAX up, report an error in one line.
 
-Import it after `allocator.restart_tuned`.
+Import it after `malloc.restart_tuned`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from ml_collections import config_flags
 from aeden.runtime import cache, devices, hosts, processes, run_folder
 from aeden.runtime.processes import Interrupted
 from aeden.tasks import from_config
-from aeden.tasks.execute import TASKS
+from aeden.tasks.execute import task_of
+from configs import base
 
-CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment, a file of configs/.")
-WORKDIR = flags.DEFINE_string(
-    "workdir", None, "The folder of what is made; below runs/, by the config's name, by default."
-)
-DEBUG = flags.DEFINE_bool("debug", False, "Show where an error comes from.")
-DEVICES = flags.DEFINE_integer("cpu_devices", 0, "XLA devices to make of the CPU; 0 for aeden's choice.")
+CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file of configs/.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results; by default runs/ and the name of the config.")
+DEBUG = flags.DEFINE_bool("debug", False, "Print the traceback of an error.")
+DEVICES = flags.DEFINE_integer("cpu_devices", 0, "Number of XLA devices to make of the CPU; 0 to choose.")
 CORES = flags.DEFINE_integer(
-    "cpu_cores", 0, "Processor cores to keep to; 0 for all. Their number decides in which order a CPU sums."
+    "cpu_cores", 0, "Number of CPU cores to use; 0 for all. It decides the order of sums, and so the last bits."
 )
 COMPILATION_CACHE = flags.DEFINE_bool("compilation_cache", True, "Keep compiled programs for the next start.")
 COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, for a run of several processes.")
@@ -35,9 +34,9 @@ PROCESS = flags.DEFINE_integer("process", None, "Number of this process, from 0.
 
 
 def guarded(command: Callable[[], None]) -> int:
-    """Parses the flags, runs a command and returns the exit status; an error is one line on standard error."""
+    """Parses the flags, runs a command and returns the exit status. An error is one line on standard error."""
     if "--debug" not in sys.argv:
-        # A failed write is told below, in one line; Orbax' threads and log would print pages about it.
+        # A failed write is reported below in one line; threads and log of Orbax would print pages about it.
         sys.unraisablehook = lambda _: None
         for name in ("absl", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -67,28 +66,37 @@ def _parse() -> None:
         raise ValueError("name an experiment: --config=configs/transpose_mnist.py")
 
 
+def config_path() -> str:
+    """The file of the config, as given on the command line."""
+    return config_flags.get_config_filename(flags.FLAGS["config"])
+
+
 def config_name() -> str:
-    """The name of the config's file, without its ending."""
-    return Path(config_flags.get_config_filename(flags.FLAGS["config"])).stem
+    """The name of the config's file, without its suffix."""
+    return Path(config_path()).stem
+
+
+def defaults() -> dict[str, Any]:
+    """The default of every field of an experiment, see `aeden.runtime.identity`."""
+    return base.get_config().to_dict()
 
 
 def set_up(config: Any) -> None:
-    """Joins the other processes, where there are any, and sets JAX up for a config. Once a process.
+    """Joins the other processes, if any, and sets JAX up for a config. Once per process.
 
     Raises:
-      ValueError: unknown task, or a batch that the devices cannot share evenly.
+      ValueError: unknown task, or a batch that cannot be divided by the number of devices.
     """
     processes.keep_to_cores(CORES.value)
     programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
     if COORDINATOR.value:
         hosts.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
-    if config.task not in TASKS:
-        raise ValueError(f"unknown task {config.task!r}: use one of {', '.join(TASKS)}")
+    task_of(config)
     devices.configure(config.batch_size, programs, DEVICES.value or from_config.cpu_devices(config))
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line, which says so where nobody foresaw it."""
+    """An error in one line, marked as unexpected if its type is not one that aeden raises on purpose."""
     text = " ".join(str(error).split()) or type(error).__name__
     expected = (ValueError, AttributeError, OSError, ArithmeticError, run_folder.RunFolderError, flags.Error)
     if isinstance(error, expected):

@@ -16,7 +16,7 @@ _STARTED = time.monotonic()
 if __name__ == "__main__":
     malloc.restart_tuned()
 
-from pathlib import Path  # noqa: E402 (the process starts anew above, before anything is imported)
+from pathlib import Path  # noqa: E402 (the process restarts above, before anything is imported)
 
 from aeden.runtime import devices  # noqa: E402
 from aeden.tasks import execute  # noqa: E402
@@ -24,10 +24,10 @@ from experiments import cli  # noqa: E402
 
 
 def main() -> None:
-    """Runs one experiment and prints what it showed."""
+    """Runs one experiment and prints its results."""
     config, workdir = cli.CONFIG.value, Path(cli.WORKDIR.value or f"runs/{cli.config_name()}")
     cli.set_up(config)
-    summary, finished = execute.execute(config, workdir, _STARTED)
+    summary, finished = execute.execute(config, cli.defaults(), workdir, _STARTED)
     if finished:
         print("this run is finished; nothing is done. To train again, choose another --workdir")
     if devices.is_primary():

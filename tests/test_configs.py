@@ -1,4 +1,4 @@
-"""Every config builds, and takes one abstract step."""
+"""Every config prepares a run, and takes one abstract step."""
 
 import importlib
 from pathlib import Path
@@ -11,43 +11,23 @@ from conftest import ROOT
 
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
-from aeden.tasks import from_config
-from aeden.tasks.denoise import run as denoise
-from aeden.tasks.gan import run as gan
-from aeden.tasks.gan.sampler import Sampler
-from aeden.tasks.stack import phases
+from aeden.tasks.execute import TASKS, prepare
 
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
-
-
 SHAPE = (28, 28, 1)
 
 
-def tasks(config):
-    """The task of each training of a run, on a set of nothing but zeros."""
-    split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
-    if config.task == "denoise":
-        model = from_config.build_model(config, SHAPE)
-        steps = from_config.build_schedule(config, 430, config.epochs, config.steps).steps
-        return [denoise.build_task(config, model, SHAPE, steps, split)]
-    dataset = Dataset(config.data.name, config.data.name, split, split, split, "0")
-    if config.task == "gan":
-        networks = gan.build_gan(config, dataset)
-        schedule = from_config.build_schedule(config, 860, config.epochs, config.steps)
-        sampler = Sampler(networks[0], config.gan.latent, 0, SHAPE)
-        return [gan.build_task(config, dataset, networks, schedule, None, sampler, None)]
-    phases.check_stack(config, dataset)
-    plan = phases.plan_phases(config, dataset, from_config.build_stack(config, SHAPE))
-    return [
-        phase.make_task({}, from_config.build_schedule(config, 430, phase.epochs, phase.steps).steps) for phase in plan
-    ]
+def load(name):
+    return importlib.import_module(f"configs.{name}").get_config()
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_one_abstract_step(name):
-    config = importlib.import_module(f"configs.{name}").get_config()
-    for task in tasks(config):
-        state = jax.eval_shape(task.init, jax.random.key(0))
+    config = load(name)
+    split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
+    run = prepare(config, Dataset(config.data.name, config.data.name, split, split, split, "0"))
+    for training in run.abstract_trainings():
+        state = jax.eval_shape(training.objective.init, jax.random.key(0))
         batch = {
             "image": jax.ShapeDtypeStruct((config.batch_size, *SHAPE), jnp.uint8),
             "label": jax.ShapeDtypeStruct((config.batch_size,), jnp.int32),
@@ -56,14 +36,25 @@ def test_one_abstract_step(name):
         }
         key = jax.eval_shape(lambda: jax.random.key(0))
 
-        def one_device(state, batch, key, task=task):
-            return jax.vmap(task.step, in_axes=(None, 0, None), axis_name="devices")(
-                state, jax.tree.map(lambda x: x[None], batch), key
-            )
+        def one_device(state, batch, key, step=training.objective.step):
+            batch = jax.tree.map(lambda x: x[None], batch)
+            return jax.vmap(step, in_axes=(None, 0, None), axis_name="devices")(state, batch, key)
 
         after, metrics = jax.eval_shape(one_device, state, batch, key)
         assert jax.tree.map(lambda x: (1, *x.shape), state) == jax.tree.map(lambda x: x.shape, after)
         assert metrics["loss"].shape == (1,)
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_a_task_reads_only_its_sections(task):
+    """Fields of other sections are left out of a run's identity, so reading one would be a fault."""
+    config = load({"denoise": "smoke", "stack": "stacked_mnist", "gan": "gan_transpose_mnist"}[task])
+    for section in [name for name in config if name not in TASKS[task].sections and "." not in name]:
+        if hasattr(config[section], "to_dict"):
+            with config.unlocked():
+                del config[section]
+    split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
+    prepare(config, Dataset(config.data.name, config.data.name, split, split, split, "0"))
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -1,4 +1,4 @@
-"""Keys: none twice, and each again when asked for."""
+"""Random keys are unique and reproducible."""
 
 from itertools import product
 
@@ -9,7 +9,7 @@ import numpy as np
 from aeden.random_keys import Stream, example_keys, split_each, stream_key
 
 
-def test_seed_stream_phase_step_and_example_all_make_a_difference():
+def test_keys_differ_by_seed_stream_phase_step_and_example():
     data = [
         tuple(np.asarray(jax.random.key_data(key)))
         for seed, stream, phase, step in product((0, 1), Stream, (0, 1, 2), (0, 1, 2))
@@ -18,7 +18,7 @@ def test_seed_stream_phase_step_and_example_all_make_a_difference():
     assert len(set(data)) == len(data) == 2 * len(Stream) * 3 * 3 * 4
 
 
-def test_keys_by_purpose_are_new_and_an_examples_own():
+def test_split_keys_are_new_and_depend_on_their_own_example_only():
     parents = example_keys(stream_key(0, Stream.TRAIN), 0, jnp.arange(5))
     children = split_each(parents, 3)
     assert children.shape == (3, 5)
@@ -27,7 +27,7 @@ def test_keys_by_purpose_are_new_and_an_examples_own():
     assert (jax.random.key_data(split_each(parents[2:], 3)) == jax.random.key_data(children[:, 2:])).all()
 
 
-def test_the_numbers_of_streams_are_for_good():
+def test_stream_numbers_never_change():
     expected = {"INIT": 0, "ORDER": 1, "TRAIN": 2, "VALIDATION": 3, "TEST": 4, "LABELS": 5}
     assert {stream.name: int(stream) for stream in Stream}.items() >= expected.items()
 

@@ -1,1 +1,1 @@
-"""Image sets: where they come from, how they are split, and how batches are drawn from them."""
+"""Data sets: where the images come from, how they are split, and how batches are made from them."""

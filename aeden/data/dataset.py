@@ -1,27 +1,32 @@
-"""An opened image set: its splits, its name and its hash."""
+"""An opened data set: its three splits, its name and its hash; and the rules for sets that lack a split."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aeden.data import notmnist
 from aeden.data.splits import Split, content_hash, hash_split
+
+
+class DatasetNotFound(FileNotFoundError):
+    """The data set is neither on disk nor available for download. The message lists the remedies."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """An opened image set.
+    """An opened data set.
 
     Attributes:
-      name: what it really is, e.g. "glyphs/digits".
-      requested: what was asked for, e.g. "mnist".
-      train, validation, test: its splits.
-      sha256: hash of all images and labels of all splits, in order.
-      notes: what the user should know of it, a line each.
+      name: the data set that was opened, e.g. "glyphs/digits".
+      requested: the data set that was asked for, e.g. "mnist".
+      train, validation, test: the splits.
+      sha256: hash of all images and labels of all splits, in order; see `hash_splits`.
+      notes: messages for the user, one line each.
+      label_noise: estimated share of wrong labels by split, e.g. {"train": 0.005, "test": 0.005}; None if unknown.
     """
 
     name: str
@@ -31,24 +36,25 @@ class Dataset:
     test: Split
     sha256: str
     notes: tuple[str, ...] = ()
+    label_noise: dict[str, float] | None = None
 
     @property
     def is_fallback(self) -> bool:
-        """Whether other data stands in for what was asked for."""
+        """Whether another data set replaces the one that was asked for."""
         return self.name != self.requested
 
     def identity(self) -> dict[str, str]:
-        """What a run folder is bound to."""
+        """What a run folder is bound to: name, requested name and hash."""
         return {"name": self.name, "requested": self.requested, "sha256": self.sha256}
 
     @property
     def label(self) -> str:
-        """Its name for titles, which says what it stands in for."""
+        """The name for titles; for a fallback it also gives the requested name."""
         return f"{self.name} (in place of {self.requested})" if self.is_fallback else self.name
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of its classes; their numbers where they have none; none where there are no labels."""
+        """The class names; the class numbers if there are no names; empty if there are no labels."""
         if self.train.labels is None:
             return ()
         count = 1 + max(
@@ -57,13 +63,13 @@ class Dataset:
         return self.train.classes or tuple(map(str, range(count)))
 
     def describe(self) -> dict[str, Any]:
-        """What a summary says of it; `label_noise` is the share of wrong labels, where it is known."""
+        """The entries about the data in a run's summary."""
         return {
             "dataset": self.name,
             "requested_dataset": self.requested,
             "dataset_sha256": self.sha256,
             "dataset_notes": list(self.notes),
-            "label_noise": notmnist.LABEL_NOISE.get(self.name.removeprefix("notmnist/")),
+            "label_noise": self.label_noise,
             "examples": {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)},
         }
 
@@ -73,11 +79,32 @@ class Dataset:
         return self.train.images.shape[1:]
 
 
-def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
-    """Train, validation and test from the splits a set has.
+@dataclasses.dataclass(frozen=True)
+class Opened:
+    """What a source returns: a whole data set, before `open_dataset` limits and hashes it.
 
-    Without a validation split the last twelfth of train serves (55,000/5,000 of MNIST); without a test split, train is
-    dealt 80/10/10 by content.
+    Attributes:
+      splits: train, validation and test.
+      notes: messages for the user, one line each.
+      label_noise: see `Dataset`.
+      arrays: the cache folder of the decoded images, where their hash can be kept; None if they are not cached.
+    """
+
+    splits: dict[str, Split]
+    notes: tuple[str, ...] = ()
+    label_noise: dict[str, float] | None = None
+    arrays: Path | None = None
+
+
+def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
+    """Train, validation and test from the splits that a data set comes with.
+
+    Without a validation split, the last twelfth of train becomes validation (55,000/5,000 for MNIST). Without a test
+    split, train is divided 80/10/10 by content; an existing validation split then replaces the 10 % for validation.
+
+    Args:
+      splits: the splits by name; validation may also be called "val" or "dev".
+      where: the origin of the data, for the error message.
 
     Raises:
       ValueError: there is no train split.
@@ -87,9 +114,9 @@ def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
     train, test = splits["train"], splits.get("test")
     validation = next((splits[name] for name in ("validation", "val", "dev") if name in splits), None)
     if test is None:
-        shares = np.array([hash_split(content_hash(image)) for image in train.images])
-        dealt = {name: train.select(np.flatnonzero(shares == name)) for name in ("train", "validation", "test")}
-        return dealt if validation is None else {**dealt, "validation": validation}
+        split_of = np.array([hash_split(content_hash(image)) for image in train.images])
+        parts = {name: train.select(np.flatnonzero(split_of == name)) for name in ("train", "validation", "test")}
+        return parts if validation is None else {**parts, "validation": validation}
     if validation is None:
         kept = len(train) - len(train) // 12
         validation = train.select(slice(kept, None))
@@ -97,7 +124,11 @@ def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
     return {"train": train, "validation": validation, "test": test}
 
 
-def _hash(splits: dict[str, Split]) -> str:
+def hash_splits(splits: dict[str, Split]) -> str:
+    """sha256 of the names, shapes, types and contents of the images and labels of train, validation and test.
+
+    Run folders are bound to this value: never change how it is computed.
+    """
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):
         for array in (splits[name].images, splits[name].labels):

@@ -1,4 +1,7 @@
-"""Reading image files from a folder or a .tar.gz."""
+"""Image files in a folder or a .tar.gz: reading them one by one, and decoding them to pixels.
+
+Nothing is unpacked to disk, and an archive with a member that points outside of it is refused.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,11 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
 def read_members(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Yields (path within, content) of every image file of a folder or .tar.gz.
+    """Yields (relative path, file content) of every image file of a folder or .tar.gz, without hidden files.
 
     Raises:
-      FileNotFoundError: there is no such folder or archive.
-      ValueError: the archive is truncated or damaged, or a member points outside.
+      FileNotFoundError: the folder or archive does not exist.
+      ValueError: the archive is truncated or damaged, or a member points outside of it.
     """
     if source.is_dir():
         for path in sorted(source.rglob("*")):
@@ -32,19 +35,19 @@ def read_members(source: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(source) as archive:
             for member in archive:
                 yield from _read_member(archive, member, source)
-            # A tar ends before its gzip does: only the end of the latter holds the checksum of all.
+            # The tar data ends before the gzip file does. Reading on to the end verifies the gzip checksum.
             while archive.fileobj is not None and archive.fileobj.read(1 << 20):
                 pass
     except (EOFError, zlib.error, tarfile.TarError, OSError) as error:
         if isinstance(error, PermissionError):
             raise
-        raise ValueError(f"{source} is truncated or damaged ({error}): fetch it again") from error
+        raise ValueError(f"{source} is truncated or damaged ({error}): download it again") from error
 
 
 def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, source: Path) -> Iterator[tuple[str, bytes]]:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or member.issym() or member.islnk() or member.isdev():
-        raise ValueError(f"{source}: member {member.name!r} points outside the archive; it is refused")
+        raise ValueError(f"{source}: member {member.name!r} points outside the archive, so the archive is refused")
     if member.isfile() and path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
         file = archive.extractfile(member)
         assert file is not None
@@ -55,11 +58,18 @@ def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, source: Path
 
 
 def decode(content: bytes) -> np.ndarray | None:
-    """Pixels of an image file as uint8 [h, w, c], c = 1 or 3; None where it cannot be read."""
+    """The pixels of an image file as uint8 [h, w, c], c = 1 (gray) or 3 (RGB); None if the file is unreadable."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             gray = image.mode in ("1", "L", "LA", "I", "I;16")
             pixels = np.asarray(image.convert("L" if gray else "RGB"))
-    except Exception:  # Pillow raises whatever a damaged file makes it stumble over.
+    except Exception:  # Pillow raises many types of exceptions for damaged files.
         return None
     return pixels[..., None] if gray else pixels
+
+
+def skipped_note(skipped: int) -> tuple[str, ...]:
+    """The note for the user about skipped unreadable images; empty if there were none."""
+    if not skipped:
+        return ()
+    return (f"{skipped} unreadable image{'s were' if skipped > 1 else ' was'} skipped",)

@@ -1,4 +1,4 @@
-"""MNIST: handwritten digits (LeCun et al. 1998), from IDX files as published, or downloaded."""
+"""`mnist`: handwritten digits (LeCun et al. 1998), from the published IDX files, on disk or downloaded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from aeden.data.dataset import Opened
+from aeden.data.published import open_published
+from aeden.data.tfds_folder import data_folder
+
 # The mirror that TFDS' own builder uses.
 URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 FILES = {
@@ -19,7 +23,8 @@ FILES = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-# md5 of the uncompressed files as published. Files found on disk may hold another set in the same form.
+# md5 of the uncompressed published files. It is checked for downloads only: files on disk may hold another data set in
+# the same format.
 MD5 = {
     "train_images": "6bbc9ace898e44ae57da46a324031adb",
     "train_labels": "a25bea736e30d166cdddb491f175f624",
@@ -28,45 +33,63 @@ MD5 = {
 }
 
 
+def open_set(name: str, data_dir: str, limit: int) -> Opened:
+    """Opens MNIST: a source of `aeden.data.sources.SOURCES`. Raises what `open_published` raises."""
+    files = find_files(data_folder(data_dir))
+    return open_published(name, data_dir, files, URL, "its four IDX files", lambda folder: make_builder(folder, files))
+
+
 def find_files(data_dir: Path) -> dict[str, Path] | None:
-    """The four IDX files, gzipped or not, of a data folder, its `mnist` or torchvision's `MNIST/raw`; or None."""
+    """The four IDX files, gzipped or not, in a data folder, its `mnist` or its `MNIST/raw` (torchvision's layout).
+
+    None if no folder contains all four.
+    """
     for folder in (data_dir, data_dir / "mnist", data_dir / "MNIST" / "raw"):
-        found = {}
+        files = {}
         for part, name in FILES.items():
             spellings = (name, name.replace("-idx", ".idx"))
             candidates = [folder / f"{spelling}{suffix}" for spelling in spellings for suffix in (".gz", "")]
-            found[part] = next((path for path in candidates if path.is_file()), None)
-        if all(found.values()):
-            return {part: path for part, path in found.items() if path is not None}
+            files[part] = next((path for path in candidates if path.is_file()), None)
+        if all(files.values()):
+            return {part: path for part, path in files.items() if path is not None}
     return None
 
 
 def read_idx(path: Path, md5: str | None = None) -> np.ndarray:
-    """The array of an IDX file of bytes, gzipped or not: uint8, of the shape its header states.
+    """The array in an IDX file of bytes, gzipped or not: uint8, of the shape stated in the header.
+
+    Args:
+      path: the file.
+      md5: expected md5 of the uncompressed content; None accepts any content.
 
     Raises:
-      ValueError: the file is truncated, damaged, or no IDX file; or its content is not of the given md5.
+      ValueError: the file is truncated, damaged or not an IDX file, or has another md5.
     """
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is truncated or damaged ({error}): fetch it again") from error
+        raise ValueError(f"{path} is truncated or damaged ({error}): download it again") from error
     if md5 is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise ValueError(f"{path} is not the published file: delete it and start again")
     if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError(f"{path} is no IDX file of bytes: fetch it again")
+        raise ValueError(f"{path} is not an IDX file of bytes: download it again")
     dimensions = content[3]
     shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * dimensions], ">i4"))
     pixels = content[4 + 4 * dimensions :]
     if len(shape) != dimensions or len(pixels) != np.prod(shape, dtype=np.int64):
-        raise ValueError(f"{path} is truncated: its header promises {shape}, it holds {len(pixels)} bytes")
+        raise ValueError(f"{path} is truncated: its header promises {shape}, but it contains {len(pixels)} bytes")
     return np.frombuffer(pixels, np.uint8).reshape(shape)
 
 
 def make_builder(data_dir: Path, files: dict[str, Path] | None) -> Any:
-    """A TFDS builder of `mnist` that needs no TensorFlow: from the given IDX files, or else by download."""
+    """A TFDS builder of `mnist` that needs no TensorFlow.
+
+    Args:
+      data_dir: the folder to prepare the data set in.
+      files: the IDX files by part; None downloads them.
+    """
     import tensorflow_datasets as tfds
     from PIL import Image
 
@@ -92,8 +115,8 @@ def make_builder(data_dir: Path, files: dict[str, Path] | None) -> Any:
             md5: dict[str, str] = {}
             paths = files
             if paths is None:
-                fetched = dl_manager.download({part: f"{URL}{name}.gz" for part, name in FILES.items()})
-                paths, md5 = {part: Path(path) for part, path in fetched.items()}, MD5
+                downloads = dl_manager.download({part: f"{URL}{name}.gz" for part, name in FILES.items()})
+                paths, md5 = {part: Path(path) for part, path in downloads.items()}, MD5
             parts = {part: read_idx(path, md5.get(part)) for part, path in paths.items()}
             return {
                 split: self._generate_examples(parts[f"{split}_images"], parts[f"{split}_labels"])

@@ -1,34 +1,64 @@
-"""notMNIST: the letters A-J from fonts found on the web (Yaroslav Bulatov, 2011); `small` is cleaned by hand.
+"""`notmnist/small` and `notmnist/large`: the letters A-J from fonts on the web (Yaroslav Bulatov, 2011).
 
-Splits go by content, so that exact duplicates (2.6 % of small) never straddle them. small: 80/10/10. large: trained on
-large without anything that small holds, 2 % of it for validation; tested on the whole of small.
+`small` was cleaned by hand. Images are assigned to splits by their content, so exact duplicates (2.6 % of small) are
+always in the same split:
+
+* small: 80 % train, 10 % validation, 10 % test.
+* large: train is large without the images that also occur in small, of which 2 % are used for validation; test is the
+  whole of small.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from aeden.data import tfds_folder
+from aeden.data.dataset import Opened
 from aeden.data.image_files import decode, read_members
+from aeden.data.published import open_published
 from aeden.data.splits import content_hash, hash_split
+from aeden.data.tfds_folder import data_folder
 
 URL = "https://commondatastorage.googleapis.com/books1000/"
 CLASSES = "ABCDEFGHIJ"
 LARGE_VALIDATION_SHARE = 0.02
-# Share of wrong labels as its author estimates it: nobody can be right more often on such a split than by luck.
+# Share of wrong labels by split, as estimated by the author of the set. A higher accuracy than one minus this share is
+# only possible by chance.
 LABEL_NOISE = {"small": {"train": 0.005, "test": 0.005}, "large": {"train": 0.065, "test": 0.005}}
 
 
+def open_set(name: str, data_dir: str, limit: int) -> Opened:
+    """Opens "notmnist/small" or "notmnist/large": a source of `aeden.data.sources.SOURCES`.
+
+    Raises what `open_published` raises.
+    """
+    size = name.split("/")[1]
+    files = find_files(data_folder(data_dir), size)
+    archives = " and ".join(f"notMNIST_{part}.tar.gz" for part in needed(size))
+    opened = open_published(name, data_dir, files, URL, archives, lambda folder: make_builder(folder, size, files))
+    return dataclasses.replace(opened, label_noise=LABEL_NOISE[size])
+
+
+def largest_on_disk(data_dir: str) -> tuple[str, tuple[str, ...]]:
+    """The name that "notmnist/auto" stands for, and a note for the user. Both sizes are tested on images of small."""
+    folder = data_folder(data_dir)
+    if tfds_folder.find_readable(folder, "notmnist/large") or find_files(folder, "large"):
+        return "notmnist/large", ("notMNIST large is on disk: training on large, testing on the whole of small",)
+    return "notmnist/small", ("notMNIST large is not on disk: training and testing on splits of small",)
+
+
 def needed(size: str) -> tuple[str, ...]:
-    """The archives that a configuration is made from: large is tested on small."""
+    """The archives that a size is made from. Large is tested on small, so it needs both."""
     return ("small",) if size == "small" else ("large", "small")
 
 
 def find_files(data_dir: Path, size: str) -> dict[str, Path] | None:
-    """The archives, or their unpacked folders, in a data folder or its `notmnist`; None where one is absent."""
-    found = {}
+    """The archives, or their unpacked folders, in a data folder or its `notmnist`; None if one is missing."""
+    files = {}
     for part in needed(size):
         stem = f"notMNIST_{part}"
         candidates = [
@@ -39,12 +69,15 @@ def find_files(data_dir: Path, size: str) -> dict[str, Path] | None:
         path = next((candidate for candidate in candidates if candidate.exists()), None)
         if path is None:
             return None
-        found[part] = path
-    return found
+        files[part] = path
+    return files
 
 
 def read_archive(source: Path, skipped: Counter[str]) -> Iterator[tuple[str, bytes, str]]:
-    """Yields (class letter, PNG bytes, content hash) of every readable image, and counts the others in `skipped`."""
+    """Yields (class letter, PNG bytes, content hash) of every readable 28 x 28 image.
+
+    Counts the other images in `skipped`. Raises what `read_members` raises.
+    """
     for name, content in read_members(source):
         letter = PurePosixPath(name).parent.name
         if letter not in CLASSES:
@@ -57,7 +90,13 @@ def read_archive(source: Path, skipped: Counter[str]) -> Iterator[tuple[str, byt
 
 
 def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> Any:
-    """A TFDS builder of `notmnist`, configuration `small` or `large`: from the given files, or else by download."""
+    """A TFDS builder of `notmnist` that needs no TensorFlow.
+
+    Args:
+      data_dir: the folder to prepare the data set in.
+      size: its configuration, "small" or "large".
+      files: archives or unpacked folders by size; None downloads the archives.
+    """
     import tensorflow_datasets as tfds
 
     class Notmnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -92,7 +131,7 @@ def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> An
             splits = deal_splits(size, paths, skipped)
             self.info.metadata["skipped"] = dict(skipped)
             if not splits["train"]:
-                raise ValueError(f"{paths[size]} holds no readable image under folders A to J")
+                raise ValueError(f"{paths[size]} contains no readable image in folders A to J")
             return {name: self._generate_examples(examples) for name, examples in splits.items()}
 
         def _generate_examples(self, examples: list[tuple[str, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -103,7 +142,7 @@ def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> An
 
 
 def deal_splits(size: str, paths: dict[str, Path], skipped: Counter[str]) -> dict[str, list[tuple[str, bytes]]]:
-    """(class letter, PNG bytes) of each split. Some 300 MB of PNGs at most, for large."""
+    """(class letter, PNG bytes) of the images of each split. For large these are about 300 MB."""
     splits: dict[str, list[tuple[str, bytes]]] = {"train": [], "validation": [], "test": []}
     in_small: set[str] = set()
     for letter, content, digest in read_archive(paths["small"], skipped):

@@ -1,180 +1,127 @@
-"""Opens an image set by name: prepared TFDS folder, local files, download, or, where none is to be had, glyphs.
+"""Opens a data set by name: the one place that knows all data sets.
 
-The data folder is `data.dir`, else `AEDEN_DATA`, else TFDS' default. aeden prepares local files in its own cache and
-never writes beside them; what it downloads, it keeps in the data folder, as TFDS does.
+A set is looked for in the data folder: `data.dir`, else `AEDEN_DATA`, else TFDS' default. If MNIST or notMNIST is
+neither there nor available for download, generated glyphs replace it (`data.fallback`).
+
+How to add a data set:
+
+1. An image set that TFDS has prepared with file_format="array_record" needs no code. Its TFDS name works already.
+2. Otherwise write `aeden/data/<set>.py` with a function `open_set(name, data_dir, limit) -> Opened`, which returns
+   uint8 images [n, h, w, c] as splits named train, validation and test. Examples to start from: `glyphs.py` (generated
+   images), `image_folder.py` (image files), `mnist.py` (published files, with a TFDS builder that needs no TensorFlow).
+3. Add a line with its name to `SOURCES` below.
+4. Test it in `tests/data/test_<set>.py`: shapes and types, that no test image is in train, and that each damaged or
+   missing file raises an error with its name.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-import urllib.error
-import urllib.request
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aeden.data import glyphs, image_folder, mnist, notmnist, tfds_folder
-from aeden.data.dataset import Dataset, _hash, name_splits
+from aeden.data.dataset import Dataset, DatasetNotFound, Opened, hash_splits
 from aeden.data.splits import Split
-from aeden.runtime.cache import cache_folder
-
-PROBE_SECONDS = 4.0
+from aeden.data.tfds_folder import data_folder
 
 
-class DatasetNotFound(FileNotFoundError):
-    """The set is neither on disk nor to be downloaded. The message lists the remedies."""
+class Source(NamedTuple):
+    """How to open a data set.
+
+    Attributes:
+      open_set: (name, data_dir, limit) -> the whole set. `limit` is the number of examples per split that are needed,
+        0 for all; a set may return more. Raises DatasetNotFound if the set is unavailable.
+      fallback: name of the data set that replaces an unavailable one; "" for none.
+    """
+
+    open_set: Callable[[str, str, int], Opened]
+    fallback: str = ""
 
 
-Opened = tuple[dict[str, Split], tuple[str, ...]]
+SOURCES = {
+    "mnist": Source(mnist.open_set, fallback="glyphs/digits"),
+    "notmnist/small": Source(notmnist.open_set, fallback="glyphs/letters"),
+    "notmnist/large": Source(notmnist.open_set, fallback="glyphs/letters"),
+    "glyphs/letters": Source(glyphs.open_set),
+    "glyphs/digits": Source(glyphs.open_set),
+    "folder": Source(image_folder.open_set),
+}
+ALIASES = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}
 
 
 def open_dataset(
     name: str, data_dir: str = "", fallback: str = "glyphs", limit: int = 0, train_limit: int = 0
 ) -> Dataset:
-    """Opens an image set, or glyphs in its stead where it cannot be had.
+    """Opens a data set, or its fallback if it is unavailable.
 
     Args:
-      name: "mnist", "notmnist" (= "notmnist/small"), "notmnist/large", "notmnist/auto" (large where it is on disk,
-        else small), "glyphs" (= "glyphs/letters"),
-        "glyphs/digits", "folder" (class folders in `data_dir`), or any other prepared TFDS image set.
-      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs: a folder of fonts.
-      fallback: "glyphs" to stand in for MNIST or notMNIST; "" makes a missing set an error.
-      limit: examples a split at most; 0 for all.
-      train_limit: examples of the training split at most; 0 for all.
+      name: a name in `SOURCES` or `ALIASES`; "notmnist/auto" (large if it is on disk, else small); or any other image
+        set that TFDS has prepared.
+      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs, a folder of fonts; for "folder",
+        the folder of class folders.
+      fallback: "glyphs" allows glyphs to replace MNIST or notMNIST; "" makes an unavailable set an error.
+      limit: maximum number of examples per split; 0 for all.
+      train_limit: maximum number of training examples; 0 for all.
 
     Raises:
-      DatasetNotFound: the set cannot be had, and there is no fallback for it.
-      ValueError: unknown fallback; a damaged archive; images of several sizes; an empty split.
+      DatasetNotFound: the set is unknown, or unavailable without a fallback.
+      FileNotFoundError: `data_dir` does not exist.
+      ValueError: unknown fallback; negative limit; damaged archive; images of several sizes; empty split.
     """
     if fallback not in ("", "glyphs"):
         raise ValueError(f"unknown data.fallback {fallback!r}: use 'glyphs', or '' for an error")
     for field, value in (("limit", limit), ("train_limit", train_limit)):
         if value < 0:
             raise ValueError(f"data.{field} {value} is negative: use 0 for all examples")
-    canonical = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}.get(name, name)
-    chosen: tuple[str, ...] = ()
-    if name == "notmnist/auto":
-        canonical, chosen = _notmnist_at_hand(data_dir)
-    actual = canonical
-    try:
-        splits, notes = _open(canonical, data_dir, limit)
-        notes += chosen
-    except DatasetNotFound as error:
-        if not fallback or canonical.split("/")[0] not in ("mnist", "notmnist"):
-            raise
-        actual = "glyphs/digits" if canonical == "mnist" else "glyphs/letters"
-        splits, notes = glyphs.load(actual.split("/")[1], limit=limit), (str(error),)
-    for split in splits:
-        if not len(splits[split]):
-            raise ValueError(f"the {split} split of {actual} is empty: it has too few images")
-    splits = {split: examples.first(limit) for split, examples in splits.items()}
+    requested, choice = _resolve(name, data_dir)
+    actual, opened = _open_or_fall_back(requested, data_dir, fallback, limit)
+    for split, examples in opened.splits.items():
+        if not len(examples):
+            raise ValueError(f"the {split} split of {actual} is empty: the data set has too few images")
+    splits = {split: examples.first(limit) for split, examples in opened.splits.items()}
     splits["train"] = splits["train"].first(train_limit)
-    return Dataset(actual, canonical, **splits, sha256=_hash(splits), notes=notes)
+    sha256 = _sha256(splits, opened.arrays, {"limit": limit, "train_limit": train_limit})
+    notes = opened.notes + (choice if actual == requested else ())
+    return Dataset(actual, requested, **splits, sha256=sha256, notes=notes, label_noise=opened.label_noise)
 
 
-def _notmnist_at_hand(data_dir: str) -> tuple[str, tuple[str, ...]]:
-    """The name of the larger notMNIST on disk, and what to tell of it. Both are tested on images of small."""
-    where = data_folder(data_dir)
-    if tfds_folder.find_readable(where, "notmnist/large") or notmnist.find_files(where, "large"):
-        return "notmnist/large", ("notMNIST large is at hand: trained on large, tested on the whole of small",)
-    return "notmnist/small", ("notMNIST large is not at hand: trained on, and tested on, splits of small",)
+def _resolve(name: str, data_dir: str) -> tuple[str, tuple[str, ...]]:
+    """The full name of a data set, and a note for the user if it was chosen by what is on disk."""
+    if name == "notmnist/auto":
+        return notmnist.largest_on_disk(data_dir)
+    return ALIASES.get(name, name), ()
 
 
-def data_folder(data_dir: str) -> Path:
-    """`data.dir`, else `AEDEN_DATA`, else `TFDS_DATA_DIR` or `~/tensorflow_datasets`."""
-    chosen = data_dir or os.environ.get("AEDEN_DATA") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    return Path(chosen).expanduser()
+def _open_or_fall_back(requested: str, data_dir: str, fallback: str, limit: int) -> tuple[str, Opened]:
+    """The name and the content of the requested data set, or of its fallback with the reason as its note."""
+    try:
+        return requested, _open(requested, data_dir, limit)
+    except DatasetNotFound as error:
+        actual = SOURCES[requested].fallback if fallback and requested in SOURCES else ""
+        if not actual:
+            raise
+        return actual, dataclasses.replace(_open(actual, "", limit), notes=(str(error),))
 
 
 def _open(name: str, data_dir: str, limit: int) -> Opened:
-    root, _, variant = name.partition("/")
     if data_dir and not data_folder(data_dir).is_dir():
-        raise FileNotFoundError(f"the data folder {data_dir} does not exist: mend data.dir, or make it")
-    if root == "glyphs":
-        return glyphs.load(variant, Path(data_dir).expanduser() if data_dir else None, limit), ()
-    if name == "folder":
-        if not data_dir:
-            raise ValueError("data.name=folder needs data.dir, the folder that holds a folder of images a class")
-        return image_folder.load(data_folder(data_dir))
-    if name == "mnist":
-        files = mnist.find_files(data_folder(data_dir))
-        return _open_built(name, data_dir, files, mnist.URL, lambda to: mnist.make_builder(to, files))
-    if root == "notmnist":
-        if variant not in ("small", "large"):
-            raise ValueError(f"unknown data set {name!r}: use notmnist/small, notmnist/large or notmnist/auto")
-        archives = notmnist.find_files(data_folder(data_dir), variant)
-        return _open_built(
-            name, data_dir, archives, notmnist.URL, lambda to: notmnist.make_builder(to, variant, archives)
-        )
-    return _open_prepared(name, data_dir)
-
-
-def _open_built(
-    name: str, data_dir: str, files: dict[str, Path] | None, url: str, make_builder: Callable[[Path], Any]
-) -> Opened:
-    """A set with a builder of our own: prepared, else from local files, else by download."""
-    where = data_folder(data_dir)
-    found = tfds_folder.find_readable(where, name)
-    if found is not None:
-        return _read(found)
-    if files is not None:
-        where = cache_folder() / "tfds" / tfds_folder.fingerprint(*files.values())
-    elif problem := _unreachable(url):
-        raise DatasetNotFound(_remedies(name, where, problem))
-    if tfds_folder.find(where, name) is None or files is None:
-        tfds_folder.prepare(make_builder, where)
-    found = tfds_folder.find(where, name)
-    assert found is not None, "a builder that ends without an error has written its folder"
-    return _read(found)
-
-
-def _open_prepared(name: str, data_dir: str) -> Opened:
-    where = data_folder(data_dir)
-    found = tfds_folder.find(where, name)
-    if found is None:
+        raise FileNotFoundError(f"the data folder {data_dir} does not exist: correct data.dir, or create the folder")
+    if name in SOURCES:
+        return SOURCES[name].open_set(name, data_dir, limit)
+    prepared = tfds_folder.find(data_folder(data_dir), name)
+    if prepared is None:
         raise DatasetNotFound(
-            f"unknown data set {name!r}: not mnist, notmnist, glyphs or folder, and no prepared TFDS set in "
-            f"{where / name} (prepare it there with file_format='array_record', or set data.dir)"
+            f"unknown data set {name!r}: not one of {', '.join([*SOURCES, 'notmnist/auto'])}, and no prepared TFDS set "
+            f"in {data_folder(data_dir) / name} (prepare it there with file_format='array_record', or set data.dir)"
         )
-    return _read(found)
+    return tfds_folder.read(prepared)
 
 
-def _read(found: Path) -> Opened:
-    splits, metadata = tfds_folder.read(found)
-    notes = image_folder.skipped_note(sum((metadata.get("skipped") or {}).values()))
-    return name_splits(splits, str(found)), notes
-
-
-def _unreachable(url: str) -> str | None:
-    """Why the host of `url` cannot be reached, decided within seconds; None if it answers.
-
-    TFDS itself would try for minutes. A name look-up knows no time-out, hence the thread.
-    """
-    problem = [f"no answer from {url} within {PROBE_SECONDS:g} s"]
-
-    def probe() -> None:
-        try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=PROBE_SECONDS).close()
-            problem[0] = ""
-        except urllib.error.HTTPError:
-            problem[0] = ""  # The host answers; whether the file is there, the download will tell.
-        except (OSError, ValueError) as error:
-            problem[0] = f"{url} cannot be reached ({getattr(error, 'reason', error)})"
-
-    thread = threading.Thread(target=probe, daemon=True)
-    thread.start()
-    thread.join(PROBE_SECONDS + 1)
-    return problem[0] or None
-
-
-def _remedies(name: str, where: Path, problem: str) -> str:
-    files = (
-        "its four IDX files"
-        if name == "mnist"
-        else " and ".join(f"notMNIST_{part}.tar.gz" for part in notmnist.needed(name.split("/")[1]))
-    )
-    return (
-        f"{name} is not in {where}, and {problem}. Put {files} into a folder and name it "
-        "with --config.data.dir=FOLDER or AEDEN_DATA=FOLDER, or go online"
-    )
+def _sha256(splits: dict[str, Split], arrays: Path | None, selection: dict[str, Any]) -> str:
+    """The hash of the splits, from the cache if they were hashed before; `selection` holds the limits applied."""
+    if arrays is None:
+        return hash_splits(splits)
+    sizes = {split: len(examples) for split, examples in splits.items()}
+    return tfds_folder.remembered_sha256(arrays, {**selection, "examples": sizes}, lambda: hash_splits(splits))

@@ -1,4 +1,4 @@
-"""A split of a data set, and how an image is assigned to one by its content."""
+"""The images of one split, selections from it, and the rule that assigns an image to a split by its content."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Batch = dict[str, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Images of one split.
+    """The images of one split.
 
     Attributes:
       images: uint8 [n, h, w, c].
       labels: int32 [n], or None for images without labels.
-      classes: the names of the labels 0, 1, ..., where they are known.
+      classes: names of the labels 0, 1, ...; empty if they are unknown.
     """
 
     images: np.ndarray
@@ -30,25 +30,25 @@ class Split:
         return len(self.images)
 
     def first(self, limit: int) -> Split:
-        """The first `limit` examples; all of them for 0."""
+        """The first `limit` examples; 0 keeps all of them."""
         return self if not limit or limit >= len(self) else self.select(slice(limit))
 
     def select(self, index: np.ndarray | slice) -> Split:
-        """The examples of an index, in its order."""
-        return dataclasses.replace(
-            self, images=self.images[index], labels=None if self.labels is None else self.labels[index]
-        )
+        """The examples at the positions `index`, in that order."""
+        labels = None if self.labels is None else self.labels[index]
+        return dataclasses.replace(self, images=self.images[index], labels=labels)
 
     def stratified(self, count: int, seed: int) -> Split:
-        """`count` examples drawn at random, as many of each class as of any other, or one more; all of them for 0.
+        """A class-balanced random subset of `count` examples, in their original order; 0 keeps all examples.
 
-        Where a class has too few, the others make up for it. The same seed draws the same examples.
+        The numbers of examples per class differ by at most one. If a class has too few examples, the other classes
+        supply the rest. The same seed selects the same examples.
 
         Raises:
-          ValueError: there are no labels, too few examples, or fewer wanted than there are classes.
+          ValueError: the split has no labels, fewer than `count` examples, or more than `count` classes.
         """
         if self.labels is None:
-            raise ValueError("these images have no labels to draw from")
+            raise ValueError("a class-balanced subset needs labels, and these images have no labels")
         if not count:
             return self
         rng = np.random.default_rng((seed, int(Stream.LABELS)))
@@ -57,13 +57,16 @@ class Split:
             raise ValueError(f"a budget of {count:,} labels is more than the {len(self):,} examples there are")
         if count < len(members):
             raise ValueError(f"a budget of {count} labels is less than one of each of {len(members)} classes")
-        # Dealt in turns: the first of every class, then the second of every class ...
+        # Round robin over the classes: the first example of every class, then the second of every class, ...
         turn = np.concatenate([np.arange(len(examples)) for examples in members])
-        dealt = np.concatenate(members)[np.argsort(turn, kind="stable")]
-        return self.select(np.sort(dealt[:count]))
+        round_robin = np.concatenate(members)[np.argsort(turn, kind="stable")]
+        return self.select(np.sort(round_robin[:count]))
 
     def take(self, index: np.ndarray, size: int) -> Batch:
-        """The examples of `index`, padded to `size` with zeros that the mask leaves out."""
+        """A batch of the examples at the positions `index`, padded to `size` examples.
+
+        Padding has zero images and a false mask; its `index` is 0, and its `label` is that of example 0.
+        """
         padding = size - len(index)
         padded = np.concatenate([index, np.zeros(padding, index.dtype)])
         batch = {
@@ -78,20 +81,23 @@ class Split:
 
 
 def spread(count: int, most: int) -> np.ndarray:
-    """Which of `count` examples to take to have `most` of them at most, evenly spread: int64 [min(count, most)].
+    """At most `most` evenly spaced positions in a sequence of `count` examples: int64 [min(count, most)].
 
-    A set may be in the order of its classes: the first ones would be of one.
+    Data sets may be sorted by class, so the first examples could all belong to one class.
     """
-    few = min(most, count)
-    return np.arange(few) * count // max(few, 1)
+    size = min(most, count)
+    return np.arange(size) * count // max(size, 1)
 
 
 def content_hash(image: np.ndarray) -> str:
-    """sha256 of an image's shape and pixels, in hexadecimal."""
+    """sha256 of the shape and the pixels of an image, in hexadecimal."""
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 def hash_split(digest: str) -> str:
-    """The split of an image, by its content: 80 % train, 10 % validation, 10 % test. Duplicates go together."""
+    """The split of an image with this content hash: 80 % train, 10 % validation, 10 % test.
+
+    Exact duplicates have the same hash and therefore belong to the same split.
+    """
     share = int(digest[:12], 16) / 16**12
     return "train" if share < 0.8 else "validation" if share < 0.9 else "test"

@@ -1,6 +1,7 @@
-"""Prepared TFDS folders without TensorFlow: find them, prepare them, and read them into arrays.
+"""Data sets prepared by TensorFlow Datasets (TFDS), without TensorFlow: find, prepare and read their folders.
 
-Reading decodes every image, so the arrays are kept in the cache; a second start imports no TFDS at all.
+Reading decodes every image, so the decoded arrays and their hash are kept in the cache. A second start reads them from
+there, without TFDS.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -19,8 +21,17 @@ from typing import Any
 
 import numpy as np
 
+from aeden.data.dataset import Opened, name_splits
+from aeden.data.image_files import skipped_note
 from aeden.data.splits import Split
 from aeden.runtime.cache import cache_folder, only_one
+from aeden.runtime.files import read_json, write_json
+
+
+def data_folder(data_dir: str) -> Path:
+    """The data folder: `data.dir`, else `AEDEN_DATA`, else `TFDS_DATA_DIR`, else `~/tensorflow_datasets`."""
+    chosen = data_dir or os.environ.get("AEDEN_DATA") or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return Path(chosen).expanduser()
 
 
 def find(data_dir: Path, name: str) -> Path | None:
@@ -30,18 +41,18 @@ def find(data_dir: Path, name: str) -> Path | None:
 
 
 def file_format(prepared: Path) -> str:
-    """The record format of a prepared folder; only "array_record" can be read without TensorFlow."""
+    """The record format of a prepared folder. Only "array_record" can be read without TensorFlow."""
     return json.loads((prepared / "dataset_info.json").read_text()).get("fileFormat", "tfrecord")
 
 
 def find_readable(data_dir: Path, name: str) -> Path | None:
-    """`find`, but None for a folder that TFDS prepared with TensorFlow, and that only TensorFlow reads."""
-    found = find(data_dir, name)
-    return found if found is not None and file_format(found) == "array_record" else None
+    """`find`, but None if the folder is in a format that needs TensorFlow."""
+    prepared = find(data_dir, name)
+    return prepared if prepared is not None and file_format(prepared) == "array_record" else None
 
 
 def fingerprint(*paths: Path) -> str:
-    """Changes when a file, or a file under a folder, changes in name, size or time."""
+    """Changes when one of the files, or a file in one of the folders, changes its name, size or modification time."""
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted([path, *path.rglob("*")]) if path.is_dir() else [path]:
@@ -52,11 +63,11 @@ def fingerprint(*paths: Path) -> str:
 
 
 def prepare(make_builder: Callable[[Path], Any], data_dir: Path) -> None:
-    """Runs a TFDS builder into `data_dir`, unless another process has done so meanwhile.
+    """Runs a TFDS builder into `data_dir`, unless another process has already done so.
 
     Args:
       make_builder: data folder -> builder whose file format is array_record.
-      data_dir: the folder to prepare in; made where it does not exist.
+      data_dir: the folder to prepare in; created if it does not exist.
     """
     from tensorflow_datasets.core.download import DownloadConfig
 
@@ -67,13 +78,13 @@ def prepare(make_builder: Callable[[Path], Any], data_dir: Path) -> None:
         builder.download_and_prepare(download_config=DownloadConfig(compute_stats="skip"))
 
 
-def read(prepared: Path) -> tuple[dict[str, Split], dict[str, Any]]:
-    """All splits of a prepared folder as arrays, with the builder's metadata.
+def read(prepared: Path) -> Opened:
+    """The images of a prepared folder, from the cache if they were decoded before.
 
     Raises:
-      ValueError: the folder's format needs TensorFlow, there is no `image` feature, or images differ in size.
+      ValueError: the format needs TensorFlow, there is no `image` feature or no train split, or images differ in size.
     """
-    folder = cache_folder() / "arrays" / f"{fingerprint(prepared)}-2"  # 2: with the names of the classes
+    folder = cache_folder() / "arrays" / f"{fingerprint(prepared)}-2"  # 2: the version with class names
     folder.parent.mkdir(parents=True, exist_ok=True)
     with only_one(folder.parent / f"{folder.name}.lock"):
         if not (folder / "info.json").exists():
@@ -87,13 +98,39 @@ def read(prepared: Path) -> tuple[dict[str, Split], dict[str, Any]]:
             np.load(labels) if labels.exists() else None,
             tuple(info["classes"]),
         )
-    return splits, info["metadata"]
+    notes = skipped_note(sum((info["metadata"].get("skipped") or {}).values()))
+    return Opened(name_splits(splits, str(prepared)), notes, arrays=folder)
+
+
+def remembered_sha256(arrays: Path, selection: dict[str, Any], compute: Callable[[], str]) -> str:
+    """The hash of a selection of cached images, computed once and then kept next to them.
+
+    A kept hash counts only for the same selection of unchanged array files; a missing, damaged or outdated one is
+    computed again. Processes may do so at the same time: each writes a complete file.
+
+    Args:
+      arrays: the cache folder of the decoded images, see `Opened`.
+      selection: everything that decides which of the images are hashed, as JSON values.
+      compute: computes the hash, 64 hexadecimal digits.
+    """
+    key = {**selection, "arrays": fingerprint(*sorted(arrays.glob("*.npy")))}
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+    path = arrays / f"sha256-{name}.json"
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        kept = read_json(path)
+        if kept["key"] == key and re.fullmatch("[0-9a-f]{64}", kept["sha256"]):
+            return kept["sha256"]
+    sha256 = compute()
+    # The hash is correct even if it cannot be kept, for example on a full disk.
+    with contextlib.suppress(OSError):
+        write_json(path, {"key": key, "sha256": sha256})
+    return sha256
 
 
 def _decode_into(prepared: Path, folder: Path) -> None:
     if file_format(prepared) != "array_record":
         raise ValueError(
-            f"{prepared} is in {file_format(prepared)} form, which only TensorFlow reads: "
+            f"{prepared} is in {file_format(prepared)} format, which only TensorFlow can read: "
             "prepare it again with file_format='array_record'"
         )
     import tensorflow_datasets as tfds
@@ -132,7 +169,7 @@ def _decode_split(builder: Any, name: str, count: int) -> dict[str, np.ndarray]:
             if image.shape != arrays["images"].shape[1:]:
                 raise ValueError(
                     f"{builder.info.full_name} mixes image sizes: {image.shape} after {arrays['images'].shape[1:]} "
-                    "[height, width, channels]: only sets of one size can be used"
+                    "[height, width, channels]: all images must have the same size"
                 )
             arrays["images"][i] = image
             if "labels" in arrays:
@@ -142,7 +179,7 @@ def _decode_split(builder: Any, name: str, count: int) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without TFDS' own bars and announcements, which say nothing to a user of aeden."""
+    """Hides the progress bars and log messages of TFDS, which do not help a user of aeden."""
     import logging
 
     import tensorflow_datasets as tfds

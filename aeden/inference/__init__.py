@@ -1,1 +1,1 @@
-"""Restoring images, with or without training."""
+"""Restoring images, with a trained network or without one."""

@@ -1,6 +1,7 @@
-"""Classical denoisers, to compare networks with: each with its strength chosen on validation images.
+"""Classical denoisers, which need no training, to compare networks with.
 
-scikit-image and SciPy do the work, and BM3D where the `bm3d` package is installed.
+They come from scikit-image, SciPy and, if installed, the `bm3d` package. The strength of each is tuned on validation
+images. Worker processes import this file, so packages are imported inside the functions that need them.
 """
 
 from __future__ import annotations
@@ -17,54 +18,58 @@ import numpy as np
 
 from aeden.runtime.processes import cores
 
-# (image [h, w, c] in any range, strength) -> image; in [0, 1] after clipping.
+# (image [h, w, c] in any range, strength) -> restored image, which is clipped to [0, 1] afterwards.
 Denoiser = Callable[[np.ndarray, float], np.ndarray]
+# Number of validation images that the strength is tuned on.
 TUNED_ON = 100
 
 
 def median(image: np.ndarray, size: float) -> np.ndarray:
-    """The median over a square of `size` pixels a side."""
+    """Median filter over squares of `size` x `size` pixels."""
     from scipy.ndimage import median_filter
 
     return median_filter(image, (int(size), int(size), 1), mode="nearest")
 
 
 def gaussian(image: np.ndarray, sigma: float) -> np.ndarray:
-    """A Gaussian blur of `sigma` pixels."""
+    """Gaussian blur with a standard deviation of `sigma` pixels."""
     from scipy.ndimage import gaussian_filter
 
     return gaussian_filter(image, (sigma, sigma, 0), mode="nearest")
 
 
 def nonlocal_means(image: np.ndarray, h: float) -> np.ndarray:
-    """Non-local means (Buades et al. 2005): 5 x 5 patches within 6 pixels, with cut-off `h` in gray levels."""
+    """Non-local means (Buades et al. 2005): 5 x 5 patches within 6 pixels; cut-off `h` in units of the pixel values."""
     from skimage.restoration import denoise_nl_means
 
     return denoise_nl_means(image, patch_size=5, patch_distance=6, h=h, fast_mode=True, channel_axis=-1)
 
 
 def total_variation(image: np.ndarray, weight: float) -> np.ndarray:
-    """Total variation (Rudin et al. 1992; Chambolle 2004) of this `weight`."""
+    """Total-variation denoising (Rudin et al. 1992; Chambolle 2004) with this `weight`."""
     from skimage.restoration import denoise_tv_chambolle
 
     return denoise_tv_chambolle(image, weight=weight, channel_axis=-1)
 
 
 def wavelet(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Soft thresholds of wavelet coefficients (BayesShrink, Chang et al. 2000) for noise of `sigma` gray levels."""
+    """Soft thresholding of wavelet coefficients (BayesShrink, Chang et al. 2000).
+
+    `sigma` is the standard deviation of the noise.
+    """
     from skimage.restoration import denoise_wavelet
 
     return denoise_wavelet(image, sigma=sigma, wavelet="db2", wavelet_levels=2, rescale_sigma=False, channel_axis=-1)
 
 
 def bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Block matching and 3D filtering (Dabov et al. 2007) for noise of `sigma` gray levels."""
+    """Block matching and 3D filtering (Dabov et al. 2007) for noise of standard deviation `sigma`."""
     import bm3d
 
     return bm3d.bm3d(image, sigma)
 
 
-# Name -> the denoiser, the package it needs, and the strengths that validation chooses from.
+# Name -> the denoiser, the package it needs, and the strengths to choose from on validation images.
 DENOISERS: dict[str, tuple[Denoiser, str, tuple[float, ...]]] = {
     "median": (median, "scipy", (3.0, 5.0, 7.0)),
     "Gaussian": (gaussian, "scipy", (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5)),
@@ -77,12 +82,12 @@ DENOISERS: dict[str, tuple[Denoiser, str, tuple[float, ...]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Restored:
-    """What a classical denoiser made of the test images.
+    """Images restored by a classical denoiser.
 
     Attributes:
-      name: of the denoiser.
-      images: in [0, 1], [n, h, w, c].
-      strength: which validation chose.
+      name: name of the denoiser.
+      images: restored images in [0, 1], [n, h, w, c].
+      strength: the strength that was chosen on validation images.
     """
 
     name: str
@@ -91,49 +96,53 @@ class Restored:
 
 
 def present(name: str) -> bool:
-    """Whether a denoiser's package is installed."""
+    """Whether the package that a denoiser needs is installed."""
     return importlib.util.find_spec(DENOISERS[name][1]) is not None
 
 
 def restore(
     validation: tuple[np.ndarray, np.ndarray], noisy: np.ndarray, names: list[str] | None = None
 ) -> Iterator[Restored]:
-    """Every denoiser that is installed, as it restores images at its best strength; over all cores.
+    """Restores images with every installed denoiser at its best strength, using all cores.
 
-    The strength with the highest mean PSNR on the first hundred validation images is chosen.
+    The best strength is the one with the highest mean PSNR on the first `TUNED_ON` validation images.
 
     Args:
-      validation: clean and noisy images [n, h, w, c], to choose by.
-      noisy: what to restore.
-      names: of `DENOISERS`; all of them for None.
+      validation: clean and noisy validation images, [n, h, w, c] each.
+      noisy: noisy images to restore, [m, h, w, c].
+      names: names of denoisers in `DENOISERS`; None for all of them.
     """
-    # Here, since the pool's processes import this file and need no JAX.
+    # Imported here, because the worker processes do not need JAX.
     import jax.numpy as jnp
 
     from aeden.measures import image_quality
 
     clean, corrupted = (images[:TUNED_ON] for images in validation)
-    # A fresh process each: this one has JAX's threads, which no fork survives.
+    # Spawned, not forked, because this process runs JAX's threads, and forking a process with threads can deadlock.
     with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
         for name in names or DENOISERS:
             if not present(name):
                 continue
-            tried = {strength: _all(pool, name, corrupted, strength) for strength in DENOISERS[name][2]}
-            quality = {
-                strength: float(image_quality.psnr(jnp.asarray(images), jnp.asarray(clean)).mean())
-                for strength, images in tried.items()
+            candidates = {
+                strength: _restore_in_parallel(pool, name, corrupted, strength) for strength in DENOISERS[name][2]
             }
-            strength = max(quality, key=lambda one: quality[one])
-            yield Restored(name, _all(pool, name, noisy, strength), strength)
+            mean_psnr = {
+                strength: float(image_quality.psnr(jnp.asarray(images), jnp.asarray(clean)).mean())
+                for strength, images in candidates.items()
+            }
+            best = max(mean_psnr, key=lambda strength: mean_psnr[strength])
+            yield Restored(name, _restore_in_parallel(pool, name, noisy, best), best)
 
 
-def _all(pool: Any, name: str, images: np.ndarray, strength: float) -> np.ndarray:
+def _restore_in_parallel(pool: Any, name: str, images: np.ndarray, strength: float) -> np.ndarray:
+    """Restores images with one denoiser, in parts over the processes of a pool."""
     parts = np.array_split(images, max(cores() * 4, 1)) if len(images) > 16 else [images]
     parts = [part for part in parts if len(part)]
-    return np.concatenate(list(pool.map(functools.partial(_some, name, strength), parts)))
+    return np.concatenate(list(pool.map(functools.partial(_restore_part, name, strength), parts)))
 
 
-def _some(name: str, strength: float, images: np.ndarray) -> np.ndarray:
+def _restore_part(name: str, strength: float, images: np.ndarray) -> np.ndarray:
+    """Restores images with one denoiser, in this process, and clips them to [0, 1]."""
     denoise = DENOISERS[name][0]
     restored = [denoise(np.asarray(image, np.float64), strength).reshape(image.shape) for image in images]
     return np.clip(np.stack(restored), 0, 1)

@@ -1,1 +1,1 @@
-"""Figures computed from arrays; nothing here trains."""
+"""Metrics and statistics computed from arrays. Nothing here trains a network."""

@@ -1,6 +1,9 @@
-"""Metrics per example: two images [b, h, w, c], or logits and labels -> [b]. Reduce once, by sum over count.
+"""Metrics of restored images and of predicted classes.
 
-Images are in [0, 1]; an estimate may leave that range (noise that is not clipped does).
+Every metric returns one value per example: two batches of images [b, h, w, c], or logits and labels, -> [b]. Average
+once over a whole split, as the sum over all examples divided by their number.
+
+Images are in [0, 1]. Estimates may be outside that range, e.g. images with noise that is not clipped.
 """
 
 from __future__ import annotations
@@ -9,43 +12,62 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aeden.measures.metric import Metric
 from aeden.shapes import Array, Bool, Float, Integer, Scalar
 
-# Keras' clipping of probabilities before a logarithm, so that figures compare.
+# Probabilities are clipped before a logarithm as in Keras, so that values are comparable.
 EPSILON = 1e-7
-# An estimate that equals its target would have infinite PSNR, and spoil every mean: 100 dB is the most reported.
+# Caps the PSNR at 100 dB: an estimate equal to its target has infinite PSNR, which would make every mean infinite.
 SMALLEST_MSE = 1e-10
+
+BCE = Metric("bce", "BCE", "nats", higher_is_better=False, digits=4)
 
 
 def bce(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
-    """Binary cross-entropy in nats, mean over pixels; the estimate is clipped to [1e-7, 1 - 1e-7].
+    """Binary cross-entropy in nats, mean over pixels and channels; the estimate is clipped to [1e-7, 1 - 1e-7].
 
-    It is not 0 for a perfect estimate of a gray target: see `bce_excess`.
+    It is not 0 for a perfect estimate of a gray target, see `bce_excess`.
     """
     p = jnp.clip(estimate, EPSILON, 1.0 - EPSILON)
     return -jnp.mean(target * jnp.log(p) + (1.0 - target) * jnp.log1p(-p), axis=(1, 2, 3))
 
 
+BCE_EXCESS = Metric("bce_excess", "BCE excess", "nats", higher_is_better=False, digits=4)
+
+
 def bce_excess(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
-    """Binary cross-entropy above that of the perfect estimate (nats, >= 0): the Kullback-Leibler divergence."""
+    """Binary cross-entropy minus that of a perfect estimate: the Kullback-Leibler divergence, in nats, >= 0."""
     return bce(estimate, target) - bce(target, target)
 
 
+MSE = Metric("mse", "MSE", "", higher_is_better=False, digits=5)
+
+
 def mse(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
-    """Mean squared error over pixels and channels."""
+    """Mean squared error over pixels and channels, >= 0."""
     return jnp.mean(jnp.square(estimate - target), axis=(1, 2, 3))
 
 
+PSNR = Metric("psnr", "PSNR", "dB", higher_is_better=True, digits=2)
+
+
 def psnr(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
-    """Peak signal-to-noise ratio in dB for a peak of 1; at most 100. Average the dB of images, not their errors."""
+    """Peak signal-to-noise ratio in dB for a peak of 1, capped at 100.
+
+    To average over images, average their dB values, not their squared errors.
+    """
     return -10.0 * jnp.log10(jnp.maximum(mse(estimate, target), SMALLEST_MSE))
 
 
-def ssim(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
-    """Structural similarity (Wang et al. 2004): Gaussian window, sigma 1.5, 11 pixels, K 0.01 and 0.03, range 1.
+SSIM = Metric("ssim", "SSIM", "", higher_is_better=True, digits=4)
 
-    Mean over the pixels whose window lies inside the image, and over channels; equal to scikit-image's with
-    `gaussian_weights=True, use_sample_covariance=False`. On images smaller than 11 pixels the window shrinks to fit.
+
+def ssim(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
+    """Structural similarity (Wang et al. 2004), at most 1, the value of equal images.
+
+    The window is a Gaussian of 11 pixels with sigma 1.5; K is 0.01 and 0.03, the data range 1. The result is the mean
+    over channels and over the pixels whose window lies inside the image. It equals scikit-image's with
+    `gaussian_weights=True, use_sample_covariance=False`. In images smaller than 11 pixels the window shrinks to fit.
     """
 
     def window_mean(x: Array) -> Array:
@@ -63,9 +85,10 @@ def ssim(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> 
 
 
 def _window_matrix(size: int) -> np.ndarray:
-    """[size - window + 1, size]: each row is the 11-tap Gaussian window at one place inside the image.
+    """[size - window + 1, size]: each row is the 11-tap Gaussian window at one position inside the image.
 
-    A product with this band is the separable filter, and much faster than a one-channel convolution on a CPU.
+    Multiplying with this band matrix along both axes applies the separable filter, much faster on a CPU than a
+    one-channel convolution.
     """
     radius = min(5, (size - 1) // 2)
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / 1.5) ** 2)
@@ -73,26 +96,33 @@ def _window_matrix(size: int) -> np.ndarray:
     return np.stack([np.convolve(np.eye(size)[i], taps, mode="valid") for i in range(size)], axis=1)
 
 
+ACCURACY = Metric("accuracy", "accuracy", "", higher_is_better=True, digits=4)
+
+
 def accuracy(logits: Float[Array, "b k"], labels: Integer[Array, b]) -> Float[Array, b]:
-    """1 where the label's logit is the highest, 0 elsewhere."""
+    """1 if the predicted class, the one with the highest logit, is the label; 0 if not."""
     return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.float32)
 
 
+CROSS_ENTROPY = Metric("cross_entropy", "cross-entropy", "nats", higher_is_better=False, digits=4)
+
+
 def cross_entropy(logits: Float[Array, "b k"], labels: Integer[Array, b]) -> Float[Array, b]:
-    """-log of the softmax's probability of the label, in nats."""
+    """-log of the softmax probability of the label, in nats."""
     return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=-1)[:, 0]
 
 
-METRICS = {"bce": bce, "bce_excess": bce_excess, "mse": mse, "psnr": psnr, "ssim": ssim}
+# Metrics of restored images: key in summaries -> function.
+METRICS = {BCE.name: bce, BCE_EXCESS.name: bce_excess, MSE.name: mse, PSNR.name: psnr, SSIM.name: ssim}
 
 
 def masked_sum(values: Float[Array, b], mask: Bool[Array, b]) -> Scalar:
-    """Sum over the examples that count. A padded example adds nothing, even if its value is not finite."""
+    """Sum over the examples where `mask` is true. Others (padding) add nothing, even if their value is not finite."""
     return jnp.sum(jnp.where(mask, values, 0.0))
 
 
 def restoration_sums(
     estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"], mask: Bool[Array, b]
 ) -> dict[str, jax.Array]:
-    """Each of `METRICS`, summed over the examples that count."""
+    """Each of `METRICS`, summed over the examples where `mask` is true."""
     return {name: masked_sum(metric(estimate, target), mask) for name, metric in METRICS.items()}

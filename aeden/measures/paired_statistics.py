@@ -1,4 +1,4 @@
-"""What seeds in pairs can tell. SciPy does the mathematics."""
+"""Confidence intervals and tests for runs that are paired by seed. SciPy computes them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class PairedDifference:
-    """A mean difference over pairs, with its interval.
+    """A mean difference over pairs and its confidence interval.
 
     Attributes:
-      mean: of the differences.
-      low, high: the interval's ends; infinite where one pair gives none.
-      pairs: how many there were.
+      mean: mean of the differences.
+      low, high: ends of the interval; infinite for a single pair.
+      pairs: number of pairs.
     """
 
     mean: float
@@ -26,29 +26,29 @@ class PairedDifference:
 
     @property
     def verdict(self) -> str:
-        """ "higher", "lower", or "no difference shown" where the interval holds 0."""
+        """ "higher", "lower", or "no difference shown" if the interval contains 0."""
         return "higher" if self.low > 0 else "lower" if self.high < 0 else "no difference shown"
 
 
 def paired_difference(
     one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray, confidence: float = 0.95
 ) -> PairedDifference:
-    """`one` minus `other`, pair by pair, with the interval of Student's t over the pairs.
+    """Mean of `one` minus `other` over pairs, with the interval of the paired t-test.
 
     Args:
-      one, other: a value a pair each, e.g. of two contenders under the same seeds.
-      confidence: share of such intervals that hold the true mean, if differences are normal.
+      one, other: one value per pair each, e.g. of two contenders under the same seeds.
+      confidence: share of such intervals that contain the true mean, if the differences are normally distributed.
 
     Raises:
-      ValueError: the lengths differ, or there is nothing.
+      ValueError: the lengths differ, or are 0.
     """
     if len(one) != len(other) or not len(one):
-        raise ValueError(f"pairs need as many of one as of the other: {len(one)} and {len(other)}")
+        raise ValueError(f"pairs need equal lengths of 1 or more, not {len(one)} and {len(other)}")
     differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     mean, count = float(differences.mean()), len(differences)
     if count < 2:
         return PairedDifference(mean, -math.inf, math.inf, count)
-    # Nothing but rounding between them: there is no spread to judge by.
+    # All differences are equal up to rounding, so there is no spread to estimate an interval from.
     if np.ptp(differences) <= 1e-9 * np.abs(differences).max():
         return PairedDifference(mean, mean, mean, count)
     from scipy import stats
@@ -59,18 +59,17 @@ def paired_difference(
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One contender beside the reference, over paired seeds.
+    """One contender compared with the reference over paired seeds.
 
     Attributes:
-      mean: of the differences, contender minus reference.
+      mean: mean of the differences, contender minus reference.
       low, high: ends of the BCa bootstrap interval of the mean (Efron 1987); infinite for fewer than two pairs.
-      p: two-sided, of the sign-flip permutation test; 1 for fewer than two pairs.
+      p: two-sided p-value of the sign-flip permutation test; 1 for fewer than two pairs.
       corrected: p, corrected for all comparisons made together (Holm 1979).
-      improvement: probability that a run of the contender is better than one of the reference, whatever
-        their seeds; ties count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
-        precipice").
-      wins: in how many pairs the contender is better.
-      pairs: how many there are.
+      improvement: probability that a run of the contender is better than a run of the reference with any seed; ties
+        count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").
+      wins: number of pairs in which the contender is better.
+      pairs: number of pairs.
     """
 
     mean: float
@@ -83,35 +82,39 @@ class Comparison:
     pairs: int
 
     def verdict(self, level: float = 0.05) -> str:
-        """ "higher", "lower", or "no difference shown" at a level of significance, corrected."""
+        """ "higher", "lower", or "no difference shown": the corrected p-value is above the significance level."""
         if self.corrected > level:
             return "no difference shown"
         return "higher" if self.mean > 0 else "lower"
 
 
-def compare(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], more: bool = True) -> dict[str, Comparison]:
-    """Contenders beside a reference, seed by seed; p-values are corrected for all comparisons made in one call.
+def compare(
+    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], higher_is_better: bool = True
+) -> dict[str, Comparison]:
+    """Compares contenders with a reference, seed by seed. The p-values are corrected for all comparisons of one call.
 
-    With n seeds the smallest p there can be is 2^(1-n), and with m comparisons m times that: see `fewest_pairs`.
+    With n seeds the smallest possible p-value is 2^(1-n), and m times that after correction for m comparisons: see
+    `fewest_pairs`.
 
     Args:
-      pairs: name -> the contender's values and the reference's, a value each for the same seeds.
-      more: whether the higher value is the better one.
+      pairs: name -> values of the contender and values of the reference, for the same seeds.
+      higher_is_better: whether a higher value is better.
 
     Raises:
-      ValueError: the lengths differ, or there is nothing.
+      ValueError: the lengths differ, or are 0.
     """
     for name, (values, reference) in pairs.items():
         if len(values) != len(reference) or not len(values):
-            raise ValueError(f"{name}: pairs need as many of one as of the other: {len(values)} and {len(reference)}")
+            raise ValueError(f"{name}: pairs need equal lengths of 1 or more, not {len(values)} and {len(reference)}")
     p = {name: sign_flip_p(*both) for name, both in pairs.items()}
     corrected = dict(zip(p, holm(list(p.values())), strict=True))
-    found = {}
+    comparisons = {}
     for name, both in pairs.items():
         one, other = (np.asarray(values, np.float64) for values in both)
         low, high = bootstrap_interval(one - other)
-        gains = (one - other[:, None]) * (1 if more else -1)  # of every run beside every one, the pairs on the diagonal
-        found[name] = Comparison(
+        # Every run of the contender minus every run of the reference; the diagonal holds the pairs.
+        gains = (one - other[:, None]) * (1 if higher_is_better else -1)
+        comparisons[name] = Comparison(
             float((one - other).mean()),
             low,
             high,
@@ -121,13 +124,13 @@ def compare(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], more: 
             int((np.diag(gains) > 0).sum()),
             len(one),
         )
-    return found
+    return comparisons
 
 
 def sign_flip_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> float:
-    """Two-sided p of a mean difference over pairs when the sign of each difference is drawn at random.
+    """Two-sided p-value of the mean difference of pairs, under random signs of the differences; 1 for a single pair.
 
-    Exact up to 13 pairs, by 9,999 random draws beyond.
+    Exact for up to 13 pairs; estimated from 9,999 random draws for more.
     """
     from scipy import stats
 
@@ -146,7 +149,7 @@ def sign_flip_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.n
 
 
 def bootstrap_interval(differences: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """The BCa bootstrap interval of a mean; infinite for fewer than two values."""
+    """The BCa bootstrap interval of a mean (Efron 1987); infinite for fewer than two values."""
     from scipy import stats
 
     if len(differences) < 2:
@@ -160,7 +163,10 @@ def bootstrap_interval(differences: np.ndarray, confidence: float = 0.95) -> tup
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p-values of comparisons made together, so corrected that one in twenty *families* errs at 0.05 (Holm 1979)."""
+    """Corrects the p-values of comparisons made together (Holm 1979).
+
+    At a level of 0.05, at most one family of comparisons in twenty then contains a false positive.
+    """
     order = np.argsort(p, kind="stable")
     scaled = np.asarray(p)[order] * (len(p) - np.arange(len(p)))
     corrected = np.empty(len(p))
@@ -169,5 +175,5 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def fewest_pairs(comparisons: int, level: float = 0.05) -> int:
-    """How many pairs it takes at least for so many comparisons to be able to show a difference at a level."""
+    """Smallest number of pairs with which `comparisons` comparisons can show a difference at a significance level."""
     return math.ceil(1 + math.log2(max(comparisons, 1) / level))

@@ -1,6 +1,6 @@
-"""Encoder, decoder and the autoencoders, from plain arguments.
+"""Encoder and autoencoders, built from plain arguments.
 
-Images are [batch, height, width, channels] with values in [0, 1]; models return logits, whose sigmoid is the image.
+Images are [batch, height, width, channels] with values in [0, 1]. Models return logits; their sigmoid is the image.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
 from aeden.nn.decoders import Decoder
-from aeden.nn.fast_convolution import max_pool, resized_taps
-from aeden.nn.layers import Initializer, convolution, default_kernel_init
+from aeden.nn.initializers import Initializer, default_kernel_init
+from aeden.nn.layers import convolution
+from aeden.nn.pooling import max_pool
 from aeden.shapes import Array, Float
 
 
 class Encoder(nn.Module):
-    """A stage a width: convolve, max-pool by the stage's factor, ReLU. [b, h, w, c] -> [b, h/s, w/s, features[-1]].
+    """Convolution, max-pool and ReLU per stage: [b, h, w, c] -> [b, h/s, w/s, features[-1]], s the product of factors.
 
-    The maximum of what a ReLU lets through is what it lets through of the maximum: pooling first gives the same numbers
-    as the Keras example's order, on a quarter of the pixels.
+    The Keras example applies the ReLU before the max-pool. ReLU and max-pool commute, so pooling first is equivalent
+    and cheaper.
 
     Attributes:
       features: channels of each stage, first to last.
-      factors: how many times each stage shrinks height and width; their product s must divide both.
+      factors: how many times each stage shrinks height and width; s must divide both.
       kernel_size: height and width of the kernels, in pixels.
       dtype: type of the computation; parameters stay float32.
-      lowering: how the convolutions compute, see `aeden.nn.layers`.
+      lowering: implementation of the convolutions, see `aeden.nn.layers`.
     """
 
     features: Sequence[int] = (32, 32)
@@ -45,30 +46,37 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
-            conv = convolution(width, self.kernel_size, self.dtype, self.kernel_init, self.lowering, f"stage{i}")
+            conv = convolution(
+                width,
+                self.kernel_size,
+                name=f"stage{i}",
+                dtype=self.dtype,
+                kernel_init=self.kernel_init,
+                lowering=self.lowering,
+            )
             x = nn.relu(max_pool(conv(x), factor))
         return x
 
 
 class ConvAutoencoder(nn.Module):
-    """A convolutional autoencoder with either decoder, for images of any size: [b, h, w, channels] -> logits alike.
+    """A convolutional autoencoder for images of any size: [b, h, w, channels] -> logits of the same shape.
 
     With its defaults it is the network of the Keras example "Convolutional autoencoder for image denoising": 28,353
-    parameters. Images whose sides are no multiple of the whole stride are padded at the bottom and right with their
-    edge, and the result is cropped back.
+    parameters. Images whose height or width is not a multiple of the total stride are padded at the bottom and right
+    by repeating the edge, and the result is cropped back.
 
     Attributes:
-      decoder: "transpose", "upsample" or "subpixel".
-      features: channels of the encoder's stages; the decoder mirrors them.
-      decoder_features: channels of the decoder's stages, first to last, where they are others; () for the mirror.
-      factors: how many times each encoder stage shrinks the image; the decoder mirrors them.
+      decoder: kind of decoder, one of `aeden.nn.decoders.DECODERS`.
+      features: channels of the encoder's stages.
+      factors: how many times each encoder stage shrinks the image; the decoder uses them in reverse order.
       kernel_size: height and width of the kernels, in pixels.
-      channels: channels in and out.
+      channels: channels of the images.
       resize: resize method of the upsample decoder.
-      placement: convolution "after" or "before" the resize.
+      placement: whether the upsample decoder convolves "after" or "before" the resize.
       dtype: type of the computation, e.g. jnp.bfloat16; None follows the input. Parameters and logits stay float32.
-      lowering: how the layers compute, see `aeden.nn.layers`.
-      decoder_kernel_size: of the decoder's layers that grow, where it is another; 0 for `kernel_size`.
+      lowering: implementation of the layers, see `aeden.nn.layers`.
+      decoder_features: channels of the decoder's stages, first to last; () for `features` in reverse order.
+      decoder_kernel_size: kernel size of the decoder layers that enlarge; 0 for `kernel_size`.
     """
 
     decoder: str = "transpose"
@@ -86,26 +94,30 @@ class ConvAutoencoder(nn.Module):
 
     def setup(self) -> None:
         self.encoder = Encoder(
-            self.features, self.factors, self.kernel_size, self.dtype, self.kernel_init, self.lowering
+            features=self.features,
+            factors=self.factors,
+            kernel_size=self.kernel_size,
+            dtype=self.dtype,
+            kernel_init=self.kernel_init,
+            lowering=self.lowering,
         )
         self.decoder_net = self.mirrored()
 
     @nn.nowrap
     def mirrored(self) -> Decoder:
-        """The decoder that undoes the encoder's stages, last to first."""
-        features = tuple(self.decoder_features or reversed(self.features))
+        """The decoder, whose stages undo those of the encoder in reverse order."""
         return Decoder(
-            self.decoder,
-            features,
-            tuple(reversed(self.factors)),
-            self.kernel_size,
-            self.channels,
-            self.resize,
-            self.placement,
-            self.dtype,
-            self.kernel_init,
-            self.lowering,
-            self.decoder_kernel_size,
+            kind=self.decoder,
+            features=tuple(self.decoder_features or reversed(self.features)),
+            factors=tuple(reversed(self.factors)),
+            kernel_size=self.kernel_size,
+            channels=self.channels,
+            resize=self.resize,
+            placement=self.placement,
+            dtype=self.dtype,
+            kernel_init=self.kernel_init,
+            lowering=self.lowering,
+            grow_kernel_size=self.decoder_kernel_size,
             name="decoder",
         )
 
@@ -117,30 +129,21 @@ class ConvAutoencoder(nn.Module):
 
     @nn.nowrap
     def multiplications(self, height: int, width: int) -> int:
-        """Multiplications that the network needs for an image, zeros and repetitions left out.
+        """Number of multiplications for one image of [height, width, channels].
 
-        A transposed convolution needs k^2 a pixel in; a nearest resize by s and its convolution ceil((k + s - 1) / s)^2
-        a pixel out, since equal pixels need not be multiplied twice; another resize k^2 a pixel out; a sub-pixel
-        convolution k^2 a pixel out. The resize itself is not counted.
+        Products with inserted zeros and repeated products of equal pixels are not counted (see
+        `aeden.nn.decoders.DecoderKind`).
         """
-        k, stride = self.kernel_size, math.prod(self.factors)
+        stride = math.prod(self.factors)
         h, w = (-(-size // stride) * stride for size in (height, width))
         total, channels = 0, self.channels
-        for width_, factor in zip(self.features, self.factors, strict=True):
-            total += h * w * k * k * channels * width_
-            h, w, channels = h // factor, w // factor, width_
-        decoder = self.mirrored()
-        grow = self.decoder_kernel_size or k
-        for width_, factor in zip(decoder.features, decoder.factors, strict=True):
-            taps = (grow * factor) ** 2 if self.decoder == "subpixel" else grow * grow
-            if self.decoder == "upsample" and self.placement == "after":
-                taps = resized_taps(grow, factor) if self.resize == "nearest" else (grow * factor) ** 2
-            total += h * w * taps * channels * width_
-            h, w, channels = h * factor, w * factor, width_
-        return total + h * w * k * k * channels * self.channels
+        for features, factor in zip(self.features, self.factors, strict=True):
+            total += h * w * self.kernel_size**2 * channels * features
+            h, w, channels = h // factor, w // factor, features
+        return total + self.mirrored().multiplications(h, w, channels)
 
     def encode(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
-        """The code of images: [b, h, w, channels] -> [b, ceil(h/s), ceil(w/s), features[-1]], s the whole stride."""
+        """The code of images: [b, h, w, channels] -> [b, ceil(h/s), ceil(w/s), features[-1]], s the total stride."""
         return self.encoder(pad_to_multiple(x, math.prod(self.factors)))
 
     def decode(self, code: Float[Array, "b H W f"]) -> Float[Array, "b h w c"]:
@@ -149,15 +152,15 @@ class ConvAutoencoder(nn.Module):
 
 
 class DenseAutoencoder(nn.Module):
-    """A feed-forward network with as many nodes out as in: [b, h, w, c] -> logits alike, with whole images as vectors.
+    """A fully connected autoencoder of whole images as vectors: [b, h, w, c] -> logits of the same shape.
 
-    Fewer hidden nodes than pixels make it compress; more are of use with corruption (Vincent et al. 2010, "Stacked
-    denoising autoencoders"). The decoder mirrors the encoder; every layer but the last is followed by a ReLU.
+    With fewer hidden nodes than pixels it compresses; more hidden nodes are useful with noise (Vincent et al. 2010,
+    "Stacked denoising autoencoders"). The decoder mirrors the encoder. A ReLU follows every layer but the last.
 
     Attributes:
       shape: height, width and channels of the images.
-      hidden: nodes of the encoder's layers, first to last; the last is the code.
-      tied: the decoder's weights are the encoder's, transposed, with biases of its own.
+      hidden: nodes of the encoder's layers, first to last; the last layer gives the code.
+      tied: the decoder's kernels are the encoder's kernels transposed; its biases are its own.
       dtype: type of the computation; parameters and logits stay float32.
     """
 
@@ -194,16 +197,16 @@ class DenseAutoencoder(nn.Module):
         return code.astype(jnp.float32).reshape(len(code), *self.shape)
 
     def multiplications(self, height: int, width: int) -> int:
-        """Multiplications that the network needs for an image."""
+        """Number of multiplications for one image; height and width are ignored, since `shape` fixes the size."""
         return 2 * sum(m * n for m, n in itertools.pairwise((math.prod(self.shape), *self.hidden)))
 
 
 class Affine(nn.Module):
-    """x @ kernel + bias, whose kernel may be another layer's: [b, inputs] -> [b, outputs].
+    """x @ kernel + bias: [b, inputs] -> [b, outputs]. The kernel may belong to another layer.
 
     Attributes:
-      inputs, outputs: nodes in and out.
-      own_kernel: False where the kernel is given at every call.
+      inputs, outputs: numbers of input and output nodes.
+      own_kernel: whether the layer has its own kernel; if not, every call passes one.
       dtype: type of the computation; parameters stay float32.
     """
 

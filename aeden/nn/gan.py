@@ -1,14 +1,14 @@
-"""The two networks of a GAN: a generator around either decoder, and a discriminator.
+"""The two networks of a GAN: a generator that ends in a decoder, and a discriminator.
 
 Images are [batch, height, width, channels] with values in [0, 1]; the generator returns logits, whose sigmoid is the
-image, as the autoencoders do.
+image, like the autoencoders.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,24 +19,25 @@ from aeden.nn.layers import convolution
 from aeden.shapes import Array, Float, Integer
 
 DOWNSAMPLINGS = ("antialiased", "strided")
+# Slope of the leaky ReLUs for negative inputs.
 LEAK = 0.2
 
 
 class Generator(nn.Module):
-    """Latent, dense layers, projection, decoder: [b, latent] -> logits [b, height, width, channels].
+    """Dense layers, a projection to feature maps, and a decoder: latent [b, d] -> logits [b, height, width, channels].
 
     Attributes:
-      shape: height, width and channels of the images; height and width are met by cropping at the bottom and right.
-      decoder: the decoder, an autoencoder's of either kind; its factors say how small the projection's maps are.
-      width: channels of the projection's maps.
-      hidden: nodes of the dense layers, each with a leaky ReLU, that map the latent before it is projected: classes are
-        apart in images, not in a normal distribution (the mapping of Karras et al. 2019, "A style-based generator
-        architecture for generative adversarial networks").
-      classes: with 1 or more, the class is told by one entry a class beside the latent; 0 for no classes.
-      modes: with 2 or more, the largest of the latent's first so many entries stands for them all: it chooses one of
-        so many clusters, each as likely as the others, whose place the first dense layer learns (mixtures as latents:
-        Gurumurthy et al. 2017, "DeLiGAN"; why digits need them: Khayatkhoei et al. 2018, "Disconnected manifold
-        learning for generative adversarial networks"); 0 for one normal distribution.
+      shape: height, width and channels of the images. The decoder's output is cropped to it at the bottom and right.
+      decoder: the decoder, as in an autoencoder; its factors determine the size of the projected feature maps.
+      width: channels of the projected feature maps.
+      classes: number of classes, given to the network as a one-hot vector appended to the latent; 0 for no classes.
+      hidden: nodes of the dense layers, each followed by a leaky ReLU, that map the latent before the projection.
+        Classes are separate in images but not in a normal distribution (the mapping network of Karras et al. 2019, "A
+        style-based generator architecture for generative adversarial networks").
+      modes: number of discrete clusters, all equally likely; 0 disables them and leaves one normal distribution. The
+        largest of the first `modes` entries of the latent selects the cluster, and the first dense layer learns its
+        position (mixtures as latents: Gurumurthy et al. 2017, "DeLiGAN"; why digits need them: Khayatkhoei et al. 2018,
+        "Disconnected manifold learning for generative adversarial networks").
     """
 
     shape: tuple[int, int, int]
@@ -49,9 +50,8 @@ class Generator(nn.Module):
     @nn.compact
     def __call__(self, latent: Float[Array, "b d"], label: Integer[Array, b] | None = None) -> Float[Array, "b h w c"]:
         if (label is not None) != (self.classes > 0):
-            raise ValueError(
-                f"a generator of {self.classes} classes and labels {'' if label is not None else 'not '}given"
-            )
+            given = "labels" if label is not None else "no labels"
+            raise ValueError(f"a generator with {self.classes} classes got {given}: pass labels only if it has classes")
         height, width, _ = self.shape
         stride = math.prod(self.decoder.factors)
         h, w = -(-height // stride), -(-width // stride)
@@ -68,26 +68,30 @@ class Generator(nn.Module):
 
 
 def clustered(latent: Float[Array, "b d"], modes: int) -> Float[Array, "b d"]:
-    """Latents whose first `modes` entries are all 0 but the largest, which is as long as the others' mean norm."""
+    """Latents whose first `modes` entries are 0 except the largest, which becomes sqrt(d - modes).
+
+    This is the root mean squared norm of the other d - modes entries of a standard normal latent.
+    """
     chosen = jax.nn.one_hot(jnp.argmax(latent[:, :modes], axis=-1), modes)
     return jnp.concatenate([math.sqrt(latent.shape[-1] - modes) * chosen, latent[:, modes:]], axis=-1)
 
 
 class Discriminator(nn.Module):
-    """How real an image looks: [b, h, w, c] -> [b], without a bound.
+    """Scores how real an image looks: [b, h, w, c] -> unbounded scores [b].
 
-    A convolution at full resolution, so that no frequency is hidden from it; then a stage a width, which halves height
-    and width; each followed by a leaky ReLU; then a dense layer. With classes it adds the product of the last features
-    with a vector of the class (Miyato & Koyama 2018, "cGANs with projection discriminator").
+    The first convolution has stride 1, so that it sees all frequencies. Each stage then halves height and width with a
+    convolution of stride 2. A leaky ReLU follows every convolution, and a dense layer gives the score. With classes,
+    the dot product of the last features and a learned vector of the class is added (Miyato & Koyama 2018, "cGANs with
+    projection discriminator").
 
     Attributes:
-      features: channels of the stages; the first convolution has those of the first.
-      downsampling: "strided" convolves with a stride of 2, which has checkerboards of its own in its gradient (Odena et
-        al. 2016); "antialiased" blurs before, by (1, 3, 3, 1) / 8 along each axis (Karras et al. 2020, "Analyzing and
+      features: channels of the stages; the first convolution has the channels of the first stage.
+      downsampling: "strided" convolves with a stride of 2 only, so that its gradient contains checkerboards (Odena et
+        al. 2016). "antialiased" first blurs with (1, 3, 3, 1) / 8 along each axis (Karras et al. 2020, "Analyzing and
         improving the image quality of StyleGAN", after Zhang 2019).
-      kernel_size: pixels.
-      classes: 0 for none.
-      lowering: how the convolutions compute, see `aeden.nn.layers`.
+      kernel_size: height and width of the kernels, in pixels.
+      classes: number of classes; 0 for none.
+      lowering: implementation of the convolutions, see `aeden.nn.layers`.
     """
 
     features: Sequence[int] = (32, 64, 128)
@@ -100,15 +104,11 @@ class Discriminator(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"], label: Integer[Array, b] | None = None) -> Float[Array, b]:
         if self.downsampling not in DOWNSAMPLINGS:
             raise ValueError(f"unknown downsampling {self.downsampling!r}: use one of {', '.join(DOWNSAMPLINGS)}")
-        init: Any = nn.initializers.he_normal()
-
-        def conv(width: int, name: str, stride: int) -> nn.Conv:
-            return convolution(width, self.kernel_size, None, init, self.lowering, name, stride=stride)
-
-        x = nn.leaky_relu(conv(self.features[0], "whole", 1)(2.0 * x - 1.0), LEAK)
+        conv = functools.partial(convolution, kernel_size=self.kernel_size, lowering=self.lowering)
+        x = nn.leaky_relu(conv(self.features[0], name="whole")(2.0 * x - 1.0), LEAK)
         for i, width in enumerate(self.features):
             x = blur(x) if self.downsampling == "antialiased" else x
-            x = nn.leaky_relu(conv(width, f"stage{i}", 2)(x), LEAK)
+            x = nn.leaky_relu(conv(width, name=f"stage{i}", stride=2)(x), LEAK)
         code = x.reshape(len(x), -1)
         score = nn.Dense(1, name="score")(code)[:, 0]
         if label is not None:
@@ -117,9 +117,9 @@ class Discriminator(nn.Module):
 
 
 def blur(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    """The filter (1, 3, 3, 1) / 8 along both axes, half a pixel towards the origin; nothing at the Nyquist frequency.
+    """Filters images with (1, 3, 3, 1) / 8 along both axes, which removes the Nyquist frequency.
 
-    Beyond the border pixels are as the nearest.
+    The result is shifted by half a pixel towards the origin. Pixels outside the image repeat the nearest one inside.
     """
     for axis in (1, 2):
         pads = [(0, 0)] * 4

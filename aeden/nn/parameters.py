@@ -1,4 +1,4 @@
-"""Functions of a network and its parameter tree."""
+"""Applying a network, initializing its parameters, and working with parameter trees."""
 
 from __future__ import annotations
 
@@ -14,33 +14,45 @@ from aeden.shapes import Array, PyTree
 
 
 def apply(model: nn.Module, params: Any, *inputs: Any, method: str | None = None) -> Array:
-    """What a model, or a method of it, makes of its inputs under some parameters."""
+    """The output of a model, or of one of its methods, for given parameters and inputs."""
     return cast(Array, model.apply({"params": params}, *inputs, method=method))
 
 
 def make_init(model: nn.Module, image_shape: tuple[int, ...]) -> Callable[[Array], Any]:
-    """Compiles key -> initial parameters of a model of images; {} for one without any."""
+    """Compiles the function key -> initial parameters of a model; {} if it has none.
+
+    Args:
+      model: a model of images.
+      image_shape: height, width and channels of the images.
+    """
     image = jnp.zeros((1, *image_shape))
     return jax.jit(lambda key: model.init(key, image).get("params", {}))
 
 
 def count_parameters(params: Any) -> int:
-    """How many numbers a parameter tree holds."""
+    """Number of parameters in a parameter tree."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def overlay(fresh: PyTree, given: PyTree, path: str = "") -> PyTree:
-    """`fresh` with the leaves that `given` has too taken from there.
+def overlay(initial: PyTree, replacement: PyTree, path: str = "") -> PyTree:
+    """The tree `initial`, with every leaf that also exists in `replacement` taken from there.
+
+    Args:
+      initial: a tree of nested dicts.
+      replacement: a tree with some of the same leaves.
+      path: position in the whole tree, for the error message.
 
     Raises:
-      ValueError: a leaf has another shape there.
+      ValueError: a leaf has different shapes in the two trees.
     """
-    if not isinstance(fresh, dict):
-        if np.shape(given) != np.shape(fresh):
-            raise ValueError(f"{path} is of the shape {np.shape(given)} there, and {np.shape(fresh)} in this stack")
-        # A copy: the first step gives its memory away, and what was given may be wanted again.
-        return jnp.array(given, copy=True)
+    if not isinstance(initial, dict):
+        if np.shape(replacement) != np.shape(initial):
+            raise ValueError(
+                f"{path} is of the shape {np.shape(replacement)} there, and {np.shape(initial)} in this stack"
+            )
+        # Copied, because the first training step donates its memory, and the caller may still need the original.
+        return jnp.array(replacement, copy=True)
     return {
-        name: overlay(value, given[name], f"{path}/{name}".lstrip("/")) if name in given else value
-        for name, value in fresh.items()
+        name: overlay(value, replacement[name], f"{path}/{name}".lstrip("/")) if name in replacement else value
+        for name, value in initial.items()
     }

@@ -1,1 +1,1 @@
-"""Figures drawn from plain results; nothing here computes."""
+"""Figures drawn from plain results. This package trains, loads and measures nothing."""

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
 
-from aeden.measures import image_quality
-from aeden.plots.style import GRAY, INK, save_samples
+from aeden.plots.style import GRAY, INK, panels, save, save_samples, show_signed
 
 
-def save_restoration(path: Path, title: str, clean: np.ndarray, noisy: np.ndarray, restored: np.ndarray) -> None:
-    """Images [n, h, w, c] in [0, 1] clean, noisy and restored, with the PSNR of each, and the error."""
-    decibels = {
-        name: [f"{x:.1f} dB" for x in np.asarray(image_quality.psnr(jnp.asarray(images), jnp.asarray(clean)))]
-        for name, images in (("noisy", noisy), ("restored", restored))
-    }
-    rows = {"clean": clean, "noisy": noisy, "restored": restored, "error": restored - clean}
-    save_samples(path, title, rows, decibels)
+def save_restoration(
+    path: Path,
+    title: str,
+    images: Mapping[str, np.ndarray],
+    psnr: Mapping[str, Sequence[float] | np.ndarray],
+) -> None:
+    """Draws clean, noisy and restored images, one row each, and the error (restored minus clean).
+
+    Args:
+      path: the PNG to write.
+      title: what was trained.
+      images: "clean", "noisy" and "restored" -> images [n, h, w, c] in [0, 1] with c 1 or 3.
+      psnr: "noisy" and "restored" -> PSNR of each image in dB, written below it.
+    """
+    rows = {name: images[name] for name in ("clean", "noisy", "restored")}
+    rows["error"] = images["restored"] - images["clean"]
+    save_samples(path, title, rows, {name: [f"{x:.1f} dB" for x in values] for name, values in psnr.items()})
 
 
-def save_responses(path: Path, title: str, pictures: dict[str, np.ndarray]) -> None:
-    """How a decoder answers to a constant and to an impulse: images [h, w] of either sign, by what they show."""
-    figure, axes = plt.subplots(1, len(pictures), figsize=(2.3 * len(pictures), 2.9), squeeze=False, dpi=150)
-    for axis, (name, image) in zip(axes[0], pictures.items(), strict=True):
+def save_responses(path: Path, title: str, responses: Mapping[str, np.ndarray]) -> None:
+    """Draws how a decoder responds to a constant code and to an impulse.
+
+    Args:
+      path: the PNG to write.
+      title: what was trained.
+      responses: name, e.g. "impulse, trained" -> logits [h, w], each drawn on its own colour scale.
+    """
+    figure, axes = panels(1, len(responses), (2.3 * len(responses), 2.9))
+    for axis, (name, image) in zip(axes[0], responses.items(), strict=True):
         largest = max(float(np.abs(image).max()), 1e-9)
-        axis.imshow(image, cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+        show_signed(axis, image, largest)
         axis.set(xticks=[], yticks=[])
         axis.set_title(name, fontsize=9, color=INK)
-        axis.set_xlabel(f"± {largest:.2g} in the logits", fontsize=7, color=GRAY)
-    figure.suptitle(f"{title}: the decoder's answer to a code", fontsize=10, color=INK)
-    figure.tight_layout(rect=(0, 0, 1, 0.97))
-    figure.savefig(path)
-    plt.close(figure)
+        axis.set_xlabel(f"logits, ± {largest:.2g}", fontsize=7, color=GRAY)
+    save(figure, path, f"{title}: response of the decoder to a code")

@@ -1,1 +1,1 @@
-"""The machine and the disk: devices, processes, cache, run folders."""
+"""The machine and the disk: devices, hosts, processes, cache, files, run folders, provenance."""

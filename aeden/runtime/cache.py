@@ -1,4 +1,4 @@
-"""The folder for what can be made again: prepared data sets, decoded arrays, compiled programs."""
+"""The cache folder, for everything that can be made again: prepared data sets, decoded arrays, compiled programs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """`AEDEN_CACHE`, else `aeden` in the user's cache folder (`XDG_CACHE_HOME`, `~/.cache`), else a temporary one.
+    """`AEDEN_CACHE`, else `aeden` in the user's cache folder (`XDG_CACHE_HOME`, `~/.cache`), else a temporary folder.
 
-    The folder is made where it does not exist; it can be deleted at any time.
+    The folder is created if it does not exist. Users can delete it at any time.
+
+    Raises:
+      PermissionError: `AEDEN_CACHE` is set, but cannot be written to.
     """
     chosen = os.environ.get("AEDEN_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or Path("~").expanduser() / ".cache"
@@ -32,7 +35,7 @@ def cache_folder() -> Path:
 
 @contextlib.contextmanager
 def only_one(lock_file: Path) -> Iterator[None]:
-    """Waits until no other process is inside a block of the same lock file."""
+    """Waits until no other process is in a block with the same lock file, then runs the block."""
     with open(lock_file, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,10 +1,12 @@
-"""Devices and processes: how many, how batches are dealt out to them, and the only pmap.
+"""Devices and processes: their number, how batches are divided among them, and the only uses of pmap.
 
-The state of a run is one global array a leaf, the same on every device; batches are split along their examples.
+The state of a run is a tree of global arrays, each with a full copy on every device. Batches are split along their
+examples.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,30 +19,31 @@ from aeden.runtime.processes import cores
 from aeden.shapes import Array, PyTree
 
 AXIS = "devices"
-# Fewer examples than this a device, and a CPU device spends its time on overhead.
+# With fewer examples per device than this, overhead dominates the time of a CPU device.
 EXAMPLES_PER_CPU_DEVICE = 32
-# What a CPU device takes at once: 16 images of 28 x 28, whose features at 32 channels (1.6 MB a layer) a cache holds.
+# Pixels that a CPU device processes at once: 16 images of 28 x 28, whose features at 32 channels (1.6 MB per layer) fit
+# into a cache.
 PIXELS_PER_CPU_PART = 16 * 28 * 28
 MOST_PARTS = 8
 
 
 def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0) -> None:
-    """Sets JAX up for this machine. To be called once, before the first array is made.
+    """Sets JAX up for this machine. Call it once, before the first array is created.
 
-    On a CPU it makes one XLA device a core, since a convolution's own threads scale badly, but never a device for
-    fewer than 32 examples, and always a number that divides the batch.
+    On a CPU it creates one XLA device per core, because the threads within a convolution scale badly; or fewer, so that
+    they divide the batch and each gets at least 32 examples.
 
     Args:
-      batch_size: examples a step, over all devices.
+      batch_size: examples per step, over all devices.
       compilation_cache: folder for compiled programs, shared by all runs; None for no cache.
-      devices: CPU devices to make; 0 chooses.
+      devices: number of CPU devices; 0 chooses it as described.
 
     Raises:
       ValueError: the number of devices does not divide the batch.
     """
     count = devices or cpu_device_count(batch_size, cores())
     jax.config.update("jax_num_cpu_devices", count)
-    # Several CPU devices with many programs in flight wait for each other for ever: run one at a time.
+    # With many programs in flight, several CPU devices can wait for each other forever: run one program at a time.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     if compilation_cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(compilation_cache))
@@ -49,17 +52,20 @@ def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0)
     check_divides(batch_size)
 
 
-def cpu_device_count(batch_size: int, cores: int) -> int:
-    """The most CPU devices, up to the cores, that divide the batch into shares of 32 examples or more."""
-    most = max(1, min(cores, batch_size // EXAMPLES_PER_CPU_DEVICE))
+def cpu_device_count(batch_size: int, core_count: int) -> int:
+    """The largest number of CPU devices, up to one per core, that divides the batch into parts of 32 or more examples.
+
+    It is 1 if there is no such number.
+    """
+    most = max(1, min(core_count, batch_size // EXAMPLES_PER_CPU_DEVICE))
     return max(count for count in range(1, most + 1) if batch_size % count == 0)
 
 
 def check_divides(batch_size: int) -> None:
-    """Refuses a batch that the devices cannot share evenly.
+    """Refuses a batch that cannot be divided evenly among the devices.
 
     Raises:
-      ValueError: naming both numbers.
+      ValueError: naming the batch size and the number of devices.
     """
     if batch_size % jax.device_count():
         raise ValueError(
@@ -68,14 +74,14 @@ def check_divides(batch_size: int) -> None:
 
 
 def runs_in_step() -> bool:
-    """Whether a call to the devices returns only when they have finished, as on CPUs (see `configure`)."""
+    """Whether a call to the devices returns only after they have finished, as on CPUs (see `configure`)."""
     return jax.default_backend() == "cpu"
 
 
 def steps_per_dispatch() -> int:
-    """How many steps a call to the devices had best take.
+    """The recommended number of steps per call to the devices.
 
-    On a CPU a step inside a loop is some ten times slower; elsewhere a call costs more than a small step.
+    On a CPU, a step inside a loop is about ten times slower. Elsewhere a call costs more time than a small step.
     """
     return 1 if runs_in_step() else 50
 
@@ -86,7 +92,7 @@ def is_primary() -> bool:
 
 
 def any_process(flag: bool) -> bool:
-    """Whether the flag is set in any process: all of them get the same answer. Every process must ask."""
+    """Whether the flag is set in any process. All processes must call this, and all get the same answer."""
     if jax.process_count() == 1:
         return flag
     from jax.experimental import multihost_utils
@@ -95,24 +101,25 @@ def any_process(flag: bool) -> bool:
 
 
 def replicate(tree: PyTree) -> PyTree:
-    """Puts a copy of every leaf on every device, as one global array a leaf."""
+    """Copies every leaf to every device, as one global array per leaf."""
     return jax.device_put(tree, replicated_sharding())
 
 
 def split_sharding() -> NamedSharding:
-    """The sharding of what has a leading axis for the devices."""
+    """The sharding of arrays whose leading axis is divided among the devices."""
     return NamedSharding(Mesh(np.asarray(jax.devices()), (AXIS,)), PartitionSpec(AXIS))
 
 
 def replicated_sharding() -> NamedSharding:
-    """The sharding of a state: the same on every device of every process."""
+    """The sharding of a state: a full copy on every device of every process."""
     return NamedSharding(Mesh(np.asarray(jax.devices()), (AXIS,)), PartitionSpec())
 
 
 def as_global(tree: PyTree) -> PyTree:
-    """A state that came out of a pmap, as global arrays without a copy.
+    """Turns the state returned by a pmap into global arrays, without copying.
 
-    In a run of several processes a pmap returns arrays that know of their own process only, and Orbax refuses them.
+    In a run of several processes, pmap returns arrays that cover only the devices of their own process, and Orbax
+    refuses such arrays.
     """
     if jax.process_count() == 1:
         return tree
@@ -125,29 +132,25 @@ def as_global(tree: PyTree) -> PyTree:
 
 
 def deal(batches: PyTree) -> PyTree:
-    """This process's share of batches, a leading axis for its devices.
+    """Divides this process's share of batches among its devices.
 
-    [steps, batch, ...] -> [steps, local devices, batch / all devices, ...]: consecutive examples go to one device.
+    [steps, share, ...] -> [steps, local devices, share / local devices, ...], where `share` is the number of examples
+    of one process, as in the batches of `aeden.data.batches`. Consecutive examples go to the same device.
     """
-    local, processes, index = jax.local_device_count(), jax.process_count(), jax.process_index()
-
-    def split(x: np.ndarray) -> np.ndarray:
-        share = x.shape[1] // processes
-        mine = x[:, index * share : (index + 1) * share]
-        return mine.reshape(x.shape[0], local, share // local, *x.shape[2:])
-
-    return jax.tree.map(split, batches)
+    local = jax.local_device_count()
+    return jax.tree.map(lambda x: x.reshape(x.shape[0], local, x.shape[1] // local, *x.shape[2:]), batches)
 
 
 def pmap_steps(step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]) -> Callable[..., tuple[PyTree, PyTree]]:
-    """Compiles (state, batch) -> (state, metrics) to run over all devices, one step after the other in one dispatch.
+    """Compiles (state, batch) -> (state, metrics) into a function that runs several steps on all devices in one call.
 
-    `step` sees one device's share of a batch and reduces over `AXIS` itself (`sum_over_devices`), so that what it
-    returns is the same on every device. The result takes batches dealt by `deal` and returns the metrics stacked.
+    `step` gets one device's part of a batch and itself reduces over `AXIS` (`sum_over_devices`), so that it returns
+    the same values on every device. The compiled function takes (state, batches divided by `deal`) and returns the
+    new state and the metrics of all steps, stacked. It reuses the memory of the state that is passed in.
     """
 
     def steps(state: PyTree, batches: PyTree) -> tuple[PyTree, PyTree]:
-        # A convolution inside a loop is some ten times slower on a CPU: a single step is not looped over.
+        # A convolution inside a loop is about ten times slower on a CPU, so a single step runs without a loop.
         if jax.tree.leaves(batches)[0].shape[0] > 1:
             return jax.lax.scan(step, state, batches)
         state, metrics = step(state, jax.tree.map(lambda x: x[0], batches))
@@ -157,9 +160,9 @@ def pmap_steps(step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]) -> Calla
 
 
 def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyTree], PyTree]:
-    """Compiles (state, batch) -> sums over the device's examples into the sums over all devices' examples.
+    """Compiles (state, batch) -> sums over one device's examples into the sums over the examples of all devices.
 
-    The result takes batches dealt by `deal`, one step at a time.
+    The compiled function takes batches divided by `deal`, one step at a time.
     """
 
     def total(state: PyTree, batches: PyTree) -> PyTree:
@@ -169,21 +172,21 @@ def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyT
 
 
 def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree, count: int) -> PyTree:
-    """Calls a function on one part of a device's share of a batch after the other, and sums the results.
+    """Applies a function to a device's part of a batch in `count` pieces, one after the other, and sums the results.
 
-    What a forward pass leaves behind is then still in a cache when the backward pass wants it. It is for sums over
-    examples, which do not depend on the cut.
+    The results of a forward pass are then still in a cache when the backward pass needs them. Use it for sums over
+    examples, which do not depend on how the batch is cut.
 
     Args:
-      function: part of the batch -> tree of arrays, of one shape for every part.
+      function: piece of the batch -> tree of arrays, whose shapes are the same for every piece.
       batch: arrays [examples, ...].
-      count: into how many equal parts to cut it, see `part_count`.
+      count: number of equal pieces, see `part_count`.
     """
     total = None
     for i in range(count):
         part = jax.tree.map(lambda x, i=i: x[i * len(x) // count : (i + 1) * len(x) // count], batch)
         if total is not None:
-            # Otherwise XLA would work at several parts at a time, and none would stay in the cache.
+            # Without the barrier XLA would work on several pieces at a time, and none would stay in the cache.
             part, total = jax.lax.optimization_barrier((part, total))
         result = function(part)
         total = result if total is None else jax.tree.map(jnp.add, total, result)
@@ -191,10 +194,14 @@ def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree, count: i
 
 
 def part_count(examples: int, pixels: int) -> int:
-    """Into how many equal parts to cut a device's share of images of so many pixels.
+    """Number of equal pieces into which to cut a device's part of a batch.
 
-    On a CPU a part is some 16 images of 28 x 28; each part more is compiled, so there are never more than 8. Elsewhere
-    the share is one part.
+    On a CPU a piece has about 16 images of 28 x 28. Every piece is compiled separately, so there are at most 8. On
+    other devices the batch is not cut.
+
+    Args:
+      examples: number of examples of the device.
+      pixels: pixels per image; 0 disables cutting.
     """
     wanted = -(-examples * pixels // PIXELS_PER_CPU_PART) if jax.default_backend() == "cpu" else 1
     wanted = min(max(wanted, 1), MOST_PARTS)
@@ -204,12 +211,12 @@ def part_count(examples: int, pixels: int) -> int:
 def map_examples(
     function: Callable[[PyTree, Array], Array], params: PyTree, pixels: int = 0
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Compiles (params, examples) -> results, an example a result, for this process: NumPy in, NumPy out.
+    """Compiles a function of examples for the devices of this process: NumPy arrays in, NumPy arrays out.
 
     Args:
-      function: params, examples [n, ...] -> results [n, ...], each result of its own example alone.
-      params: its parameters.
-      pixels: of an example, where a device is to take its share in parts, see `part_count`; 0 for the share at once.
+      function: params, examples [n, ...] -> results [n, ...]; each result depends on its own example only.
+      params: the parameters of the function.
+      pixels: pixels per example, used to cut a batch into cache-sized pieces (see `part_count`); 0 disables cutting.
     """
     return make_mapper(function, pixels)(params)
 
@@ -219,9 +226,28 @@ def make_mapper(
 ) -> Callable[[PyTree], Callable[[np.ndarray], np.ndarray]]:
     """`map_examples` for parameters that change: params -> (examples -> results), compiled once.
 
-    Many examples are spread over the local devices, padded to a multiple of them; few are one device's work.
+    Many examples are divided among the devices of this process, padded to a multiple of their number. A few examples
+    run on one device.
     """
     devices = jax.local_devices()
+    in_parts = _in_parts(function, pixels)
+    on_one = jax.jit(in_parts)
+    on_all = jax.pmap(in_parts, AXIS, in_axes=(None, 0), devices=devices)
+
+    def bind(params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
+        copies = NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
+        return functools.partial(
+            _map_on_devices,
+            functools.partial(on_one, jax.device_put(params, devices[0])),
+            functools.partial(on_all, jax.device_put(params, copies)),
+            len(devices),
+        )
+
+    return bind
+
+
+def _in_parts(function: Callable[[PyTree, Array], Array], pixels: int) -> Callable[[PyTree, Array], Array]:
+    """A function of examples that processes them in cache-sized pieces, one after the other, see `part_count`."""
 
     def in_parts(params: PyTree, examples: Array) -> Array:
         results: list[Array] = []
@@ -231,24 +257,30 @@ def make_mapper(
             results.append(function(params, part))
         return jnp.concatenate(results)
 
-    alone, mapped = jax.jit(in_parts), jax.pmap(in_parts, AXIS, in_axes=(None, 0), devices=devices)
+    return in_parts
 
-    def bind(params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
-        here = jax.device_put(params, devices[0])
-        everywhere = jax.device_put(params, NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec()))
 
-        def apply(examples: np.ndarray) -> np.ndarray:
-            count = len(examples)
-            if len(devices) == 1 or count < EXAMPLES_PER_CPU_DEVICE * len(devices):
-                return np.asarray(alone(here, examples))
-            padding = np.zeros((-count % len(devices), *examples.shape[1:]), examples.dtype)
-            whole = np.concatenate([examples, padding]) if len(padding) else examples
-            results = np.asarray(mapped(everywhere, whole.reshape(len(devices), -1, *examples.shape[1:])))
-            return results.reshape(len(whole), *results.shape[2:])[:count]
+def _map_on_devices(
+    on_one: Callable[[np.ndarray], Array],
+    on_all: Callable[[np.ndarray], Array],
+    device_count: int,
+    examples: np.ndarray,
+) -> np.ndarray:
+    """Maps examples [n, ...] to results [n, ...], on one device or on all.
 
-        return apply
-
-    return bind
+    Args:
+      on_one: examples [n, ...] -> results [n, ...], on one device.
+      on_all: examples [devices, n, ...] -> results [devices, n, ...], on all devices.
+      device_count: number of devices.
+      examples: the examples.
+    """
+    count = len(examples)
+    if device_count == 1 or count < EXAMPLES_PER_CPU_DEVICE * device_count:
+        return np.asarray(on_one(examples))
+    padding = np.zeros((-count % device_count, *examples.shape[1:]), examples.dtype)
+    padded = np.concatenate([examples, padding]) if len(padding) else examples
+    results = np.asarray(on_all(padded.reshape(device_count, -1, *examples.shape[1:])))
+    return results.reshape(len(padded), *results.shape[2:])[:count]
 
 
 def sum_over_devices(tree: PyTree) -> PyTree:

@@ -1,4 +1,4 @@
-"""Text, JSON and CSV files, written completely or not at all."""
+"""Text, JSON and CSV files. A file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,30 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+# A row of a table: column name -> value.
+Row = dict[str, Any]
+
 
 class DamagedFileError(ValueError):
-    """A file that aeden wrote cannot be read any more."""
+    """A file written by aeden can no longer be read."""
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file at once or not at all, and through to the disk."""
+    """Writes a JSON file atomically and flushes it to the disk.
+
+    Raises:
+      TypeError: the content cannot be written as JSON.
+      OSError: the file cannot be written; an older file of this name is unchanged.
+    """
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file at once or not at all, and through to the disk."""
+    """Writes a text file atomically and flushes it to the disk.
+
+    Raises:
+      OSError: the file cannot be written; an older file of this name is unchanged.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "w") as file:
@@ -41,6 +53,7 @@ def read_json(path: Path) -> Any:
 
     Raises:
       DamagedFileError: the file is not valid JSON.
+      OSError: the file does not exist or cannot be read.
     """
     try:
         return json.loads(path.read_text())
@@ -48,11 +61,12 @@ def read_json(path: Path) -> Any:
         raise DamagedFileError(f"{path} is damaged ({error}): delete it, or choose another --workdir") from error
 
 
-Row = dict[str, Any]
-
-
 def write_csv(path: Path, rows: list[Row]) -> None:
-    """A row a run; empty where a run lacks what others have."""
+    """Writes a CSV file, one line per row; a value that a row lacks is left empty.
+
+    Raises:
+      OSError: the file cannot be written; an older file of this name is unchanged.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, columns(rows), lineterminator="\n")
     writer.writeheader()
@@ -61,5 +75,5 @@ def write_csv(path: Path, rows: list[Row]) -> None:
 
 
 def columns(rows: Iterable[Row]) -> list[str]:
-    """The names that any row has, in the order in which they first come."""
+    """The names of all columns that occur in any row, in order of first occurrence."""
     return list(dict.fromkeys(name for row in rows for name in row))

@@ -1,4 +1,4 @@
-"""Joining the processes of one run, on one machine or many."""
+"""Joining several processes, on one machine or on many, to one run."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import jax
 
 
 def join_processes(coordinator: str, processes: int, process: int) -> None:
-    """Makes this process one of a run of several, before anything else is asked of JAX.
+    """Makes this process one of several processes of a run. Call it before any other use of JAX.
 
     Args:
-      coordinator: host:port where process 0 listens.
-      processes: how many there are.
-      process: which this one is, from 0.
+      coordinator: host:port at which process 0 listens.
+      processes: number of processes in the run.
+      process: index of this process, from 0.
 
     Raises:
-      ValueError: the numbers do not fit together.
+      ValueError: the index is not in 0..processes - 1.
     """
     if not 0 <= process < processes:
         raise ValueError(f"--coordinator needs --processes=N and --process from 0 to N-1, not {processes}, {process}")

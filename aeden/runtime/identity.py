@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Mapping
 from typing import Any
 
-# Where the data lies may change between two calls of one run; what it holds may not (see `dataset_sha256`).
+# The data may lie elsewhere when a run is continued. What they contain may not change: a run is bound to their hash.
 MAY_CHANGE = ("data.dir",)
 
 
-def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} -> {"a.b": 1}."""
     flat: dict[str, Any] = {}
     for name, value in nested.items():
@@ -17,3 +19,43 @@ def flatten(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def identity(config: Mapping[str, Any], defaults: Mapping[str, Any], sections: Collection[str]) -> dict[str, Any]:
+    """The fields that define an experiment: those that its task reads and that differ from the defaults.
+
+    A field that a config does not have counts as its default. So a field that is added later, to whatever section,
+    does not change the identity of earlier runs.
+
+    Args:
+      config: the config as nested dicts, of now or as an earlier version saved it.
+      defaults: the default of every field, see `configs/base.py`.
+      sections: the sections of the config that its task reads; the fields at the top level always count.
+
+    Returns:
+      Dotted name -> value, as JSON represents it (tuples become lists).
+    """
+    fields, usual = (flatten(json.loads(json.dumps(dict(nested)))) for nested in (config, defaults))
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in MAY_CHANGE
+        and ("." not in name or name.partition(".")[0] in sections)
+        and (name not in usual or value != usual[name])
+    }
+
+
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any], sections: Collection[str]
+) -> list[str]:
+    """The fields in which two configs are different experiments, each as "name: old there, new now".
+
+    Args:
+      old, new: configs as nested dicts.
+      defaults, sections: see `identity`.
+    """
+    usual = flatten(json.loads(json.dumps(dict(defaults))))
+    there, now = (identity(config, defaults, sections) for config in (old, new))
+    names = sorted({*there, *now})
+    values = [(name, *(fields.get(name, usual.get(name, "(absent)")) for fields in (there, now))) for name in names]
+    return [f"{name}: {one!r} there, {other!r} now" for name, one, other in values if one != other]

@@ -1,4 +1,4 @@
-"""This process: its cores, its parent, its signals."""
+"""The current process: the processor cores it uses, its parent process, and the signals that stop it."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# The environment's name for the process that started a run among others.
+# Environment variable with the process id of the command that started this run, see `stop_with_parent`.
 PARENT = "AEDEN_PARENT"
-
-
-# The Linux kernel's "send me this signal when my parent dies".
+# The Linux kernel's option "send me this signal when my parent dies", from <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
 
 
+class Interrupted(Exception):
+    """The run was asked to stop and has saved a checkpoint."""
+
+
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS tells no more than this.
+    return os.cpu_count() or 1  # macOS only reports the total.
 
 
 def keep_to_cores(count: int) -> None:
-    """Keeps this process to so many of its cores, where the system can; 0 leaves it as it is. Before JAX starts.
+    """Restricts this process to `count` of its cores, if the system supports it; 0 changes nothing.
 
-    XLA's sums over many threads are in another order than one thread's: the last bits of a result depend on it.
+    Call it before JAX starts. XLA adds numbers in another order with several threads than with one, so the last bits
+    of results depend on the number of cores.
 
     Raises:
-      ValueError: there are not so many.
+      ValueError: the process has fewer cores, or `count` is negative.
     """
     if count and hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
         if not 0 < count <= len(allowed):
-            raise ValueError(f"--cpu_cores={count}: there are {len(allowed)} here; 0 keeps all of them")
+            raise ValueError(f"--cpu_cores={count}: this process has {len(allowed)} cores; 0 uses all of them")
         os.sched_setaffinity(0, allowed[-count:])
 
 
 def stop_with_parent() -> None:
-    """Where the environment names the process that this one must not outlive (`PARENT`): stops, saving, when it dies.
+    """Makes this process receive SIGTERM when its parent process dies, so that it saves and stops.
 
-    Linux only; elsewhere nothing.
+    This happens only if the environment variable `PARENT` names the parent, and only on Linux.
 
     Raises:
-      ProcessLookupError: it has died already.
+      ProcessLookupError: the parent has already died.
     """
     parent = os.environ.get(PARENT)
     if parent is None or sys.platform != "linux":
@@ -57,13 +60,13 @@ def stop_with_parent() -> None:
         raise ProcessLookupError(f"process {parent}, which started this one, is gone")
 
 
-class Interrupted(Exception):
-    """The run was asked to stop, and has saved a checkpoint."""
-
-
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """A list that is empty until SIGINT or SIGTERM comes. A second signal acts as if nobody listened."""
+    """Collects SIGINT and SIGTERM in a list, which is empty until the first of them arrives.
+
+    A second signal has its usual effect again. Outside the main thread, Python cannot receive signals, so the list
+    stays empty.
+    """
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
@@ -74,12 +77,12 @@ def stop_signals() -> Iterator[list[int]]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def note(number: int, _: Any) -> None:
+    def receive(number: int, _: Any) -> None:
         received.append(number)
         restore()
 
     for number in before:
-        signal.signal(number, note)
+        signal.signal(number, receive)
     try:
         yield received
     finally:

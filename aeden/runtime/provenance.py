@@ -1,4 +1,4 @@
-"""What produced a result: hardware, versions, commit."""
+"""The provenance of a result: hardware, package versions and git commit."""
 
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ from aeden.runtime.processes import cores
 
 
 def provenance() -> dict[str, Any]:
-    """What a result owes to the place it was made: hardware, versions, commit."""
+    """Hardware, versions and commit, as recorded with every result."""
     return {"hardware": hardware(), "versions": versions(), "commit": commit()}
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of what the numbers depend on."""
+    """Versions of Python and of the installed packages that affect the numbers."""
     packages = ("aeden", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pillow")
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            installed[name] = importlib.metadata.version(name)
+    return installed
 
 
 def commit() -> str:
-    """The git commit of the code, with "+changes" where files differ from it; "unknown" outside a checkout."""
-    root = Path(__file__).resolve().parents[2]
+    """The git commit of the code, with "+changes" if tracked files differ from it; "unknown" outside a checkout.
+
+    An installed copy of aeden may lie in the git repository of another project. Git does not track it there, so its
+    commit is unknown.
+    """
+    file = Path(__file__).resolve()
 
     def git(*arguments: str) -> str:
+        command = ["git", *arguments]
         return subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=10
+            command, cwd=file.parent, capture_output=True, text=True, check=True, timeout=10
         ).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", file.name)
         head = git("rev-parse", "HEAD")
         return head + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
@@ -44,7 +50,7 @@ def commit() -> str:
 
 
 def hardware() -> dict[str, Any]:
-    """What the run ran on: platform, devices, processes, processor and cores."""
+    """The hardware of the run: platform, devices, processes, processor and cores."""
     import jax
 
     return {

@@ -1,30 +1,33 @@
-"""The run folder: one run, one process at a time, one config for good; and what a result must say of its cause."""
+"""The run folder: it holds one run, is used by one process at a time, and belongs to one config and one data set."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from aeden.runtime.files import read_json, write_json
-from aeden.runtime.identity import MAY_CHANGE, flatten
+from aeden.runtime.identity import differences
 
 
 class RunFolderError(Exception):
-    """The folder belongs to another run, or to another process."""
+    """The folder belongs to another run or is in use by another process."""
 
 
 @contextlib.contextmanager
 def locked(workdir: Path, primary: bool = True) -> Iterator[None]:
-    """Holds a run folder for one run; makes it where it does not exist. Only a run's primary process holds the lock.
+    """Holds the lock of a run folder; creates the folder if it does not exist.
+
+    Args:
+      workdir: the run folder.
+      primary: whether this is the run's primary process; only that one takes the lock.
 
     Raises:
-      RunFolderError: another process holds it.
+      RunFolderError: another process holds the lock.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     if not primary:
@@ -45,32 +48,55 @@ def locked(workdir: Path, primary: bool = True) -> Iterator[None]:
         yield
 
 
-def claim(workdir: Path, config: dict[str, Any], dataset: dict[str, str], primary: bool = True) -> None:
-    """Binds a run folder to its config and data, or checks that it is bound to the same.
+def claim(workdir: Path, config: Mapping[str, Any], dataset: Mapping[str, str]) -> None:
+    """Records the config and data of a new run in its folder. A folder that has a record keeps it.
 
     Args:
       workdir: the run folder, locked.
-      config: the whole config as JSON holds it.
-      dataset: name and sha256 of the data really opened, and the name asked for.
-      primary: whether this process writes.
-
-    Raises:
-      RunFolderError: the folder holds a run with another config or other data; the message shows the difference.
+      config: the whole config as nested dicts.
+      dataset: `name` and `sha256` of the data opened, and the name `requested`.
     """
     path = workdir / "config.json"
     if not path.exists():
-        if primary:
-            write_json(path, {"config": config, "dataset": dataset})
-        return
-    check_config(workdir, config)
-    check_data(workdir, dataset)
+        write_json(path, {"config": dict(config), "dataset": dict(dataset)})
 
 
-def check_data(workdir: Path, dataset: dict[str, str]) -> None:
-    """Refuses a folder that holds a run on other data; an empty folder passes.
+def recorded_config(workdir: Path) -> dict[str, Any] | None:
+    """The config that a run folder was created with; None if the folder holds no run.
 
     Raises:
-      RunFolderError: naming both.
+      DamagedFileError: the record cannot be read.
+    """
+    path = workdir / "config.json"
+    return read_json(path)["config"] if path.exists() else None
+
+
+def check_config(
+    workdir: Path, config: Mapping[str, Any], defaults: Mapping[str, Any], sections: Collection[str]
+) -> None:
+    """Refuses a folder that holds a run of another experiment; a folder without a run passes.
+
+    Args:
+      workdir: the run folder.
+      config: the config now.
+      defaults, sections: see `aeden.runtime.identity.identity`.
+
+    Raises:
+      RunFolderError: naming every field that differs.
+    """
+    old = recorded_config(workdir)
+    changed = differences(old, config, defaults, sections) if old is not None else []
+    if changed:
+        raise RunFolderError(
+            f"{workdir} holds a run with another config ({'; '.join(changed)}): choose another --workdir, or delete it"
+        )
+
+
+def check_data(workdir: Path, dataset: Mapping[str, str]) -> None:
+    """Refuses a folder that holds a run on other data; a folder without a run passes.
+
+    Raises:
+      RunFolderError: naming both data sets.
     """
     path = workdir / "config.json"
     if not path.exists():
@@ -83,29 +109,11 @@ def check_data(workdir: Path, dataset: dict[str, str]) -> None:
         )
 
 
-def check_config(workdir: Path, config: dict[str, Any]) -> None:
-    """Refuses a folder that holds a run with another config; an empty folder passes.
+def finished(workdir: Path) -> dict[str, Any] | None:
+    """The summary of a finished run; None if the folder holds none.
 
     Raises:
-      RunFolderError: naming every field that differs.
+      DamagedFileError: the summary cannot be read.
     """
-    path = workdir / "config.json"
-    if not path.exists():
-        return
-    old, new = flatten(read_json(path)["config"]), flatten(json.loads(json.dumps(config)))
-    missing = "(absent)"
-    changed = [
-        f"{name}: {old.get(name, missing)!r} there, {new.get(name, missing)!r} now"
-        for name in sorted({*old, *new})
-        if name not in MAY_CHANGE and old.get(name, missing) != new.get(name, missing)
-    ]
-    if changed:
-        raise RunFolderError(
-            f"{workdir} holds a run with another config ({'; '.join(changed)}): choose another --workdir, or delete it"
-        )
-
-
-def finished(workdir: Path) -> dict[str, Any] | None:
-    """The summary of a finished run, or None."""
     path = workdir / "summary.json"
     return read_json(path) if path.exists() else None

@@ -1,73 +1,97 @@
-"""Runs one experiment in its folder."""
+"""Runs one experiment in its folder, whatever its task."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aeden.data import dataset, sources
 from aeden.data.dataset import Dataset
 from aeden.runtime import devices, files, provenance, run_folder
-from aeden.tasks.denoise import run as denoise
-from aeden.tasks.gan import run as gan
-from aeden.tasks.stack import run as stack
+from aeden.tasks.denoise.task import DENOISE
+from aeden.tasks.from_config import check_choice, open_data
+from aeden.tasks.gan.task import GAN
+from aeden.tasks.stack.task import STACK
+from aeden.tasks.task import PreparedRun, Summary, Task
 
-TASKS: dict[str, Any] = {"denoise": denoise, "stack": stack, "gan": gan}
+# The values of `config.task`.
+TASKS: dict[str, Task] = {"denoise": DENOISE, "stack": STACK, "gan": GAN}
 
 
-def execute(config: Any, workdir: Path, started: float) -> tuple[dict[str, Any], bool]:
-    """Runs one experiment in its folder to its end, or goes on with it, or finds it finished.
+def task_of(config: Any) -> Task:
+    """The task of a config.
+
+    Raises:
+      ValueError: it is unknown.
+    """
+    check_choice("task", config.task, TASKS)
+    return TASKS[config.task]
+
+
+def prepare(config: Any, dataset: Dataset) -> PreparedRun:
+    """Builds everything that a run needs. After this nothing takes a config.
+
+    Raises:
+      ValueError: unknown task, or a field of the config has an invalid value.
+    """
+    return task_of(config).prepare(config, dataset)
+
+
+def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: float) -> tuple[Summary, bool]:
+    """Runs one experiment in its folder to its end, continues it, or finds it finished.
 
     Args:
       config: the experiment.
+      defaults: the default of every field, as nested dicts, see `aeden.runtime.identity`.
       workdir: the run folder.
-      started: `time.monotonic()` when it began.
+      started: `time.monotonic()` when the run began.
 
     Returns:
-      The summary, and whether it was finished before.
+      The summary, and whether the run was finished before.
 
     Raises:
-      RunFolderError: the folder is another run's.
-      ValueError, OSError, TrainingDiverged, Interrupted: see the task's `run`.
+      RunFolderError: the folder belongs to another run or is in use.
+      DatasetNotFound, FileNotFoundError: the data cannot be opened.
+      ValueError, OSError, TrainingDiverged, Interrupted: see `aeden.tasks.task`.
     """
-    with run_folder.locked(workdir, devices.is_primary()):
-        run_folder.check_config(workdir, config.to_dict())
+    task, fields, primary = task_of(config), config.to_dict(), devices.is_primary()
+    with run_folder.locked(workdir, primary):
+        run_folder.check_config(workdir, fields, defaults, task.sections)
         summary = run_folder.finished(workdir)
-        if summary is None or summary["dataset"] != summary["requested_dataset"]:
-            dataset = open_data(config)
-            run_folder.claim(workdir, config.to_dict(), dataset.identity(), devices.is_primary())
-            announce(dataset)
+        if summary is not None and summary["dataset"] == summary["requested_dataset"]:
+            return summary, True
+        # Also if the run is finished on data that stood in for the requested: is the requested data here now?
+        dataset = open_data(config)
+        run_folder.check_data(workdir, dataset.identity())
+        announce(dataset)
         if summary is not None:
             return summary, True
-        if devices.is_primary():
-            print(opening(config, dataset), file=sys.stderr)
-        summary = TASKS[config.task].run(config, dataset, workdir, started)
-        if devices.is_primary():
+        run = task.prepare(config, dataset)
+        if primary:
+            run_folder.claim(workdir, fields, dataset.identity())
+            print(opening(run, dataset), file=sys.stderr)
+        summary = run.run(workdir, started)
+        if primary:
             files.write_json(workdir / "summary.json", summary)
-        # What comes next may ask for this run's result in any process.
+        # Whatever comes next may read this run's result in any process.
         devices.any_process(False)
         return summary, False
 
 
-def open_data(config: Any) -> dataset.Dataset:
-    """The data of an experiment; raises what `aeden.data.sources.open_dataset` does."""
-    data = config.data
-    return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
-
-
-def opening(config: Any, dataset: dataset.Dataset) -> str:
-    """What is about to be trained, on what."""
+def opening(run: PreparedRun, dataset: Dataset) -> str:
+    """One line: what is about to be trained, on what."""
     hardware = provenance.hardware()
     return (
-        f"{TASKS[config.task].opening(config)} on {dataset.name}: {len(dataset.train):,} images to train on, "
+        f"{run.description} on {dataset.name}: {len(dataset.train):,} images to train on, "
         f"{len(dataset.validation):,} to validate, {len(dataset.test):,} to test; "
         f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}"
     )
 
 
-def closing(summary: dict[str, Any]) -> str:
-    """What a finished run showed."""
+def closing(summary: Summary) -> str:
+    """The results of a finished run, several lines."""
     data = summary["dataset"]
     if data != summary["requested_dataset"]:
         data += f" (NOT {summary['requested_dataset']})"
@@ -80,12 +104,21 @@ def closing(summary: dict[str, Any]) -> str:
     return "\n".join([*lines, f"  {summary['steps']} steps in {summary['wall_seconds']:.0f} s{rate}"])
 
 
+def announce(dataset: Dataset) -> None:
+    """Prints the notes on the data on standard error, with a banner if other data stands in for the requested."""
+    if dataset.is_fallback:
+        print(banner(dataset), file=sys.stderr, flush=True)
+    else:
+        for note in dataset.notes:
+            print(f"data: {note}", file=sys.stderr, flush=True)
+
+
 def banner(dataset: Dataset) -> str:
-    """What to print where other data stands in for what was asked for."""
+    """A warning that other data stands in for the requested."""
     lines = [
         f"NOT TRAINING ON {dataset.requested.upper()}: TRAINING ON {dataset.name.upper()} INSTEAD",
         "",
-        *_wrap(dataset.notes[0]),
+        *textwrap.wrap(dataset.notes[0], 96, break_long_words=False, break_on_hyphens=False),
         "",
         f"Every output of this run is labelled {dataset.name!r}. Figures are not comparable with {dataset.requested}.",
         "To make this an error: --config.data.fallback=''",
@@ -93,18 +126,3 @@ def banner(dataset: Dataset) -> str:
     width = max(map(len, lines))
     rule = "!" * (width + 6)
     return "\n".join([rule, *(f"!! {line:<{width}} !!" for line in lines), rule])
-
-
-def _wrap(text: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, 96, break_long_words=False, break_on_hyphens=False)
-
-
-def announce(dataset: Dataset) -> None:
-    """Tells on standard error what data is used."""
-    if dataset.is_fallback:
-        print(banner(dataset), file=sys.stderr, flush=True)
-    else:
-        for note in dataset.notes:
-            print(f"data: {note}", file=sys.stderr, flush=True)

@@ -1,18 +1,29 @@
-"""From a config to the parts of a run: here its values stop, and plain arguments go on."""
+"""From a config to the parts that all tasks share: model, noise, augmentation, schedule, optimiser, training.
+
+Only this file and the `task.py` of each task read a config; everything else takes plain arguments. The commands in
+`experiments/` read the fields that concern them.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 
+from aeden.data import sources
+from aeden.data.batches import TrainBatches
+from aeden.data.dataset import Dataset
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, SingleAutoencoder
 from aeden.nn.decoders import DECODERS
 from aeden.nn.layers import LOWERINGS, PLACEMENTS, RESIZE_METHODS
 from aeden.nn.stack import Stack
-from aeden.runtime import devices, identity
+from aeden.runtime import devices
+from aeden.tasks.objectives.restoration import LOSSES
 from aeden.training.gradient_step import GradientStep
+from aeden.training.loop import RESULTS, Training
+from aeden.training.objective import Objective
 from aeden.training.optimizers import learning_rate_schedule, make_optimizer
 from aeden.training.schedule import Schedule
 from aeden.transforms import Transform
@@ -20,44 +31,42 @@ from aeden.transforms.augmentation import check_augmentation, move
 from aeden.transforms.noise import check_noise, corrupt
 
 ARCHITECTURES = ("conv", "dense")
-# By default; a set of a hundred images would else be validated at every step.
+# Cap on validations per run by default. Without it, a training set of a hundred images is validated at every step.
 MOST_VALIDATIONS = 100
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
-def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
-    """The autoencoder that a config describes, for images [height, width, channels].
+def check_choice(field: str, value: Any, choices: Any) -> None:
+    """Refuses a value that is not one of the choices.
 
     Raises:
-      ValueError: a field of `model` has a value that it cannot have.
+      ValueError: naming the field, the value and the choices.
+    """
+    if value not in choices:
+        raise ValueError(f"unknown {field} {value!r}: use one of {', '.join(choices)}")
+
+
+def open_data(config: Any) -> Dataset:
+    """Opens the data of an experiment; raises what `aeden.data.sources.open_dataset` raises."""
+    data = config.data
+    return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+
+
+def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
+    """The autoencoder of a config, for images [height, width, channels].
+
+    Raises:
+      ValueError: a field of `model` has an invalid value.
     """
     model = config.model
-    for field, value, choices in (
-        ("architecture", model.architecture, ARCHITECTURES),
-        ("decoder", model.decoder, DECODERS),
-        ("resize", model.resize, RESIZE_METHODS),
-        ("placement", model.placement, PLACEMENTS),
-        ("dtype", model.dtype, DTYPES),
-        ("lowering", model.lowering, LOWERINGS),
-    ):
-        if value not in choices:
-            raise ValueError(f"unknown model.{field} {value!r}: use one of {', '.join(choices)}")
-    hidden, features, factors = tuple(model.hidden), tuple(model.features), tuple(model.factors)
-    if len(features) != len(factors) or not features:
-        raise ValueError(f"model.features {features} and model.factors {factors} need one number a stage each")
-    if len(model.decoder_features) not in (0, len(features)) or min(*model.decoder_features, 1, 1) < 1:
-        raise ValueError(f"model.decoder_features {tuple(model.decoder_features)} takes a number a stage, or none")
-    if model.decoder_kernel_size < 0:
-        raise ValueError(f"model.decoder_kernel_size {model.decoder_kernel_size} is negative: 0 for model.kernel_size")
-    if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
-        raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
+    _check_model(model)
     if model.architecture == "dense":
         height, width, channels = image_shape
-        return DenseAutoencoder((height, width, channels), hidden, model.tied, DTYPES[model.dtype])
+        return DenseAutoencoder((height, width, channels), tuple(model.hidden), model.tied, DTYPES[model.dtype])
     return ConvAutoencoder(
         decoder=model.decoder,
-        features=features,
-        factors=factors,
+        features=tuple(model.features),
+        factors=tuple(model.factors),
         kernel_size=model.kernel_size,
         channels=image_shape[-1],
         resize=model.resize,
@@ -69,17 +78,38 @@ def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
     )
 
 
+def _check_model(model: Any) -> None:
+    for field, choices in (
+        ("architecture", ARCHITECTURES),
+        ("decoder", DECODERS),
+        ("resize", RESIZE_METHODS),
+        ("placement", PLACEMENTS),
+        ("dtype", DTYPES),
+        ("lowering", LOWERINGS),
+    ):
+        check_choice(f"model.{field}", model[field], choices)
+    hidden, features, factors = tuple(model.hidden), tuple(model.features), tuple(model.factors)
+    if len(features) != len(factors) or not features:
+        raise ValueError(f"model.features {features} and model.factors {factors} need one number per stage each")
+    if len(model.decoder_features) not in (0, len(features)) or min(*model.decoder_features, 1, 1) < 1:
+        raise ValueError(f"model.decoder_features {tuple(model.decoder_features)} takes one number per stage, or none")
+    if model.decoder_kernel_size < 0:
+        raise ValueError(f"model.decoder_kernel_size {model.decoder_kernel_size} is negative: 0 for model.kernel_size")
+    if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
+        raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
+
+
 def decoder_name(config: Any) -> str:
-    """What restores the images, for tables and titles: "transpose", "upsample" or "dense"."""
+    """The name of the decoder for tables and titles: "transpose", "upsample", "subpixel" or "dense"."""
     return "dense" if config.model.architecture == "dense" else config.model.decoder
 
 
 def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
-    """The stacked autoencoder that a config describes: a layer of `model` each, or with
-    `stack.layerwise` off all of it as one.
+    """The stacked autoencoder of a config: one autoencoder per layer of `model`, or a single one if
+    `stack.layerwise` is off.
 
     Raises:
-      ValueError: a field of `model` has a value that it cannot have.
+      ValueError: a field of `model` has an invalid value.
     """
     whole = build_model(config, image_shape)
     if not config.stack.layerwise:
@@ -92,7 +122,7 @@ def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
             shape = (1, 1, nodes)
     else:
         if whole.decoder_features:
-            raise ValueError("model.decoder_features are for a whole autoencoder: stack.layerwise=False")
+            raise ValueError("model.decoder_features are for a whole autoencoder: set stack.layerwise=False")
         channels = whole.channels
         for features, factor in zip(whole.features, whole.factors, strict=True):
             layers.append(whole.clone(features=(features,), factors=(factor,), channels=channels))
@@ -100,18 +130,34 @@ def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
     return Stack(tuple(layers))
 
 
+def check_loss(config: Any) -> str:
+    """The reconstruction loss of a config.
+
+    Raises:
+      ValueError: it is unknown.
+    """
+    if config.loss not in LOSSES:
+        raise ValueError(f"unknown loss {config.loss!r}: use {', '.join(LOSSES[:-1])} or {LOSSES[-1]}")
+    return config.loss
+
+
 def noise_name(config: Any) -> str:
-    """The corruption for titles, e.g. "gaussian 0.4 clipped"."""
+    """The noise for titles, e.g. "gaussian 0.4 clipped"."""
     noise = config.noise
     level = f"{noise.level:g}" + (f"-{noise.level_max:g}" if noise.level_max > noise.level else "")
     return f"{noise.kind} {level} {'clipped' if noise.clip else 'not clipped'}"
 
 
 def build_noise(config: Any, level: float | None = None, clip: bool | None = None) -> Transform:
-    """The corruption of images that a config describes, or the same kind at one given level, clipped or not.
+    """The noise of a config, or the same kind of noise at another level.
+
+    Args:
+      config: the experiment.
+      level: a fixed level in place of the config's `noise.level` and `noise.level_max`.
+      clip: whether to clip to [0, 1], in place of `noise.clip`.
 
     Raises:
-      ValueError: unknown kind, or a level out of its range.
+      ValueError: unknown kind of noise, or a level out of its range.
     """
     noise = config.noise
     low = noise.level if level is None else level
@@ -122,60 +168,95 @@ def build_noise(config: Any, level: float | None = None, clip: bool | None = Non
 
 
 def build_augmentation(config: Any) -> Transform | None:
-    """The random moves of training images that a config describes; None where there are none.
+    """The random transform of training images of a config; None if there is none.
 
     Raises:
       ValueError: a value is out of range.
     """
-    moves = config.augment
-    check_augmentation(moves.shift, moves.turn, moves.zoom)
-    if not (moves.shift or moves.turn or moves.zoom):
+    shift, turn, zoom = config.augment.shift, config.augment.turn, config.augment.zoom
+    check_augmentation(shift, turn, zoom)
+    if not (shift or turn or zoom):
         return None
-    return lambda example_keys, images: move(example_keys, images, moves.shift, moves.turn, moves.zoom)
+    return lambda example_keys, images: move(example_keys, images, shift, turn, zoom)
 
 
-def build_gradient_step(
-    config: Any, learning_rate: float, steps: int, pixels: int = 0, trained: tuple[str, ...] | None = None
-) -> GradientStep:
-    """A config's optimiser, at a peak rate over so many steps; `pixels` and `trained` as in `GradientStep`.
+# (peak learning rate, steps, pixels, trained) -> gradient step; pixels and trained as in `GradientStep`
+MakeGradientStep = Callable[..., GradientStep]
 
-    Raises:
-      ValueError: optax has no such optimiser, or a rate that is not positive.
+
+def gradient_step_maker(config: Any) -> MakeGradientStep:
+    """A function that makes gradient steps with the optimiser of a config.
+
+    Returns:
+      (peak learning rate, steps, pixels=0, trained=None) -> `GradientStep`. It raises ValueError if optax has no such
+      optimiser or the rate is not positive.
     """
     options = config.optimizer
-    schedule = learning_rate_schedule(learning_rate, steps, options.warmup_steps)
-    optimizer = make_optimizer(options.name, schedule, options.weight_decay, options.grad_clip)
-    return GradientStep(optimizer, schedule, pixels, trained)
+    name, warmup, decay, clip = options.name, options.warmup_steps, options.weight_decay, options.grad_clip
+
+    def make(learning_rate: float, steps: int, pixels: int = 0, trained: tuple[str, ...] | None = None) -> GradientStep:
+        schedule = learning_rate_schedule(learning_rate, steps, warmup)
+        return GradientStep(make_optimizer(name, schedule, decay, clip), schedule, pixels, trained)
+
+    return make
 
 
 def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int = 0) -> Schedule:
-    """How long and how often, in steps; the length is `steps`, or where that is 0 so many `epochs`.
+    """The schedule of a training of `steps` steps or, if that is 0, of `epochs` epochs.
 
     Raises:
-      ValueError: the training has no length, or two; or a time between two events is negative.
+      ValueError: no length or two lengths are given, or an interval is negative.
     """
     if min(epochs, steps) < 0 or (steps > 0) == (epochs > 0):
         raise ValueError(
             f"a run lasts either `epochs` or `steps`, with the other 0; here epochs={epochs:g}, steps={steps}"
         )
-    for name in ("log_every", "eval.every", "checkpoint.every", "steps_per_dispatch"):
-        if identity.flatten(config.to_dict())[name] < 0:
+    for name, interval in (
+        ("log_every", config.log_every),
+        ("eval.every", config.eval.every),
+        ("checkpoint.every", config.checkpoint.every),
+        ("steps_per_dispatch", config.steps_per_dispatch),
+    ):
+        if interval < 0:
             raise ValueError(f"{name} is negative: use 0 or more")
     steps = steps or max(1, math.ceil(epochs * steps_per_epoch))
     return Schedule(
         steps=steps,
         log_every=config.log_every or steps_per_epoch,
-        # An epoch of a few labelled images may be a single step.
+        # An epoch of few labelled images may be a single step.
         validate_every=config.eval.every or max(steps_per_epoch, steps // MOST_VALIDATIONS),
         checkpoint_every=config.checkpoint.every,
         steps_per_dispatch=config.steps_per_dispatch or devices.steps_per_dispatch(),
     )
 
 
-def cpu_devices(config: Any) -> int:
-    """How many devices to make of a CPU for a config; 0 for one a core.
+def build_training(
+    config: Any, objective: Objective, batches: TrainBatches, schedule: Schedule, best_metric: str, phase: int = 0
+) -> Training:
+    """A training with the seed and the checkpoints of a config.
 
-    A matrix product's own threads scale well, unlike a convolution's, and several devices would each step the optimiser
-    through all the weights: a dense network is one device's work.
+    Raises:
+      ValueError: `eval.checkpoint` is unknown, or `checkpoint.keep` is less than 1.
+    """
+    check_choice("eval.checkpoint", config.eval.checkpoint, RESULTS)
+    if config.checkpoint.keep < 1:
+        raise ValueError(f"checkpoint.keep {config.checkpoint.keep} would keep none: use 1 or more")
+    return Training(
+        objective,
+        batches,
+        schedule,
+        seed=config.seed,
+        phase=phase,
+        checkpoints=config.checkpoint.keep,
+        best_metric=best_metric,
+        result=config.eval.checkpoint,
+    )
+
+
+def cpu_devices(config: Any) -> int:
+    """How many XLA devices to make of a CPU for a config; 0 for one per core.
+
+    The threads of a matrix product scale well, unlike those of a convolution. With several devices each would run the
+    optimiser over all weights, so a dense network runs on one device.
     """
     return 1 if config.model.architecture == "dense" else 0

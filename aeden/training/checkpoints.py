@@ -1,7 +1,7 @@
-"""Checkpoints: Orbax writes them in the background, and a sha256 manifest beside each proves it whole on restore.
+"""Checkpoints: written by Orbax in the background, each with a sha256 manifest that is verified on restore.
 
-Orbax alone loads most flipped bits silently. A step counts only once its manifest lies beside it, and is used only if
-every file still has the manifest's hash; otherwise the step before is.
+Orbax by itself loads most flipped bits silently. A checkpoint is valid only if its manifest exists and every file still
+has the hash in it. If the newest is not valid, the one before is used.
 
     checkpoints/860/        written by Orbax
     checkpoints/860.json    {"step", "files": {path: sha256}, "metrics", "extra"}
@@ -30,9 +30,9 @@ class Checkpoints:
     """The checkpoints of one run: the last few, and the best on validation.
 
     Args:
-      folder: where they lie; made where it does not exist.
-      keep: how many of the newest to keep, 1 or more.
-      best_metric: the metric whose highest value makes a checkpoint the best one, which is kept too.
+      folder: where they are written; created if absent.
+      keep: number of newest checkpoints to keep, 1 or more.
+      best_metric: the validation metric whose highest value marks the best checkpoint, which is kept too.
 
     Raises:
       ValueError: `keep` is less than 1.
@@ -44,18 +44,18 @@ class Checkpoints:
         self.folder, self.keep, self.best_metric = folder.absolute(), keep, best_metric
         folder.mkdir(parents=True, exist_ok=True)
         self._writer = ocp.AsyncCheckpointer(ocp.StandardCheckpointHandler())
-        # Orbax calls nobody once a step has its final name, so a thread of our own waits for that and seals it.
+        # Orbax has no callback for "the step has its final name", so a thread waits for it and writes the manifest.
         self._sealer = ThreadPoolExecutor(1, "seal-checkpoints")
         self._saving: tuple[int, Future[None]] | None = None
 
     def save(self, step: int, state: PyTree, metrics: dict[str, float] | None = None, extra: Any = None) -> None:
-        """Starts writing a step in the background. Waits for the one before, and raises what went wrong with it.
+        """Starts writing a step in the background. Waits for the previous one first, and raises its error if it failed.
 
         Args:
-          step: the number of steps taken.
-          state: arrays that are the same on every device.
-          metrics: validation metrics at this step, if it was evaluated.
-          extra: anything JSON holds, given back by `restore`.
+          step: number of steps taken.
+          state: tree of arrays, the same on every device.
+          metrics: validation metrics at this step, if it was validated.
+          extra: further data, serialisable as JSON; it is in the manifest.
         """
         self.wait()
         self._discard(step)
@@ -67,10 +67,10 @@ class Checkpoints:
         self._saving = step, self._sealer.submit(self._seal, manifest)
 
     def wait(self) -> None:
-        """Returns when the last save is whole on disk.
+        """Returns when the last save is complete on disk.
 
         Raises:
-          OSError: it could not be written. Earlier checkpoints are as they were.
+          OSError: it could not be written. Earlier checkpoints are unaffected.
         """
         if self._saving is None:
             return
@@ -81,7 +81,7 @@ class Checkpoints:
             raise self._not_written(step, error) from error
 
     def close(self) -> None:
-        """Waits for the last save and lets go of the threads."""
+        """Waits for the last save and ends the threads."""
         try:
             self.wait()
         finally:
@@ -89,9 +89,9 @@ class Checkpoints:
             self._writer.close()
 
     def newest_whole(self) -> tuple[dict[str, Any] | None, list[str]]:
-        """The manifest of the newest step whose files are as they were written, and what is wrong with newer ones.
+        """The manifest of the newest valid checkpoint, and a message for each newer one that is not valid.
 
-        Steps that are not whole are moved aside, as `STEP.damaged`, so that they are not counted again.
+        Checkpoints that are not valid are renamed to `STEP.damaged`, so that they are not considered again.
         """
         complaints: list[str] = []
         for step in self.steps_on_disk():
@@ -104,24 +104,28 @@ class Checkpoints:
         return None, complaints
 
     def restore(self, step: int, like: PyTree) -> PyTree:
-        """The state of a step, shaped, typed and laid out over the devices as `like` is."""
+        """The state of a step, with the shapes, types and device layout of `like`."""
         abstract = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=devices.replicated_sharding()), like
         )
         return self._writer.restore(self.folder / str(step), args=ocp.args.StandardRestore(abstract))
 
+    def metrics(self, step: int) -> dict[str, float]:
+        """The validation metrics saved with a step; {} if it was not validated."""
+        return self._manifest(step)["metrics"] or {}
+
     def last_step(self) -> int | None:
-        """The newest step with a manifest, or None."""
+        """The newest step with a manifest; None if there is none."""
         return max(self._sealed_steps(), default=None)
 
     def best_step(self) -> int | None:
-        """The sealed step with the highest validation metric, or None where none was evaluated."""
+        """The step with the highest validation metric; None if no step was validated."""
         scores = {step: (self._manifest(step)["metrics"] or {}).get(self.best_metric) for step in self._sealed_steps()}
         known = {step: score for step, score in scores.items() if score is not None}
         return max(known, key=lambda step: (known[step], step), default=None)
 
     def _seal(self, manifest: dict[str, Any]) -> None:
-        """Waits until Orbax has written a step, then writes its manifest; runs in a thread of its own."""
+        """Waits until Orbax has written a step, then writes its manifest. Runs in a separate thread."""
         self._writer.wait_until_finished()
         if devices.is_primary():
             step = manifest["step"]
@@ -143,7 +147,7 @@ class Checkpoints:
 
     def _discard(self, step: int) -> None:
         if devices.is_primary():
-            # The manifest goes first: a step without one counts for nothing, wherever this is interrupted.
+            # The manifest is deleted first: without it the step is not valid, wherever this is interrupted.
             self._manifest_path(step).unlink(missing_ok=True)
             shutil.rmtree(self.folder / str(step), ignore_errors=True)
 
@@ -155,9 +159,9 @@ class Checkpoints:
             os.replace(self.folder / str(step), aside)
 
     def problem(self, step: int) -> str | None:
-        """What is wrong with a step, or None where all its files are as they were written."""
+        """Why a step is not valid; None if it is valid."""
         if not self._manifest_path(step).exists():
-            return "it was not written to the end"
+            return "it was not completely written"
         try:
             expected = self._manifest(step)["files"]
         except (ValueError, KeyError):
@@ -171,7 +175,7 @@ class Checkpoints:
         return None
 
     def steps_on_disk(self) -> list[int]:
-        """Every step of which there is something, newest first."""
+        """Every step of which any file exists, newest first."""
         return sorted(
             {int(path.stem) for path in self.folder.iterdir() if path.stem.isdigit() and path.suffix in ("", ".json")},
             reverse=True,
@@ -188,10 +192,10 @@ class Checkpoints:
 
 
 def newest_params(folder: Path) -> tuple[int, PyTree]:
-    """The step and the parameters, as NumPy arrays, of the newest whole checkpoint of another run. Writes nothing.
+    """The step and the parameters, as NumPy arrays, of the newest valid checkpoint of another run. Writes nothing.
 
     Raises:
-      ValueError: no checkpoint of it is whole.
+      ValueError: there is no valid checkpoint, or it is not that of a single network (a GAN has two).
     """
     if not folder.is_dir():
         raise ValueError(f"there are no checkpoints in {folder}")
@@ -201,22 +205,24 @@ def newest_params(folder: Path) -> tuple[int, PyTree]:
     finally:
         checkpoints.close()
     if step is None:
-        raise ValueError(f"no checkpoint in {folder} is whole")
+        raise ValueError(f"no checkpoint in {folder} is intact")
     with ocp.PyTreeCheckpointer() as reader:
         tree = reader.metadata(checkpoints.folder / str(step)).item_metadata.tree
-        # As arrays of this machine: the devices that the checkpoint was written on may not be here.
+        if "params" not in tree:
+            raise ValueError(f"the checkpoints in {folder} are not those of a single network")
+        # As NumPy arrays: the devices that the checkpoint was written on may not exist here.
         arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
         return step, reader.restore(checkpoints.folder / str(step), restore_args=arguments)["params"]
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Deletes what an interrupted Orbax save left behind. Only for the process that holds the run's lock."""
+    """Deletes temporary files of interrupted Orbax saves. Only for the process that holds the lock of the run."""
     for path in folder.glob("*orbax-checkpoint-tmp*"):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def _hash_files(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its path within."""
+    """sha256 of every file below a folder, by its relative path."""
     hashes = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file():

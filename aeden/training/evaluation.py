@@ -1,4 +1,4 @@
-"""What a model does over a whole split: means of sums over its examples, or something of each."""
+"""Evaluation over a whole split: means of metrics, or the output for every image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,13 @@ EVALUATION_BATCH = 256
 
 
 def make_means(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, Split], PyTree]:
-    """Compiles (params, batch) -> sums over the examples that count into (params, split) -> means over the split.
+    """Compiles means over a split.
 
-    Batches are as `evaluation_batches` makes them.
+    Args:
+      sums: (parameters, batch of `evaluation_batches`) -> sums over the examples that the mask marks.
+
+    Returns:
+      (parameters, split) -> the same tree with means over the split.
     """
     size = -(-EVALUATION_BATCH // jax.device_count()) * jax.device_count()
     mapped = devices.pmap_sums(lambda params, batch: (jnp.sum(batch["mask"]), sums(params, batch)))
@@ -34,13 +38,13 @@ def make_means(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, Sp
 
 
 def map_split(function: Callable[[PyTree, Array], Array], params: PyTree, split: Split, pixels: int = 0) -> np.ndarray:
-    """What a function makes of every image of a split, e.g. its logits: [n, ...].
+    """The output of a function for every image of a split, e.g. the logits: [n, ...].
 
     Args:
       function: (params, images [b, h, w, c] in [0, 1]) -> [b, ...].
       params: its parameters.
       split: the images.
-      pixels: see `parallel.map_examples`.
+      pixels: see `devices.map_examples`.
     """
     return in_batches(
         devices.map_examples(lambda p, images: function(p, to_unit(images)), params, pixels), split.images
@@ -48,6 +52,6 @@ def map_split(function: Callable[[PyTree, Array], Array], params: PyTree, split:
 
 
 def in_batches(apply: Callable[[np.ndarray], np.ndarray], examples: np.ndarray) -> np.ndarray:
-    """What a compiled function makes of many examples, so many at a time that memory holds them: [n, ...]."""
+    """The output of a compiled function for many examples, computed in batches that fit in memory: [n, ...]."""
     starts = range(0, len(examples), EVALUATION_BATCH)
     return np.concatenate([apply(np.asarray(examples[start : start + EVALUATION_BATCH])) for start in starts])

@@ -1,4 +1,4 @@
-"""One step down the gradient of a mean loss over a batch that the devices share."""
+"""One gradient step on the mean loss of a batch that is spread over the devices."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import optax
 from flax import linen as nn
 from flax import struct
 
-from aeden.measures import image_quality
+from aeden.measures.image_quality import masked_sum
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.runtime import devices
 from aeden.shapes import Array, PyTree
 
 
 class TrainState(struct.PyTreeNode):
-    """What a training carries from step to step, and all that a checkpoint holds.
+    """What a training carries from step to step: all that a checkpoint contains.
 
     Attributes:
-      step: int32 [], the steps taken.
-      params: the model's parameters, those that are not trained too.
-      opt_state: the optimiser's state, of the trained parameters.
+      step: int32 [], number of steps taken.
+      params: the parameters of the model, including those that are not trained.
+      opt_state: state of the optimiser, for the trained parameters.
     """
 
-    step: Any  # like every leaf, an array, or whatever a function over the tree puts in its place
+    step: Any  # an array, or whatever a function over the tree puts in its place, as for every leaf
     params: PyTree
     opt_state: PyTree
 
@@ -37,10 +37,11 @@ class GradientStep:
     """How parameters follow the gradient.
 
     Attributes:
-      optimizer: of optax.
-      learning_rate: step -> the rate that the optimiser uses, for the log.
-      pixels: by which a device cuts its share of a batch, see `parallel.part_count`; 0 for not at all.
-      trained: the entries of the parameters that are trained, the others staying as they are; None for all.
+      optimizer: an optax optimiser.
+      learning_rate: step -> learning rate that the optimiser uses, for the log.
+      pixels: pixels per image, used to split a device's batch into cache-sized chunks (`devices.part_count`); 0 to
+        not split.
+      trained: top-level entries of the parameters that are trained; the others stay fixed. None to train all.
     """
 
     optimizer: optax.GradientTransformation
@@ -50,46 +51,47 @@ class GradientStep:
 
     def start(self, params: dict[str, PyTree]) -> TrainState:
         """The state before the first step."""
-        return TrainState(jnp.int32(0), params, self.optimizer.init(self._mine(params)))
+        return TrainState(jnp.int32(0), params, self.optimizer.init(self._trained(params)))
 
     def step(
         self, state: TrainState, losses: Callable[[PyTree, PyTree], Array], batch: PyTree
     ) -> tuple[TrainState, dict[str, Array]]:
-        """Takes a step, inside a mapped step.
+        """Takes one step. To be called inside a pmap.
 
         Args:
           state: the same on every device.
-          losses: (params, part of the batch) -> the loss of each of its examples [b].
-          batch: this device's share, arrays [examples, ...] under names; `mask` says which examples count.
+          losses: (parameters, part of the batch) -> loss of each example [b].
+          batch: this device's share: name -> array [examples, ...]. `mask` marks the examples that count.
 
         Returns:
-          The state after, and `loss` (mean over the examples of all devices) and `learning_rate`.
+          The next state, and the metrics `loss` (mean over the examples of all devices) and `learning_rate`.
         """
         examples = devices.sum_over_devices(jnp.sum(batch["mask"]))
-        mine = self._mine(state.params)
+        trained = self._trained(state.params)
 
-        def loss_share(mine: PyTree, part: PyTree) -> Array:
-            return image_quality.masked_sum(losses({**state.params, **mine}, part), part["mask"]) / examples
+        def loss_share(trained: PyTree, part: PyTree) -> Array:
+            return masked_sum(losses({**state.params, **trained}, part), part["mask"]) / examples
 
         parts = devices.part_count(len(batch["mask"]), self.pixels)
         loss, gradient = devices.sum_over_devices(
-            devices.sum_over_parts(lambda part: jax.value_and_grad(loss_share)(mine, part), batch, parts)
+            devices.sum_over_parts(lambda part: jax.value_and_grad(loss_share)(trained, part), batch, parts)
         )
-        updates, opt_state = self.optimizer.update(gradient, state.opt_state, mine)
-        params = {**state.params, **optax.apply_updates(mine, updates)}
+        updates, opt_state = self.optimizer.update(gradient, state.opt_state, trained)
+        params = {**state.params, **optax.apply_updates(trained, updates)}
         return (
             TrainState(state.step + 1, params, opt_state),
             {"loss": loss, "learning_rate": self.learning_rate(state.step)},
         )
 
-    def _mine(self, params: dict[str, PyTree]) -> dict[str, PyTree]:
+    def _trained(self, params: dict[str, PyTree]) -> dict[str, PyTree]:
         return params if self.trained is None else {name: params[name] for name in self.trained}
 
 
 def part_pixels(model: nn.Module, image_shape: tuple[int, ...]) -> int:
-    """The pixels by which a device cuts its share of a batch (`parallel.part_count`), 0 for not at all.
+    """Pixels per image for splitting a batch into cache-sized chunks (`devices.part_count`); 0 to not split.
 
-    Only feature maps are worth a cache's while: a dense layer's weights outweigh them, and want many rows at once.
+    Splitting pays for convolutions only: the weights of a dense layer are larger than its activations, and its matrix
+    products are faster with many rows.
     """
     convolutional = any(isinstance(layer, ConvAutoencoder) for layer in getattr(model, "layers", [model]))
     return image_shape[0] * image_shape[1] if convolutional else 0

@@ -1,14 +1,12 @@
-"""The one training loop: any task, any state. It logs, validates, checkpoints, resumes, and stops at a loss that is no
-number.
-"""
+"""The training loop, for every objective: it logs, validates, saves, resumes, and stops if the loss is not finite."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,15 @@ from aeden import random_keys
 from aeden.data.batches import TrainBatches
 from aeden.runtime import devices
 from aeden.runtime.processes import Interrupted, stop_signals
-from aeden.shapes import Array, PyTree
+from aeden.shapes import PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
-from aeden.training.metrics_log import Logbook, Row
+from aeden.training.metrics_log import MetricsLog, Row
+from aeden.training.objective import Metrics, Objective
 from aeden.training.progress import Progress
 from aeden.training.running_totals import Clock, Window
 from aeden.training.schedule import Schedule
 
-Metrics = dict[str, Array]
+RESULTS = ("last", "best")
 
 
 class TrainingDiverged(ArithmeticError):
@@ -33,21 +32,34 @@ class TrainingDiverged(ArithmeticError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Objective:
-    """What is trained.
+class Training:
+    """One training, ready to start.
+
+    The same training gives the same states, however often it is interrupted and on however many devices it runs.
 
     Attributes:
-      init: key -> state, with an int32 leaf `step`; compiled by whoever makes it.
-      step: (state, one device's share of a batch, the stream's key) -> (state with step + 1, metrics). It sums over
-        the devices itself (`parallel.sum_over_devices`); metrics are scalars and hold `loss`.
-      validate: state -> metrics on the validation split, as numbers.
-      watch: a row of the logbook -> warnings, a line each, that are shown with the progress.
+      objective: what is trained.
+      batches: the training batches by step.
+      schedule: how long to train, and how often to log, validate and save.
+      seed: seed of every random number.
+      phase: number of this training in a run of several; each phase has its own random numbers.
+      checkpoints: number of newest checkpoints to keep.
+      best_metric: validation metric whose highest value marks the best checkpoint, which is kept too.
+      result: which checkpoint is the result: "last", or "best" on validation.
     """
 
-    init: Callable[[Array], PyTree]
-    step: Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]
-    validate: Callable[[PyTree], dict[str, float]]
-    watch: Callable[[Row], list[str]] = lambda row: []
+    objective: Objective
+    batches: TrainBatches
+    schedule: Schedule
+    seed: int
+    phase: int = 0
+    checkpoints: int = 2
+    best_metric: str = "psnr"
+    result: str = "last"
+
+    def initial_state(self) -> PyTree:
+        """The state before the first step."""
+        return self.objective.init(random_keys.stream_key(self.seed, random_keys.Stream.INIT, self.phase))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,170 +67,189 @@ class Fitted:
     """A finished training.
 
     Attributes:
-      state: the last.
-      validation: its figures on the validation split.
-      clock: the time it took, over all its starts.
-      rows: its logbook's.
-      best_step: the checkpoint that did best on validation, or None where none was evaluated.
+      state: the resulting state: the last one, or that of the best checkpoint (`Training.result`).
+      step: the step of that state.
+      validation: the metrics of that state on the validation split.
+      clock: the time it took, over all starts.
+      rows: the rows of the metrics log.
+      best_step: the step of the best checkpoint on validation; None if none was validated.
     """
 
     state: PyTree
+    step: int
     validation: dict[str, float]
     clock: Clock
     rows: list[Row]
     best_step: int | None
 
 
-def fit(
-    task: Objective,
-    batches: TrainBatches,
-    schedule: Schedule,
-    checkpoints: Checkpoints,
-    make_logbook: Callable[[int], Logbook],
-    seed: int,
-    started: float,
-    phase: int = 0,
-) -> Fitted:
-    """Trains a task from its newest whole checkpoint, or from the start, to the end of its schedule.
+@dataclasses.dataclass
+class _Position:
+    """Where a training is: everything that a checkpoint saves."""
 
-    The same seed, data and schedule give the same run, however often it is interrupted.
+    step: int
+    state: PyTree
+    window: Window
+    clock: Clock
+    validation: dict[str, float]
+
+    def extra(self) -> dict[str, Any]:
+        """What a checkpoint saves besides the state."""
+        return {
+            "window": dataclasses.asdict(self.window),
+            "clock": dataclasses.asdict(self.clock),
+            "validation": self.validation,
+        }
+
+
+def fit(training: Training, folder: Path, started: float) -> Fitted:
+    """Trains from the newest intact checkpoint in a folder, or from the start, to the end of the schedule.
 
     Args:
-      task: what to train.
-      batches: the training batches by step.
-      schedule: how long and how often.
-      checkpoints: where to save and resume.
-      make_logbook: the step resumed from -> the logbook.
-      seed: of every random number.
+      training: what to train.
+      folder: takes `checkpoints/`, `metrics.csv` and `tensorboard/`; created if absent. The caller holds the lock of
+        the run folder.
       started: `time.monotonic()` when this start of the run began.
-      phase: which training of the run it is, where there are several: each has random numbers of its own.
 
     Raises:
       TrainingDiverged: the loss is not finite.
-      Interrupted: SIGINT or SIGTERM came; a checkpoint was saved.
+      Interrupted: SIGINT or SIGTERM arrived; a checkpoint was saved.
       OSError: a checkpoint could not be written.
-    """
-    state = devices.replicate(task.init(random_keys.stream_key(seed, random_keys.Stream.INIT, phase)))
-    step, state, saved, complaints = _resume(checkpoints, state)
-    window, clock = Window(**saved.get("window", {})), Clock(**saved.get("clock", {}))
-    validation: dict[str, float] = saved.get("validation", {})
-    wall_before = clock.wall_seconds
-    logbook = make_logbook(step)
-    progress = Progress(batches.examples(schedule.steps), batches.examples(step), devices.is_primary())
-    for line in complaints:
-        progress.say(line)
-    run = devices.pmap_steps(_with_key(task.step, seed, phase))
-    unread: list[tuple[int, Metrics]] = []
-    seen_sizes: set[int] = set()
-
-    with stop_signals() as stop, progress, logbook:
-        while step < schedule.steps:
-            size = schedule.next_dispatch(step)
-            images = batches.examples(step + size) - batches.examples(step)
-            began = time.monotonic()
-            state, metrics = run(state, devices.deal(batches.at(step, size)))
-            unread.append((step, metrics))
-            step += size
-            logging, validating = schedule.due(step, schedule.log_every), schedule.due(step, schedule.validate_every)
-            stopping = devices.any_process(bool(stop))  # asked once: a signal may come between here and the end
-            saving = validating or schedule.due(step, schedule.checkpoint_every) or stopping
-            if logging or saving or devices.runs_in_step():
-                # Reading waits for the devices, so elsewhere it is left until something needs the numbers.
-                _read_metrics(unread, window, checkpoints)
-            if size in seen_sizes:
-                clock.train_seconds += time.monotonic() - began
-                clock.train_images += images
-            seen_sizes.add(size)
-            progress.advance(images, step, window.loss)
-            row: Row = {}
-            if logging:
-                row |= {f"train_{name}": value for name, value in window.means().items()}
-                window = Window(loss=window.loss)
-            if validating:
-                validation = task.validate(state)
-                row |= {f"validation_{name}": value for name, value in validation.items()}
-                progress.say(_validation_line(step, schedule.steps, step / batches.steps_per_epoch, validation))
-            if row:
-                logbook.write({"step": step, "epoch": step / batches.steps_per_epoch, **row})
-                for warning in task.watch(row):
-                    progress.say(f"warning: step {step}: {warning}")
-            if saving:
-                clock.wall_seconds = wall_before + time.monotonic() - started
-                extra = {"window": asdict(window), "clock": asdict(clock), "validation": validation}
-                checkpoints.save(step, state, validation if validating else None, extra)
-            # Also after the last step: what follows, another phase perhaps, was not wanted either.
-            if stopping or (step == schedule.steps and devices.any_process(bool(stop))):
-                checkpoints.wait()
-                raise Interrupted(f"stopped at step {step}, which is saved: run the same command again to go on")
-    checkpoints.wait()
-    clock.wall_seconds = wall_before + time.monotonic() - started
-    return Fitted(state, validation, clock, logbook.rows, checkpoints.best_step())
-
-
-def fit_in_folder(
-    folder: Path,
-    task: Objective,
-    batches: TrainBatches,
-    schedule: Schedule,
-    seed: int,
-    started: float,
-    keep: int = 2,
-    best_metric: str = "psnr",
-    phase: int = 0,
-) -> Fitted:
-    """`fit`, with checkpoints and logbook in a folder, made where it does not exist; the caller holds its run's lock.
-
-    Args:
-      folder: holds `checkpoints/`, `metrics.csv` and `tensorboard/`.
-      task, batches, schedule, seed, started, phase: see `fit`.
-      keep, best_metric: see `Checkpoints`.
-
-    Raises:
-      TrainingDiverged, Interrupted, OSError: see `fit`.
+      ValueError: `training.checkpoints` is less than 1.
     """
     folder.mkdir(parents=True, exist_ok=True)
     primary = devices.is_primary()
     if primary:
         remove_leftovers(folder / "checkpoints")
-    checkpoints = Checkpoints(folder / "checkpoints", keep, best_metric)
-    try:
-        return fit(
-            task,
-            batches,
-            schedule,
-            checkpoints,
-            lambda step: Logbook(folder if primary else None, step),
-            seed,
-            started,
-            phase,
-        )
-    finally:
-        checkpoints.close()
+    checkpoints = Checkpoints(folder / "checkpoints", training.checkpoints, training.best_metric)
+    with contextlib.closing(checkpoints):
+        position, messages = _resume(training, checkpoints)
+        batches = training.batches
+        images = batches.examples(training.schedule.steps), batches.examples(position.step)
+        log = MetricsLog(folder if primary else None, position.step)
+        with stop_signals() as stop, Progress(*images, primary) as progress, log:
+            for line in messages:
+                progress.say(line)
+            _train(_Loop(training, checkpoints, log, progress, started, stop), position)
+        checkpoints.wait()
+        position.clock.wall_seconds += time.monotonic() - started
+        state, step, validation = _result(training, checkpoints, position)
+        return Fitted(state, step, validation, position.clock, log.rows, checkpoints.best_step())
 
 
-def _resume(checkpoints: Checkpoints, state: PyTree) -> tuple[int, PyTree, dict[str, Any], list[str]]:
-    """The newest whole checkpoint's step, state and what was saved with it; or the start's. And what to tell of it."""
-    manifest, complaints = checkpoints.newest_whole()
+@dataclasses.dataclass(frozen=True)
+class _Loop:
+    """What the loop works with; `stop` is empty until a signal arrives."""
+
+    training: Training
+    checkpoints: Checkpoints
+    log: MetricsLog
+    progress: Progress
+    started: float
+    stop: list[int]
+
+
+def _train(loop: _Loop, position: _Position) -> None:
+    """Takes the steps from a position to the end of the schedule; updates the position."""
+    training, schedule, batches = loop.training, loop.training.schedule, loop.training.batches
+    run = devices.pmap_steps(_with_key(training))
+    unread: list[tuple[int, Metrics]] = []
+    compiled: set[int] = set()
+    while position.step < schedule.steps:
+        size = schedule.next_dispatch(position.step)
+        images = batches.examples(position.step + size) - batches.examples(position.step)
+        began = time.monotonic()
+        position.state, metrics = run(position.state, devices.deal(batches.at(position.step, size)))
+        unread.append((position.step, metrics))
+        position.step += size
+        logging = schedule.due(position.step, schedule.log_every)
+        validating = schedule.due(position.step, schedule.validate_every)
+        stopping = devices.any_process(bool(loop.stop))  # asked once: a signal may arrive between here and the end
+        saving = validating or schedule.due(position.step, schedule.checkpoint_every) or stopping
+        if logging or saving or devices.runs_in_step():
+            # Reading waits for the devices, so elsewhere it is put off until the numbers are needed.
+            _read_metrics(unread, position.window, loop.checkpoints)
+        if size in compiled:
+            position.clock.train_seconds += time.monotonic() - began
+            position.clock.train_images += images
+        compiled.add(size)
+        loop.progress.advance(images, position.step, position.window.loss)
+        _log(loop, position, logging, validating)
+        if saving:
+            _save(loop, position, validating)
+        # Also after the last step: whatever would follow, e.g. another phase, must not start.
+        if stopping or (position.step == schedule.steps and devices.any_process(bool(loop.stop))):
+            loop.checkpoints.wait()
+            raise Interrupted(f"stopped at step {position.step}, which is saved: run the same command again to go on")
+
+
+def _log(loop: _Loop, position: _Position, logging: bool, validating: bool) -> None:
+    """Validates if due, and writes a row of the metrics log if there is anything to log."""
+    objective, schedule = loop.training.objective, loop.training.schedule
+    epoch = position.step / loop.training.batches.steps_per_epoch
+    row: Row = {}
+    if logging:
+        row |= {f"train_{name}": value for name, value in position.window.means().items()}
+        position.window = Window(loss=position.window.loss)
+    if validating:
+        position.validation = objective.validate(position.state)
+        row |= {f"validation_{name}": value for name, value in position.validation.items()}
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in position.validation.items())
+        loop.progress.say(f"step {position.step}/{schedule.steps}  epoch {epoch:.2f}  validation: {metrics}")
+    if row:
+        loop.log.write({"step": position.step, "epoch": epoch, **row})
+        for warning in objective.warn(row):
+            loop.progress.say(f"warning: step {position.step}: {warning}")
+
+
+def _save(loop: _Loop, position: _Position, validated: bool) -> None:
+    """Starts writing a checkpoint."""
+    extra = position.extra()
+    extra["clock"]["wall_seconds"] += time.monotonic() - loop.started
+    loop.checkpoints.save(position.step, position.state, position.validation if validated else None, extra)
+
+
+def _resume(training: Training, checkpoints: Checkpoints) -> tuple[_Position, list[str]]:
+    """The position of the newest intact checkpoint, or the start; and messages about it."""
+    state = devices.replicate(training.initial_state())
+    manifest, problems = checkpoints.newest_whole()
     if manifest is None:
-        return 0, state, {}, [*complaints, "no checkpoint is whole: starting again"] if complaints else []
-    step = manifest["step"]
-    return step, checkpoints.restore(step, state), manifest["extra"], [*complaints, f"resuming at step {step}"]
+        messages = [*problems, "no checkpoint is intact: starting again"] if problems else []
+        return _Position(0, state, Window(), Clock(), {}), messages
+    step, saved = manifest["step"], manifest["extra"]
+    position = _Position(
+        step,
+        checkpoints.restore(step, state),
+        Window(**saved.get("window", {})),
+        Clock(**saved.get("clock", {})),
+        saved.get("validation", {}),
+    )
+    return position, [*problems, f"resuming at step {step}"]
 
 
-def _with_key(step: Callable[..., Any], seed: int, phase: int) -> Callable[[PyTree, PyTree], tuple[PyTree, Metrics]]:
-    """(state, batch, key) -> ... as (state, batch) -> ..., the key being that of the phase's training stream."""
+def _result(training: Training, checkpoints: Checkpoints, position: _Position) -> tuple[PyTree, int, dict[str, float]]:
+    """The resulting state, its step and its validation metrics, as `training.result` says."""
+    best = checkpoints.best_step()
+    if training.result == "last" or best is None or best == position.step:
+        return position.state, position.step, position.validation
+    return checkpoints.restore(best, position.state), best, checkpoints.metrics(best)
 
-    def keyed(state: PyTree, batch: PyTree) -> tuple[PyTree, Metrics]:
-        return step(state, batch, random_keys.stream_key(seed, random_keys.Stream.TRAIN, phase))
 
-    return keyed
+def _with_key(training: Training) -> Callable[[PyTree, PyTree], tuple[PyTree, Metrics]]:
+    """The objective's step with the key of the training stream of this phase."""
+
+    def step(state: PyTree, batch: PyTree) -> tuple[PyTree, Metrics]:
+        key = random_keys.stream_key(training.seed, random_keys.Stream.TRAIN, training.phase)
+        return training.objective.step(state, batch, key)
+
+    return step
 
 
 def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints: Checkpoints) -> None:
-    """Moves the metrics of the steps since into the window; stops at the first loss that is no number.
+    """Adds the metrics of the steps since the last call to the window.
 
     Raises:
-      TrainingDiverged: naming the step.
+      TrainingDiverged: a loss is not finite; names the first such step.
     """
     for first, metrics in jax.device_get(unread):
         for i, loss in enumerate(metrics["loss"]):
@@ -228,12 +259,7 @@ def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints
                 saved = f"the last good checkpoint is step {good}, in {checkpoints.folder}" if good else "none is saved"
                 raise TrainingDiverged(
                     f"the loss is {loss} at step {first + i + 1}; {saved}. "
-                    "Lower learning_rate (or stack.pretrain_learning_rate, before a head), or set optimizer.grad_clip=1"
+                    "Lower learning_rate (in pre-training stack.pretrain_learning_rate), or set optimizer.grad_clip=1"
                 )
         window.add(metrics)
     unread.clear()
-
-
-def _validation_line(step: int, steps: int, epoch: float, validation: dict[str, float]) -> str:
-    figures = "  ".join(f"{name} {value:.4f}" for name, value in validation.items())
-    return f"step {step}/{steps}  epoch {epoch:.2f}  validation: {figures}"

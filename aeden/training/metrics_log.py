@@ -1,4 +1,4 @@
-"""What a run measures as it goes: metrics.csv, TensorBoard events, and the progress line."""
+"""The log of a training: rows of metrics by step, in metrics.csv and as TensorBoard events."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from aeden.runtime.files import write_text
 Row = dict[str, int | float]
 
 
-class Logbook:
-    """Rows of metrics by step, in `metrics.csv` and as TensorBoard events. A process that may not write keeps none.
+class MetricsLog:
+    """Rows of metrics by step, in `metrics.csv` and as TensorBoard events.
 
     Args:
-      folder: the run folder, or None to write nothing.
-      step: rows after this step are dropped: a resumed run writes them again.
+      folder: the run folder; None to write nothing, in processes that are not the primary one.
+      step: the step to resume at. Existing rows after it are dropped, because the resumed run writes them again.
     """
 
     def __init__(self, folder: Path | None, step: int = 0):
@@ -32,7 +32,7 @@ class Logbook:
             self._rewrite()
 
     def write(self, row: Row) -> None:
-        """Adds a row; `step` is one of its columns, and the others may be new."""
+        """Adds a row. `step` must be one of its columns; other columns may be new."""
         self.rows.append(row)
         if self._path is None:
             return
@@ -52,7 +52,7 @@ class Logbook:
         if self._events is not None:
             self._events.close()
 
-    def __enter__(self) -> Logbook:
+    def __enter__(self) -> MetricsLog:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -63,7 +63,7 @@ class Logbook:
             return []
         with open(self._path, newline="") as file:
             whole = [row for row in csv.DictReader(file) if None not in row.values() and row.get("step")]
-        # A row that a kill cut short is after the last checkpoint: it is dropped with the rest.
+        # A row that was cut short by a kill is after the last checkpoint, so it is dropped with the others there.
         return [{name: float(value) for name, value in row.items() if value} for row in whole]
 
     def _rewrite(self) -> None:

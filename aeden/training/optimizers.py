@@ -1,4 +1,4 @@
-"""Any optax optimiser by name, under a warm-up and cosine schedule."""
+"""Any optimiser of optax by its name, and the learning-rate schedule: warm-up and cosine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import optax
 
 
 def learning_rate_schedule(peak: float, steps: int, warmup_steps: int) -> optax.Schedule:
-    """Rises linearly to `peak`, then falls to 0 at `steps` as a cosine does (Loshchilov & Hutter 2017).
+    """Linear warm-up to `peak`, then cosine decay to 0 at `steps` (Loshchilov & Hutter 2017).
 
-    The warm-up takes a tenth of a short run at most.
+    Args:
+      peak: highest learning rate.
+      steps: length of the training.
+      warmup_steps: length of the warm-up, at most a tenth of `steps`.
 
     Raises:
       ValueError: the peak is not positive.
@@ -26,16 +29,16 @@ def learning_rate_schedule(peak: float, steps: int, warmup_steps: int) -> optax.
 def make_optimizer(
     name: str, learning_rate: optax.Schedule, weight_decay: float, grad_clip: float
 ) -> optax.GradientTransformation:
-    """An optimiser of optax, e.g. "adamw", "sgd", "lion".
+    """An optimiser of optax.
 
     Args:
-      name: a function of optax that takes `learning_rate`.
+      name: name of a function of optax that takes `learning_rate`, e.g. "adamw", "sgd", "lion".
       learning_rate: step -> learning rate.
-      weight_decay: for optimisers that take it.
-      grad_clip: the gradient's largest global norm; 0 for no limit.
+      weight_decay: coefficient, for optimisers that take it.
+      grad_clip: limit of the global norm of the gradient; 0 for no limit.
 
     Raises:
-      ValueError: optax has no such optimiser, or it takes no weight decay and one is asked for.
+      ValueError: optax has no such optimiser, or it takes no weight decay and `weight_decay` is not 0.
     """
     make: Callable[..., Any] | None = getattr(optax, name, None)
     parameters = inspect.signature(make).parameters if inspect.isfunction(make) else {}

@@ -7,12 +7,12 @@ import time
 
 
 class Progress:
-    """A progress bar with loss, images/s and time left; plain lines, ten seconds apart, where there is no terminal.
+    """A progress bar with loss, images/s and remaining time; without a terminal, a plain line every ten seconds.
 
     Args:
-      total: images to train on, over the whole run.
-      done: images trained on before this start.
-      shown: whether this process shows anything.
+      total: number of images of the whole training.
+      done: number of images before this start.
+      shown: whether this process prints anything.
     """
 
     SECONDS_BETWEEN_LINES = 10.0
@@ -34,11 +34,11 @@ class Progress:
             )
 
     def advance(self, images: int, step: int, loss: float) -> None:
-        """Counts images trained on; `loss` is shown beside them."""
+        """Adds trained images, and shows the step and the loss."""
         self._done += images
         first, self._compiling = self._compiling, False
         if first:
-            # The first call to the devices compiles: it says nothing of the rate.
+            # The first call compiles, so it is left out of the rate.
             self._began, self._start = time.monotonic(), self._done
         if self._bar is not None:
             self._bar.set_description_str(f"step {step}, loss {loss:.4f}, ", refresh=False)
@@ -69,7 +69,7 @@ class Progress:
 
 
 def format_time(seconds: float) -> str:
-    """A time as people read it: minutes:seconds, or hours:minutes:seconds."""
+    """A duration as minutes:seconds or hours:minutes:seconds."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

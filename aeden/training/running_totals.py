@@ -1,4 +1,4 @@
-"""Sums that a training carries along and saves with each checkpoint: metrics and time."""
+"""Running totals of a training, saved with each checkpoint: metrics since the last log row, and time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 @dataclasses.dataclass
 class Window:
-    """Sums since the last row of the logbook, and the last loss.
+    """Sums of the metrics since the last row of the metrics log, and the last loss.
 
-    A checkpoint holds them, so that a resumed run logs the same numbers.
+    It is saved with each checkpoint, so that a resumed run logs the same numbers.
     """
 
     steps: int = 0
@@ -20,7 +20,7 @@ class Window:
     loss: float = math.nan
 
     def add(self, metrics: dict[str, np.ndarray]) -> None:
-        """Adds metrics of some steps, [steps] each."""
+        """Adds the metrics of several steps, an array [steps] per metric."""
         self.steps += len(metrics["loss"])
         self.loss = float(metrics["loss"][-1])
         for name, values in metrics.items():
@@ -28,20 +28,20 @@ class Window:
                 self.sums[name] = self.sums.get(name, 0.0) + float(value)
 
     def means(self) -> dict[str, float]:
-        """The mean of each metric over the window's steps."""
+        """The mean of each metric over the steps of the window."""
         return {name: value / self.steps for name, value in self.sums.items()}
 
 
 @dataclasses.dataclass
 class Clock:
-    """Time spent. `train_seconds` leaves out compilation, validation and waiting for checkpoints."""
+    """Time spent, in seconds. `train_seconds` excludes compilation, validation and waiting for checkpoints."""
 
     wall_seconds: float = 0.0
     train_seconds: float = 0.0
     train_images: int = 0
 
     def __add__(self, other: Clock) -> Clock:
-        """The time of two trainings one after the other."""
+        """The time of two trainings, one after the other."""
         return Clock(
             self.wall_seconds + other.wall_seconds,
             self.train_seconds + other.train_seconds,
@@ -49,5 +49,5 @@ class Clock:
         )
 
     def images_per_second(self) -> float | None:
-        """The rate of training; None where nothing was trained."""
+        """The training rate; None if nothing was trained."""
         return self.train_images / self.train_seconds if self.train_seconds else None

@@ -1,4 +1,4 @@
-"""Random small moves of images: (keys, images) -> images, one key an image."""
+"""Augmentation: random shifts, rotations and zooms of images, with one random key per image."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from aeden.shapes import Array, Float, Key
 
 
 def check_augmentation(shift: float, turn: float, zoom: float) -> None:
-    """Refuses moves that make no sense.
+    """Checks the ranges of the arguments of `augment`.
 
     Raises:
-      ValueError: naming the value.
+      ValueError: a value is out of range.
     """
-    for name, value, most in (("shift", shift, math.inf), ("turn", turn, 180.0), ("zoom", zoom, 0.9)):
-        if not (math.isfinite(value) and 0 <= value <= most):
-            bound = "0 or more, and finite" if most == math.inf else f"from 0 to {most:g}"
+    for name, value, largest in (("shift", shift, math.inf), ("turn", turn, 180.0), ("zoom", zoom, 0.9)):
+        if not (math.isfinite(value) and 0 <= value <= largest):
+            bound = "0 or more, and finite" if largest == math.inf else f"from 0 to {largest:g}"
             raise ValueError(f"augment.{name} {value:g} is out of range: use {bound}")
 
 
-def move(
+def augment(
     keys: Key[Array, b], images: Float[Array, "b h w c"], shift: float, turn: float, zoom: float
 ) -> Float[Array, "b h w c"]:
-    """Shifts, turns and zooms each image at random about its centre, with bilinear interpolation.
+    """Shifts each image at random, and rotates and zooms it about its centre, with bilinear interpolation.
 
-    Pixels from outside are as the nearest at the border. Without any move the images come back as they are.
+    Pixels outside the image repeat the nearest border pixel. If all three arguments are 0, the images are returned
+    unchanged.
 
     Args:
-      keys: one key an image.
+      keys: one key per image.
       images: [b, h, w, c].
-      shift: pixels at most, along each axis.
-      turn: degrees at most, either way.
-      zoom: largest relative change of the size: 0.1 for 0.9 to 1.1 times.
+      shift: largest shift along each axis, in pixels, >= 0.
+      turn: largest rotation in either direction, in degrees, 0 to 180.
+      zoom: largest relative change of size, 0 to 0.9: 0.1 scales by 0.9 to 1.1.
 
     Raises:
       ValueError: a value is out of range.
@@ -45,18 +46,23 @@ def move(
         return images
     h, w = images.shape[1:3]
     centre = jnp.array([[(h - 1) / 2], [(w - 1) / 2]])
-    grid = jnp.stack([x.ravel() for x in jnp.mgrid[:h, :w]]) - centre  # (2, h * w)
+    positions = jnp.stack([x.ravel() for x in jnp.mgrid[:h, :w]]) - centre  # (2, h * w)
 
-    def one(key: Array, image: Array) -> Array:
+    def augment_one(key: Array, image: Array) -> Array:
         dy, dx, angle, scale = jax.random.uniform(key, (4,), minval=-1.0)
         angle, scale = angle * math.radians(turn), 1.0 + scale * zoom
         cos, sin = jnp.cos(angle), jnp.sin(angle)
-        # From each pixel of the result back to where it comes from.
-        back = jnp.stack([jnp.stack([cos, sin]), jnp.stack([-sin, cos])]) / scale
-        # A matrix product in less than float32, as accelerators do by themselves, would move pixels.
-        moved_grid = grid - shift * jnp.stack([dy, dx])[:, None]
-        places = jnp.matmul(back, moved_grid, precision="highest") + centre
-        moved = [map_coordinates(image[..., k], list(places), order=1, mode="nearest") for k in range(image.shape[-1])]
-        return jnp.stack(moved, axis=-1).reshape(image.shape)
+        # Maps the position of a result pixel to its position in the source image.
+        inverse = jnp.stack([jnp.stack([cos, sin]), jnp.stack([-sin, cos])]) / scale
+        shifted = positions - shift * jnp.stack([dy, dx])[:, None]
+        # Accelerators default to less than float32 precision, which would move pixels visibly.
+        source = jnp.matmul(inverse, shifted, precision="highest") + centre
+        channels = [
+            map_coordinates(image[..., k], list(source), order=1, mode="nearest") for k in range(image.shape[-1])
+        ]
+        return jnp.stack(channels, axis=-1).reshape(image.shape)
 
-    return jax.vmap(one)(keys, images)
+    return jax.vmap(augment_one)(keys, images)
+
+
+move = augment  # the former name

@@ -1,6 +1,6 @@
-"""Corruptions: (keys, images) -> images, one key an example, images in [0, 1].
+"""Noise: every kind is a function (key, image [h, w, c] in [0, 1], level) -> noisy image.
 
-Every corruption takes a `level` that is one number or one an example, and is the identity at level 0.
+Every kind is the identity at level 0. `corrupt` applies a kind to a batch, with one key per image.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from aeden.shapes import Array, Float, Key
 
 
 def gaussian(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
-    """Adds normal noise of standard deviation `level`. The result is not clipped."""
+    """Adds Gaussian noise with standard deviation `level`. The result is not clipped."""
     return image + level * jax.random.normal(key, image.shape)
 
 
 def speckle(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
-    """Multiplies by 1 + `level` x normal noise: dark pixels stay dark. The result is not clipped."""
+    """Multiplies by 1 + `level` x standard normal noise, so dark pixels stay dark. The result is not clipped."""
     return image * (1.0 + level * jax.random.normal(key, image.shape))
 
 
 def poisson(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
-    """Photon noise: Poisson(image / level^2) x level^2, so that `level` is the noise's standard deviation at white.
+    """Photon noise: Poisson(image / level^2) x level^2.
 
-    `level`^2 is one photon's share of white: at 0.1 a white pixel counts 100 photons on average.
+    `level` is the standard deviation of the noise at white. One photon has the brightness `level`^2: at level 0.1, a
+    white pixel receives 100 photons on average.
     """
     photon = jnp.maximum(level, 1e-3) ** 2
     counts = jax.random.poisson(key, jnp.clip(image, 0.0, 1.0) / photon).astype(image.dtype)
@@ -35,7 +36,7 @@ def poisson(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Arra
 
 
 def masking(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
-    """Sets a share `level` of the pixels, all their channels, to 0 (Vincent et al. 2010, section 3.3)."""
+    """Sets a random share `level` of the pixels to 0 in all channels (Vincent et al. 2010, section 3.3)."""
     kept = jax.random.uniform(key, (*image.shape[:-1], 1)) >= level
     return jnp.where(kept, image, 0.0)
 
@@ -43,13 +44,13 @@ def masking(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Arra
 def salt_and_pepper(
     key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]
 ) -> Float[Array, "h w c"]:
-    """Sets a share `level` of the pixels, all their channels, to 0 or 1 with even odds (Vincent et al. 2010)."""
+    """Sets a random share `level` of the pixels to 0 or 1 in all channels, equally likely (Vincent et al. 2010)."""
     draw = jax.random.uniform(key, (*image.shape[:-1], 1))
     return jnp.where(draw >= level, image, jnp.where(draw < level / 2, 0.0, 1.0))
 
 
 Corruption = Callable[..., Array]
-# Each kind's function and the largest level that means something for it.
+# Value of config.noise.kind -> the function and its largest meaningful level.
 KINDS: dict[str, tuple[Corruption, float]] = {
     "gaussian": (gaussian, math.inf),
     "salt_and_pepper": (salt_and_pepper, 1.0),
@@ -60,10 +61,10 @@ KINDS: dict[str, tuple[Corruption, float]] = {
 
 
 def check_noise(kind: str, levels: tuple[float, ...]) -> None:
-    """Refuses an unknown kind of noise, or a level out of its range.
+    """Checks the kind of noise and its levels.
 
     Raises:
-      ValueError: naming the value and what is accepted.
+      ValueError: unknown kind, or a level out of the kind's range.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown noise {kind!r}: use one of {', '.join(KINDS)}")
@@ -82,14 +83,14 @@ def corrupt(
     high: float,
     clip: bool,
 ) -> Float[Array, "b h w c"]:
-    """Corrupts each image with its own key, at a level drawn evenly from [low, high].
+    """Adds noise to each image with its own key, at a level drawn uniformly from [low, high].
 
     Args:
-      keys: one key an image.
+      keys: one key per image.
       images: [b, h, w, c] in [0, 1].
       kind: one of `KINDS`.
-      low, high: the strength's range, equal for a fixed strength; the units are the kind's.
-      clip: clip the result to [0, 1].
+      low, high: range of the level, in the unit of the kind; equal for a fixed level.
+      clip: whether to clip the result to [0, 1].
 
     Raises:
       ValueError: unknown kind, or a level out of the kind's range.
@@ -97,11 +98,11 @@ def corrupt(
     check_noise(kind, (low, high))
     noise = KINDS[kind][0]
 
-    def one(key: Array, image: Array) -> Array:
+    def corrupt_one(key: Array, image: Array) -> Array:
         if low == high:
             return noise(key, image, jnp.float32(low))
         level_key, noise_key = jax.random.split(key)
         return noise(noise_key, image, jax.random.uniform(level_key, minval=low, maxval=high))
 
-    noisy = jax.vmap(one)(keys, images)
+    noisy = jax.vmap(corrupt_one)(keys, images)
     return jnp.clip(noisy, 0.0, 1.0) if clip else noisy

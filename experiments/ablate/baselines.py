@@ -1,4 +1,4 @@
-"""Baselines of a grid: what needs no training, on the very images that its networks are tested on."""
+"""Baselines of a grid: methods that need no training, on the images that its networks are tested on."""
 
 from __future__ import annotations
 
@@ -13,39 +13,64 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden import random_keys
 from aeden.data.dataset import Dataset
 from aeden.inference import classical, posterior_mean
 from aeden.measures import image_quality
+from aeden.random_keys import Stream
 from aeden.runtime import files
-from aeden.tasks import from_config
+from aeden.runtime.files import Row
+from aeden.tasks.from_config import build_noise
 from aeden.tasks.objectives import restoration
 from aeden.training.evaluation import in_batches
-from experiments.ablate import grid
-from experiments.ablate.grid import Cell
+from aeden.transforms import Transform
+from experiments.ablate.grid import Cell, dataset_of, place
 
-# Images of the prior at most: with more, their likelihoods need more memory than a laptop has.
+# Cap on the images of the prior: the likelihoods of more need more memory than a laptop has.
 PRIOR = 60_000
 NOISY, POSTERIOR = "noisy input", "posterior mean"
 TUNED_ON = classical.TUNED_ON
-Row = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Baselines:
-    """What needs no training made of a grid's test images.
+    """Results of methods that need no training on the test images of a grid.
 
     Attributes:
-      rows: one a method, setting and noise level: `method`, the setting, `level`, `psnr` (dB), `ssim`, `strength`.
-      shown: the images that runs show, by each method, at the first setting: [n, h, w, c].
+      rows: one row per method, setting and noise level: `method`, the setting, `level`, `psnr` (dB), `ssim`, `strength`.
+      shown: method -> the restored images that runs show, at the first setting: [n, h, w, c].
     """
 
     rows: list[Row]
     shown: dict[str, np.ndarray]
 
 
-def compare_grid(cells: Sequence[Cell], folder: Path, tell: Callable[[str], None]) -> Baselines:
-    """`compare` for the first run of every setting, at its own noise level and at those it is tested at."""
+@dataclasses.dataclass(frozen=True)
+class NoisyData:
+    """A data set and the noise that corrupts it.
+
+    Attributes:
+      dataset: the data.
+      limits: `data.limit` and `data.train_limit`.
+      noise: the noise as a transform.
+      noise_fields: the `noise` section of the config.
+      seed: seed of the noise.
+    """
+
+    dataset: Dataset
+    limits: tuple[int, int]
+    noise: Transform
+    noise_fields: dict[str, Any]
+    seed: int
+
+
+def compare_grid(cells: Sequence[Cell], folder: Path, say: Callable[[str], None]) -> Baselines:
+    """`compare` for the first run of every setting, at its own noise level and at the levels that it is tested at.
+
+    Args:
+      cells: the runs of a grid of denoising runs.
+      folder: keeps the results.
+      say: called with a message before each level.
+    """
     rows: list[Row] = []
     shown: dict[str, np.ndarray] = {}
     first: dict[str, Cell] = {}
@@ -53,75 +78,84 @@ def compare_grid(cells: Sequence[Cell], folder: Path, tell: Callable[[str], None
         first.setdefault(cell.place, cell)
     for cell in first.values():
         for level in dict.fromkeys((cell.level, *map(float, cell.config.eval.levels))):
-            config = cell.config.copy_and_resolve_references()
-            if level != cell.level:
-                config.noise.level, config.noise.level_max = level, 0.0
-            where = grid.place({**cell.setting, "noise.level": level})
-            tell(f"comparing with baselines on the same corrupted images, {where} ...")
-            found, images = compare(config, folder)
+            where = place({**cell.setting, "noise.level": level})
+            say(f"comparing with baselines on the same noisy images, {where} ...")
+            found, images = compare(noisy_data(cell, level), folder)
             rows += [{"method": row["method"], **cell.setting, "level": level, **row} for row in found]
             shown = shown or images
     return Baselines(rows, shown)
 
 
-def best_by_level(rows: Sequence[Row], metric: str, more: bool) -> dict[float, float]:
-    """The figure of the best classical method at each noise level; `more`: whether more of it is better."""
+def noisy_data(cell: Cell, level: float | str) -> NoisyData:
+    """The data and the noise of a run, at its own level or at another one."""
+    config = cell.config.copy_and_resolve_references()
+    if level != cell.level:
+        config.noise.level, config.noise.level_max = level, 0.0
+    limits = config.data.limit, config.data.train_limit
+    return NoisyData(dataset_of(config), limits, build_noise(config), config.noise.to_dict(), config.seed)
+
+
+def best_by_level(rows: Sequence[Row], metric: str, higher_is_better: bool) -> dict[float, float]:
+    """The value of the best classical method at each noise level."""
     best: dict[float, float] = {}
     for row in rows:
         if row["method"] not in (NOISY, POSTERIOR):
             value = row[metric]
-            best[row["level"]] = (max if more else min)(best.get(row["level"], value), value)
+            best[row["level"]] = (max if higher_is_better else min)(best.get(row["level"], value), value)
     return best
 
 
-def compare(config: Any, folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]:
-    """Every baseline on the test images that a run restores, with its noise; kept in a folder for the next time.
+def compare(data: NoisyData, folder: Path) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """Every baseline on the test images that a run restores, with the noise of that run.
 
     Args:
-      config: of a denoising run.
-      folder: where results are kept, by a hash of what they depend on.
+      data: the images and their noise.
+      folder: keeps the results, named by a hash of what they depend on, for the next time.
 
     Returns:
-      A row a method: `method`, `psnr` (dB) and `ssim`, means over the test split, and the `strength` that validation
-      chose; and what each made of the images that the runs show (`aeden.tasks.objectives.restoration.restore_samples`), [n, h, w, c].
-      Methods whose package is missing are left out, as is the posterior mean of noise that is not Gaussian.
+      One row per method: `method`, `psnr` (dB) and `ssim`, means over the test split, and the `strength` that was
+      chosen on validation images; and method -> the restored images that runs show, [n, h, w, c]. Methods whose package
+      is missing are left out, and so is the posterior mean if the noise is not Gaussian.
     """
-    dataset = grid.dataset_of(config)
-    noise = config.noise.to_dict()
     packages = [name for name in classical.DENOISERS if classical.present(name)]
-    key = json.dumps(
-        [dataset.sha256, config.data.limit, config.data.train_limit, noise, config.seed, packages], sort_keys=True
-    )
+    key = json.dumps([data.dataset.sha256, *data.limits, data.noise_fields, data.seed, packages], sort_keys=True)
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
     if path.with_suffix(".json").exists() and path.with_suffix(".npz").exists():
         with np.load(path.with_suffix(".npz")) as shown:
             return files.read_json(path.with_suffix(".json"))["rows"], dict(shown)
-    rows, shown = _measure(config, dataset)
+    rows, shown = _measure(data)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(path.with_suffix(".npz"), **shown)  # type: ignore[arg-type]
-    files.write_json(path.with_suffix(".json"), {"rows": rows, "noise": noise, "dataset": dataset.identity()})
+    record = {"rows": rows, "noise": data.noise_fields, "dataset": data.dataset.identity()}
+    files.write_json(path.with_suffix(".json"), record)
     return rows, shown
 
 
-def _measure(config: Any, dataset: Dataset) -> tuple[list[Row], dict[str, np.ndarray]]:
-    noise = from_config.build_noise(config)
-    clean, noisy = restoration.corrupt_split(noise, dataset.test, config.seed, random_keys.Stream.TEST)
+def _measure(data: NoisyData) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """The rows and the shown images of `compare`."""
+    dataset, noise = data.dataset, data.noise_fields
+    clean, noisy = restoration.corrupt_split(_fixed(data, Stream.TEST), dataset.test)
     few = dataset.validation.first(classical.TUNED_ON)
-    validation = restoration.corrupt_split(noise, few, config.seed, random_keys.Stream.VALIDATION)
+    validation = restoration.corrupt_split(_fixed(data, Stream.VALIDATION), few)
     index = restoration.shown(len(clean))
-    rows, shown = [], {}
+    rows: list[Row] = []
+    shown: dict[str, np.ndarray] = {}
 
-    def note(name: str, images: np.ndarray, strength: float | None = None) -> None:
+    def add(name: str, images: np.ndarray, strength: float | None = None) -> None:
         rows.append({"method": name, **_figures(images.astype(np.float32), clean), "strength": strength})
         shown[name] = images[index]
 
-    note(NOISY, noisy)
+    add(NOISY, noisy)
     for restored in classical.restore(validation, noisy):
-        note(restored.name, restored.images, restored.strength)
-    if config.noise.kind == "gaussian" and config.noise.level > 0 and not config.noise.level_max > config.noise.level:
+        add(restored.name, restored.images, restored.strength)
+    if noise["kind"] == "gaussian" and noise["level"] > 0 and not noise["level_max"] > noise["level"]:
         prior = np.asarray(dataset.train.first(PRIOR).images, np.float32) / 255.0
-        note(POSTERIOR, posterior_mean.posterior_mean(noisy, prior, config.noise.level, config.noise.clip))
+        add(POSTERIOR, posterior_mean.posterior_mean(noisy, prior, noise["level"], noise["clip"]))
     return rows, shown
+
+
+def _fixed(data: NoisyData, stream: Stream) -> restoration.FixedNoise:
+    return restoration.fixed_noise(data.noise, data.seed, stream)
 
 
 def _figures(images: np.ndarray, clean: np.ndarray) -> dict[str, float]:

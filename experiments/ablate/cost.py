@@ -1,9 +1,9 @@
-"""What each contender of a grid costs: parameters, multiplications an image, milliseconds forward and backward.
+"""The cost of each contender of a grid: parameters, multiplications per image, milliseconds per batch.
 
-    python -m experiments.ablate.cost --config=configs/ablations/decoders_mnist.py [--output=cost.json]
+    python -m experiments.ablate.cost --config=configs/ablations/decoders_mnist.py [--output=cost.json] [--rounds=9]
 
-Every network is compiled and warmed up, then all of them are timed in turn, round by round, so that a machine whose
-speed drifts is fair to all; the figures are medians over the rounds. Nothing else should run beside it.
+Every network is compiled and warmed up. Then all networks are timed in turn, round by round, so that a machine whose
+speed drifts treats all alike. The figures are medians over the rounds. Nothing else should run at the same time.
 """
 
 from __future__ import annotations
@@ -27,85 +27,104 @@ import numpy as np
 from absl import flags
 
 from aeden import random_keys
-from aeden.data.batches import TrainBatches
-from aeden.nn.autoencoders import SingleAutoencoder
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.runtime import devices, files, provenance
-from aeden.tasks import from_config
-from aeden.tasks.denoise.run import build_task
+from aeden.shapes import PyTree
+from aeden.tasks.denoise.run import DenoiseRun
+from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
 from experiments import cli
 from experiments.ablate import grid
 
-OUTPUT = flags.DEFINE_string("output", None, "Where to write the figures as JSON, beside printing them.")
-ROUNDS = flags.DEFINE_integer("rounds", 9, "How often each network is timed.")
+# A set of flags of its own: other commands define flags of the same names, and one process may import several commands.
+FLAGS = flags.FlagValues()
+OUTPUT = flags.DEFINE_string("output", None, "JSON file to write the figures to.", flag_values=FLAGS)
+ROUNDS = flags.DEFINE_integer(
+    "rounds", 9, "Number of times that each network is timed.", lower_bound=1, flag_values=FLAGS
+)
+# Number of calls before the timed ones, the first of which compiles.
+WARM_UP = 3
 
 Timed = Callable[[], Any]
 
 
-def costs(cells: list[grid.Cell], rounds: int) -> dict[str, dict[str, Any]]:
-    """By contender and setting (`grid.Cell.kind`) of a grid of denoisers: parameters, multiplications an image, and the
-    milliseconds that a batch takes, `forward_ms` to restore and `training_ms` for a whole step.
+def costs(runs: dict[str, DenoiseRun], rounds: int) -> dict[str, dict[str, Any]]:
+    """The cost of several networks.
+
+    Args:
+      runs: name -> the run of a network.
+      rounds: number of times that each network is timed.
+
+    Returns:
+      Name -> `parameters`, `multiplications` per image, and the milliseconds that a batch takes: `forward_ms` to
+      restore it, `training_ms` for a whole step.
     """
-    kinds = {cell.kind: cell for cell in reversed(cells)}
     found: dict[str, dict[str, Any]] = {}
     jobs: dict[str, tuple[Timed, Timed]] = {}
-    for kind, cell in kinds.items():
-        shape = grid.dataset_of(cell.config).image_shape
-        model = from_config.build_model(cell.config, shape)
-        params = make_init(model, shape)(jax.random.key(0))
-        found[kind] = {"parameters": count_parameters(params), "multiplications": model.multiplications(*shape[:2])}
-        jobs[kind] = timed_jobs(model, params, cell)
-    times: dict[str, list[list[float]]] = {kind: [[], []] for kind in jobs}
+    for name, run in runs.items():
+        shape = run.dataset.image_shape
+        params = make_init(run.model, shape)(jax.random.key(0))
+        found[name] = {"parameters": count_parameters(params), "multiplications": run.model.multiplications(*shape[:2])}
+        jobs[name] = timed_jobs(run, params)
+    times: dict[str, list[list[float]]] = {name: [[], []] for name in jobs}
     for _ in range(rounds):
-        for kind, pair in jobs.items():
+        for name, pair in jobs.items():
             for i, job in enumerate(pair):
                 began = time.perf_counter()
                 jax.block_until_ready(job())
-                times[kind][i].append(1000 * (time.perf_counter() - began))
-    for kind, (forward, training) in times.items():
-        found[kind] |= {"forward_ms": statistics.median(forward), "training_ms": statistics.median(training)}
+                times[name][i].append(1000 * (time.perf_counter() - began))
+    for name, (forward, training) in times.items():
+        found[name] |= {"forward_ms": statistics.median(forward), "training_ms": statistics.median(training)}
     return found
 
 
-def timed_jobs(model: SingleAutoencoder, params: Any, cell: grid.Cell) -> tuple[Timed, Timed]:
-    """Restoring a batch, and a step of training: compiled and warm, over all devices."""
-    config, dataset = cell.config, grid.dataset_of(cell.config)
-    shape = dataset.image_shape
-    batches = TrainBatches(dataset.train, config.batch_size, config.seed)
-    task = build_task(config, model, shape, 1000, dataset.validation)
-    key = random_keys.stream_key(config.seed, random_keys.Stream.TRAIN)
-    run = devices.pmap_steps(lambda state, batch: task.step(state, batch, key))
-    restore = restoration.make_restore(model, params, shape)
-    images = np.random.default_rng(0).uniform(size=(config.batch_size, *shape)).astype(np.float32)
-    dealt, state = devices.deal(batches.at(0)), [devices.replicate(task.init(jax.random.key(0)))]
+def timed_jobs(run: DenoiseRun, params: PyTree) -> tuple[Timed, Timed]:
+    """Two functions: one restores a batch, the other takes a training step. Compiled and warm, over all devices."""
+    training, shape = run.training, run.dataset.image_shape
+    key = random_keys.stream_key(training.seed, random_keys.Stream.TRAIN)
+    step = devices.pmap_steps(lambda state, batch: training.objective.step(state, batch, key))
+    restore = restoration.make_restore(run.model, params, shape)
+    images = np.random.default_rng(0).uniform(size=(training.batches.batch_size, *shape)).astype(np.float32)
+    batch = devices.deal(training.batches.at(0))
+    state = [devices.replicate(training.objective.init(jax.random.key(0)))]
 
     def train() -> Any:
-        state[0], metrics = run(state[0], dealt)  # which takes the memory of the state it is given
+        state[0], metrics = step(state[0], batch)  # the step reuses the memory of the state that is passed in
         return metrics
 
     jobs: tuple[Timed, Timed] = (lambda: restore(images)), train
     for job in jobs:
-        for _ in range(3):
+        for _ in range(WARM_UP):
             jax.block_until_ready(job())
     return jobs
 
 
 def main() -> None:
-    """Times every network of the grid and prints the figures."""
+    """Times every network of the grid and prints the figures.
+
+    Raises:
+      ValueError: the grid is invalid, or its task is not denoise.
+    """
     settings = cli.CONFIG.value
+    if settings.experiment.task != "denoise":
+        raise ValueError(f"only denoising networks are timed, and experiment.task is {settings.experiment.task!r}")
     cli.set_up(settings.experiment)
     cells = grid.expand(settings)
-    found = {
-        "costs": costs(cells, ROUNDS.value),
+    first = {cell.kind: cell for cell in reversed(cells)}
+    runs = {kind: prepare(cell.config, grid.dataset_of(cell.config)) for kind, cell in first.items()}
+    record = {
+        "costs": costs(runs, ROUNDS.value),
         "configs": grid.digests(cells),
         "batch": settings.experiment.batch_size,
         **provenance.provenance(),
     }
     if OUTPUT.value:
-        files.write_json(Path(OUTPUT.value), found)
-    print(json.dumps(found["costs"], indent=2))
+        files.write_json(Path(OUTPUT.value), record)
+    print(json.dumps(record["costs"], indent=2))
 
 
 if __name__ == "__main__":
+    # The command takes its own flags and those of `experiments.cli`.
+    flags.FLAGS.append_flag_values(FLAGS)
+    FLAGS.mark_as_parsed()
     sys.exit(cli.guarded(main))

@@ -11,7 +11,8 @@ from typing import Any
 from aeden.runtime import files, provenance
 from experiments.ablate import baselines, metrics, results, verdict
 from experiments.ablate.grid import Cell, digests
-from experiments.ablate.report.page import Report
+from experiments.ablate.report import page
+from experiments.ablate.report.grid_result import Denoising, GridResult, Runs
 
 
 def write(
@@ -64,7 +65,8 @@ def write(
     if restoring and settings.baselines:
         compared = baselines.compare_grid(cells, workdir / "baselines", tell)
         files.write_csv(workdir / "baselines.csv", compared.rows)
-    Report(name, settings, cells, commands, rows, summaries, found, failures, workdir, timed, tested, compared).write()
+    runs, denoising = Runs(cells, commands, summaries, failures), Denoising(tested, timed, compared)
+    page.write(GridResult(name, settings, workdir, runs, rows, found, denoising))
     names = [figure for figure in metrics.FIGURES[settings.experiment.task] if figure in rows[0]][:7]
     table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
     files.write_text(workdir / "results.md", table)

@@ -1,4 +1,4 @@
-"""What the runs of a grid showed: a row a run, and a table over the seeds."""
+"""The results of a grid's runs: one row per run, and tables over the seeds."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from aeden.runtime import files, run_folder
 from aeden.runtime.files import Row
+from aeden.tasks.execute import TASKS
+from aeden.tasks.gan.task import set_figures
+from aeden.tasks.task import Summary
+from experiments.ablate import metrics
 from experiments.ablate.grid import Cell
-from experiments.ablate.metrics import BY_LEVEL, FIGURES
 
 
-def row(cell: Cell, folder: Path) -> Row | None:
-    """The record of a run; None where it is not finished."""
-    summary = run_folder.finished(folder)
-    if summary is None:
-        return None
+def row(cell: Cell, summary: Summary, folder: str) -> Row:
+    """The record of a finished run. `folder` is how tables name its folder."""
     noise = {"level": cell.level} if summary["task"] == "denoise" else {}
     return {
         "contender": cell.contender,
@@ -26,18 +25,18 @@ def row(cell: Cell, folder: Path) -> Row | None:
         **noise,
         **cell.setting,
         "seed": cell.seed,
-        **figures(summary, summary["test"]),
+        **TASKS[summary["task"]].figures(summary),
         "parameters": summary["parameters"],
         "wall_seconds": summary["wall_seconds"],
-        "folder": folder.name,
+        "folder": folder,
     }
 
 
-def levels(cell: Cell, folder: Path) -> list[Row]:
-    """What a denoising run made of the test images at each noise level it was tested at, its own first: a row each."""
-    summary = files.read_json(folder / "summary.json")
+def levels(cell: Cell, summary: Summary) -> list[Row]:
+    """The metrics of a denoising run at each noise level that it was tested at, its own first: one row per level."""
     tested = {cell.level: {"noisy": summary["noisy"], "test": summary["test"]}}
     tested |= {float(level): both for level, both in summary["levels"].items()}
+    names = metrics.of_task("denoise")
     return [
         {
             "contender": cell.contender,
@@ -45,16 +44,15 @@ def levels(cell: Cell, folder: Path) -> list[Row]:
             **cell.setting,
             "seed": cell.seed,
             "level": level,
-            **{name: both["test"][name] for name in BY_LEVEL if name in both["test"]},
-            **{f"noisy_{name}": both["noisy"][name] for name in BY_LEVEL if name in both["noisy"]},
+            **{name: both["test"][name] for name in names if name in both["test"]},
+            **{f"noisy_{name}": both["noisy"][name] for name in names if name in both["noisy"]},
         }
         for level, both in tested.items()
     ]
 
 
-def judged(cell: Cell, folder: Path) -> list[Row]:
-    """What a GAN's run says of its samples, of its untrained generator's and of real images: a row each."""
-    summary = files.read_json(folder / "summary.json")
+def judged(cell: Cell, summary: Summary) -> list[Row]:
+    """The metrics of a GAN's samples, of the samples of its untrained generator, and of real images: one row each."""
     sets = {"trained": summary["test"], "untrained": summary["untrained"], "real": summary["real"]}
     return [
         {
@@ -63,9 +61,9 @@ def judged(cell: Cell, folder: Path) -> list[Row]:
             "dataset": summary["dataset"],
             **cell.setting,
             "seed": cell.seed,
-            **figures(summary, test),
+            **set_figures(figures),
         }
-        for name, test in sets.items()
+        for name, figures in sets.items()
     ]
 
 
@@ -74,20 +72,8 @@ def newest_samples(folder: Path) -> np.ndarray:
     return np.load(max((folder / "progress").glob("*.npy"), key=lambda path: int(path.stem)))
 
 
-def figures(summary: dict[str, Any], test: dict[str, Any]) -> dict[str, float]:
-    """The figures of a summary's `test`, or of what was judged alike, that a table shows."""
-    found = dict(test)
-    if "artifacts" in summary:
-        measured = summary["artifacts"]
-        found |= measured["residual"]
-        found |= {f"{name}_{when}": value for when in ("initial", "trained") for name, value in measured[when].items()}
-    if "class_share" in found:
-        found |= {"smallest_class": min(found["class_share"]), "largest_class": max(found["class_share"])}
-    return {name: found[name] for name in FIGURES[summary["task"]] if name in found}
-
-
-def causes(summaries: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Data, hardware, versions and commit of runs: what they share, or a list where they differ."""
+def causes(summaries: Iterable[Summary]) -> dict[str, Any]:
+    """Data, hardware, versions and commit of some runs: the value that they share, or a list of their values."""
     found: dict[str, list[Any]] = {}
     for summary in summaries:
         for name in ("dataset", "requested_dataset", "dataset_sha256", "hardware", "versions", "commit"):
@@ -98,15 +84,21 @@ def causes(summaries: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def grouped(rows: Iterable[Row], by: Sequence[str]) -> dict[tuple[Any, ...], list[Row]]:
-    """Rows by their values of the columns `by`, in the order in which those first come."""
+    """Rows by their values of the columns `by`, in order of first occurrence."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for one in rows:
         groups.setdefault(tuple(one[name] for name in by), []).append(one)
     return groups
 
 
-def table(rows: list[Row], names: list[str], by: list[str]) -> str:
-    """Mean and standard deviation over the seeds, as Markdown: a line for each of what `by` tells apart."""
+def table(rows: Sequence[Row], names: Sequence[str], by: Sequence[str]) -> str:
+    """Mean and standard deviation over the seeds, as Markdown.
+
+    Args:
+      rows: one row per run.
+      names: the columns to average.
+      by: the columns whose values tell the lines of the table apart.
+    """
     lines = [f"| {' | '.join([*by, *names, 'seeds'])} |", "|---" * (len(by) + len(names) + 1) + "|"]
     for key, members in grouped(rows, by).items():
         cells = [spread([member[name] for member in members if name in member]) for name in names]
@@ -115,13 +107,16 @@ def table(rows: list[Row], names: list[str], by: list[str]) -> str:
 
 
 def cell(members: Sequence[Row], name: str) -> tuple[str, float]:
-    """Mean and deviation of a figure for a page's table, and the mean to sort by."""
+    """Mean and deviation of a column for the report, and the mean as the value to sort by."""
     values = [member[name] for member in members if name in member]
     return spread(values), float(np.mean(values)) if values else float("nan")
 
 
-def spread(values: list[float]) -> str:
-    """Mean and standard deviation, to two digits of the latter; one value alone, or one that all share, as it is."""
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation, to two significant digits of the latter.
+
+    A single value, or one that all share, is printed without a deviation.
+    """
     if not values:
         return ""
     mean = float(np.mean(values))

@@ -1,4 +1,4 @@
-"""What a grid shows, in numbers and in a sentence one can defend."""
+"""The verdict of a grid: each contender compared with the reference, in numbers and in a sentence."""
 
 from __future__ import annotations
 
@@ -7,104 +7,120 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison, compare, fewest_pairs
 from aeden.runtime.files import Row
+from experiments.ablate import metrics
 from experiments.ablate.grid import Cell, kind
-from experiments.ablate.metrics import FIGURES, METRICS, Metric, metric
 from experiments.ablate.results import grouped
 
 
 def check(name: str, cells: Sequence[Cell]) -> None:
-    """Refuses a grid whose runs do not end with the figure that its verdict is about.
+    """Refuses a grid whose runs do not end with the metric that its verdict is about.
 
     Raises:
       ValueError: naming the run.
     """
-    metric(name)
     for cell in cells:
-        known = [figure for figure in FIGURES[cell.config.task] if figure in METRICS]
-        if name not in known:
-            raise ValueError(
-                f"{cell.kind}: metric {name} is no figure of a {cell.config.task} run: use {', '.join(known)}"
-            )
+        try:
+            metrics.for_verdict(cell.config.task, name)
+        except ValueError as error:
+            raise ValueError(f"{cell.kind}: {error}") from error
         if cell.config.task == "gan" and not cell.config.gan.samples:
             raise ValueError(f"{cell.kind}: gan.samples=0 leaves nothing to compare generators by")
+        if cell.config.task == "stack" and cell.config.stack.head == "none":
+            raise ValueError(f"{cell.kind}: stack.head=none leaves nothing to compare classifiers by")
 
 
 def comparisons(
-    rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str, name: str
+    rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str, metric: Metric
 ) -> dict[str, Comparison]:
-    """Each contender beside the reference in every setting, over the seeds that both have finished, corrected for all.
+    """Compares each contender with the reference at every setting, over the seeds that both have finished.
+
+    Args:
+      rows: one row per finished run, see `results.row`.
+      contenders: names of the contenders, the reference among them.
+      axes: the columns that tell settings apart.
+      reference: the contender that the others are compared with.
+      metric: what is compared. Rows that lack it are left out.
 
     Returns:
-      "contender" or "contender, axis=value" -> what was found; contenders without a shared seed are left out.
+      "contender" or "contender, axis=value" -> comparison, corrected for all of them together. Contenders without a
+      shared seed are left out.
     """
     pairs: dict[str, tuple[list[float], list[float]]] = {}
-    for setting, here in grouped(rows, axes).items():
-        values = {
-            contender: {row["seed"]: row[name] for row in here if row["contender"] == contender}
-            for contender in contenders
-        }
+    for setting, members in grouped(rows, axes).items():
+        values: dict[str, dict[int, float]] = {contender: {} for contender in contenders}
+        for row in members:
+            if metric.name in row:
+                values[row["contender"]][row["seed"]] = row[metric.name]
         for contender in contenders:
             shared = sorted(values[contender].keys() & values[reference].keys())
             if contender != reference and shared:
-                one, other = ([values[who][seed] for seed in shared] for who in (contender, reference))
+                one, other = ([values[name][seed] for seed in shared] for name in (contender, reference))
                 pairs[kind(contender, dict(zip(axes, setting, strict=True)))] = one, other
-    return compare(pairs, metric(name).more)
+    return compare(pairs, bool(metric.higher_is_better))
 
 
-def sentence(found: dict[str, Comparison], reference: str, name: str, margin: float = 0.0) -> str:
-    """The verdict in one paragraph."""
+def sentence(found: dict[str, Comparison], reference: str, metric: Metric, margin: float = 0.0) -> str:
+    """The verdict in one paragraph.
+
+    Args:
+      found: label of a contender -> its comparison with the reference.
+      reference: name of the reference.
+      metric: what was compared.
+      margin: largest difference that does not matter in practice, in the unit of the metric.
+    """
     if not found:
         return "Nothing to compare yet: no contender shares a finished seed with the reference."
-    told = metric(name)
     better: list[str] = []
     worse: list[str] = []
     same: list[str] = []
     for label, one in found.items():
         if one.verdict() == "no difference shown":
             same.append(spoken(label))
-        elif (one.verdict() == "higher") == told.more:
-            better.append(f"{spoken(label)} is better ({_evidence(one, told, margin)})")
+        elif (one.verdict() == "higher") == metric.higher_is_better:
+            better.append(f"{spoken(label)} is better ({_evidence(one, metric, margin)})")
         else:
-            worse.append(f"{spoken(label)} is worse ({_evidence(one, told, margin)})")
+            worse.append(f"{spoken(label)} is worse ({_evidence(one, metric, margin)})")
     findings = [*better, *worse, *([f"no difference shown for {', '.join(same)}"] if same else [])]
     pairs, needed = sorted({one.pairs for one in found.values()}), fewest_pairs(len(found))
     seeds = f"{pairs[0]} to {pairs[-1]}" if len(pairs) > 1 else f"{pairs[0]}"
     plural = "" if seeds == "1" else "s"
-    text = f"By {told.name}, over {seeds} paired seed{plural}, beside {reference}: {'; '.join(findings)}."
+    text = f"By {metric.label}, over {seeds} paired seed{plural}, compared with {reference}: {'; '.join(findings)}."
     if len(same) == len(found) and pairs[-1] < needed:
         compared = f"{len(found)} comparison{'' if len(found) == 1 else 's'} over {seeds} seed{plural}"
         text += f" {compared} cannot show a difference at the 5 % level, however large: that takes {needed} seeds."
     return text
 
 
-def _evidence(one: Comparison, told: Metric, margin: float) -> str:
-    use = ", of no practical use" if abs(one.mean) <= margin else ""
+def _evidence(one: Comparison, metric: Metric, margin: float) -> str:
+    """Difference, interval and p of a comparison."""
+    remark = ", too small to matter in practice" if abs(one.mean) <= margin else ""
     return (
-        f"{told.difference(one.mean)}, 95 % interval {told.difference(one.low)} to {told.difference(one.high)}, "
-        f"corrected p = {one.corrected:.2g}{use}"
+        f"{metric.format_difference(one.mean)}, 95 % interval {metric.format_difference(one.low)} to "
+        f"{metric.format_difference(one.high)}, corrected p = {one.corrected:.2g}{remark}"
     )
 
 
 def spoken(label: str) -> str:
-    """ "k3, noise.level=0.2" as part of a sentence."""
+    """ "k3, noise.level=0.2" as part of a sentence: "k3 at noise.level=0.2"."""
     contender, _, place = label.partition(", ")
     return f"{contender} at {place}" if place else contender
 
 
-def as_json(found: dict[str, Comparison], reference: str, name: str, margin: float) -> dict[str, Any]:
-    """The verdict for other programs."""
+def as_json(found: dict[str, Comparison], reference: str, metric: Metric, margin: float) -> dict[str, Any]:
+    """The verdict for other programs, see `sentence` for the arguments."""
     return {
-        "metric": name,
+        "metric": metric.name,
         "reference": reference,
-        "text": sentence(found, reference, name, margin),
+        "text": sentence(found, reference, metric, margin),
         "comparisons": [
             {
                 "contender": label,
                 "verdict": one.verdict(),
-                # JSON has no infinity: an interval that one pair does not give is null.
-                **{n: v if math.isfinite(v) else None for n, v in dataclasses.asdict(one).items()},
+                # JSON has no infinity. An interval that a single pair does not give is null.
+                **{name: x if math.isfinite(x) else None for name, x in dataclasses.asdict(one).items()},
             }
             for label, one in found.items()
         ],

@@ -1,1 +1,1 @@
-"""python -m experiments.benchmark: speed compared with other libraries."""
+"""`python -m experiments.benchmark`: the speed of aeden compared with other libraries."""

@@ -1,210 +1,235 @@
-"""The results of a benchmark as Markdown tables."""
+"""Benchmark results as Markdown tables."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aeden.nn.fast_convolution import resized_taps
 from experiments.benchmark.peers import DENSE
+from experiments.benchmark.race import OTHER_LIBRARIES
 
 Record = dict[str, Any]
 
 
-def markdown(result: dict[str, Any], peers: tuple[str, ...]) -> str:
-    """All tables of a result, with the machine and the versions."""
-    hardware = result["hardware"]
-    cores = f", {hardware['cores']} cores" if hardware["platform"] == "cpu" else ""
-    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+def markdown(content: Record) -> str:
+    """All tables of a result file, with the machine and the versions.
+
+    Args:
+      content: as `experiments.benchmark` writes it to JSON.
+    """
+    hardware = content["hardware"]
+    on_cpu = hardware["platform"] == "cpu"
+    machine = f"{hardware['processor']}, {hardware['cores']} cores" if on_cpu else hardware["device_kind"]
+    versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
     lines = [
-        f"# {hardware['processor'] if hardware['platform'] == 'cpu' else hardware['device_kind']}{cores}",
+        f"# {machine}",
         "",
-        f"float32. Limits measured on all devices: {result['gflops']:.0f} GFLOP/s in matrix products, "
-        f"{result['gigabytes_per_second']:.1f} GB/s in copies (read and written). {versions}. Medians over rounds "
-        "taken in turn; ratios hold within a table, times drift between them.",
+        f"float32. Measured limits of all devices together: {content['gflops']:.0f} GFLOP/s in matrix products, "
+        f"{content['gigabytes_per_second']:.1f} GB/s in copies (read and written). {versions}. Times are medians over "
+        "rounds that the peers take in turn. Compare ratios within one table; absolute times drift between tables. "
+        "*Share of the limit*: time that the multiplications would take at the rate of matrix products, divided by the "
+        "measured time. *Relative speed*: compared with the fastest of Keras and PyTorch.",
         "",
     ]
-    for section, write in (
-        ("training", _training),
-        ("dense", _dense),
-        ("inference", _inference),
-        ("layers", _layers),
-        ("scaling", _scaling),
-        ("startup", _startup),
-        ("quality", _quality),
-    ):
-        cells = [cell for cell in result["results"] if cell["section"] == section]
-        if cells:
-            commit = f"aeden at commit {cells[0]['commit'][:12]}."
-            lines += [f"## {section.capitalize()}", "", commit, "", *write(cells, result, peers), ""]
-    if hardware["platform"] == "cpu":
-        lines += ["No GPU was at hand for this table.", ""]
+    for section, write in _WRITERS.items():
+        results = [result for result in content["results"] if result["section"] == section]
+        if results:
+            commit = f"aeden at commit {results[0]['commit'][:12]}."
+            lines += [f"## {section.capitalize()}", "", commit, "", *write(results, content), ""]
+    if on_cpu:
+        lines += ["No GPU was available: all times on this page are CPU times.", ""]
     return "\n".join(lines)
 
 
-def _training(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
+def _training(results: list[Record], content: Record) -> list[str]:
     lines: list[str] = []
-    for cell in cells:
-        settings, best = cell["settings"], _best(cell, peers)
+    for result in results:
+        settings, best = result["settings"], _best(result)
         lines += [
             f"{settings['decoder']} decoder, {settings['size']} x {settings['size']}, batch {settings['batch']}: "
-            f"{cell['multiplications'] / 1e6:.2f} million multiplications an image forward, three times that a step.",
+            f"{result['multiplications'] / 1e6:.2f} million multiplications per image forward, three times as many per "
+            "training step.",
             "",
-            "| | images/s | step | of the limit | to the best peer | devices | version |",
+            "| peer | images/s | step | share of the limit | relative speed | devices | version |",
             "|---|---|---|---|---|---|---|",
         ]
-        for one in cell["contenders"]:
-            if "absent" in one:
-                lines.append(f"| {one['name']} | absent: {one['absent']} | | | | | |")
+        for peer in result["contenders"]:
+            if "absent" in peer:
+                lines.append(f"| {peer['name']} | {_absent(peer)} | | | | | |")
                 continue
-            step = one["median_seconds"]
+            step = peer["median_seconds"]
             lines.append(
-                f"| {one['name']} | {settings['batch'] / step:.0f} | {_ms(step)} | {_of_limit(cell, step, result)} | "
-                f"{_ratio(best, step)} | {one['devices']} | {one['version']} |"
+                f"| {peer['name']} | {settings['batch'] / step:.0f} | {_ms(step)} | "
+                f"{_share_of_limit(result, step, content)} | {_ratio(best, step)} | {peer['devices']} | "
+                f"{peer['version']} |"
             )
         lines.append("")
     return lines
 
 
-def _dense(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
+def _dense(results: list[Record], content: Record) -> list[str]:
     nodes = " x ".join(map(str, DENSE))
     lines = [
-        f"Training steps of dense networks, 784 pixels in, hidden layers {nodes}, masking noise, Adam.",
+        f"Training steps of dense networks: 784 input pixels, hidden layers of {nodes} nodes, masking noise, Adam.",
         "",
-        "| network | parameters | batch | | images/s | step | to the best peer | devices |",
+        "| network | parameters | batch | peer | images/s | step | relative speed | devices |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for cell in cells:
-        settings, best = cell["settings"], _best(cell, peers)
-        for one in cell["contenders"]:
-            if "absent" in one:
-                lines.append(f"| {settings['network']} | | | {one['name']} | absent: {one['absent']} | | | |")
+    for result in results:
+        settings, best = result["settings"], _best(result)
+        for peer in result["contenders"]:
+            if "absent" in peer:
+                lines.append(f"| {settings['network']} | | | {peer['name']} | {_absent(peer)} | | | |")
                 continue
-            step = one["median_seconds"]
+            step = peer["median_seconds"]
             lines.append(
-                f"| {settings['network']} | {one['parameters']:,} | {settings['batch']} | {one['name']} | "
-                f"{settings['batch'] / step:.0f} | {_ms(step)} | {_ratio(best, step)} | {one['devices']} |"
+                f"| {settings['network']} | {peer['parameters']:,} | {settings['batch']} | {peer['name']} | "
+                f"{settings['batch'] / step:.0f} | {_ms(step)} | {_ratio(best, step)} | {peer['devices']} |"
             )
     return lines
 
 
-def _inference(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
+def _inference(results: list[Record], content: Record) -> list[str]:
     lines = [
-        "From NumPy to NumPy.",
+        "NumPy arrays in, NumPy arrays out.",
         "",
-        "| decoder | batch | | a call | images/s | to the best peer |",
+        "| decoder | batch | peer | call | images/s | relative speed |",
         "|---|---|---|---|---|---|",
     ]
-    for cell in cells:
-        settings, best = cell["settings"], _best(cell, peers)
-        for one in cell["contenders"]:
-            where = f"| {settings['decoder']} | {settings['batch']} | {one['name']} |"
-            if "absent" in one:
-                lines.append(f"{where} absent: {one['absent']} | | |")
+    for result in results:
+        settings, best = result["settings"], _best(result)
+        for peer in result["contenders"]:
+            start = f"| {settings['decoder']} | {settings['batch']} | {peer['name']} |"
+            if "absent" in peer:
+                lines.append(f"{start} {_absent(peer)} | | |")
                 continue
-            step = one["median_seconds"]
-            lines.append(f"{where} {_ms(step)} | {settings['batch'] / step:.0f} | {_ratio(best, step)} |")
+            step = peer["median_seconds"]
+            lines.append(f"{start} {_ms(step)} | {settings['batch'] / step:.0f} | {_ratio(best, step)} |")
     return lines
 
 
-def _layers(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
-    names = [one["name"] for one in cells[0]["contenders"]]
+def _layers(results: list[Record], content: Record) -> list[str]:
+    names = [peer["name"] for peer in results[0]["contenders"]]
     lines = [
-        "Milliseconds; in brackets how many times aeden's layer as it chooses is faster. Limit: the time of its "
-        "multiplications at the rate of matrix products.",
+        "Milliseconds. In brackets: how many times faster aeden's layer is with the lowering that aeden chooses. "
+        "Limit: time of the multiplications at the rate of matrix products.",
         "",
         f"| layer | pass | limit | {' | '.join(names)} |",
         "|---|---|---|" + "---|" * len(names),
     ]
-    for cell in cells:
-        s = cell["settings"]
-        ours = next((one.get("median_seconds") for one in cell["contenders"] if one["name"] == "aeden"), None)
+    for result in results:
+        s = result["settings"]
         taps = s["kernel"] ** 2 if s["kind"] == "transpose" else resized_taps(s["kernel"], s["stride"])
-        times = 3 if s["pass_"].endswith("backward") else 1
-        work = 2e-9 * times * s["batch"] * s["size"] ** 2 * taps * s["channels"] * s["features"]
-        entries = []
-        for one in cell["contenders"]:
-            if "absent" in one:
-                entries.append("absent")
-            elif ours is None or one["name"] == "aeden":
-                entries.append(_ms(one["median_seconds"], unit=""))
-            else:
-                entries.append(f"{_ms(one['median_seconds'], unit='')} ({one['median_seconds'] / ours:.1f})")
+        passes = 3 if s["pass_"].endswith("backward") else 1
+        gflop = 2e-9 * passes * s["batch"] * s["size"] ** 2 * taps * s["channels"] * s["features"]
+        aeden = next((peer.get("median_seconds") for peer in result["contenders"] if peer["name"] == "aeden"), None)
+        entries = [_layer_entry(peer, aeden) for peer in result["contenders"]]
         lines.append(
             f"| {s['kind']} k{s['kernel']} s{s['stride']}, {s['size']} to {s['size'] * s['stride']}, "
             f"{s['channels']} to {s['features']}, batch {s['batch']} | {s['pass_']} | "
-            f"{_ms(work / result['gflops'], unit='')} | {' | '.join(entries)} |"
+            f"{_ms(gflop / content['gflops'], unit='')} | {' | '.join(entries)} |"
         )
     return lines
 
 
-def _scaling(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
+def _layer_entry(peer: Record, aeden: float | None) -> str:
+    """Milliseconds of a peer, and the ratio to aeden's time in seconds if aeden has one."""
+    if "absent" in peer:
+        return "absent"
+    seconds = peer["median_seconds"]
+    ratio = "" if aeden is None or peer["name"] == "aeden" else f" ({seconds / aeden:.1f})"
+    return f"{_ms(seconds, unit='')}{ratio}"
+
+
+def _scaling(results: list[Record], content: Record) -> list[str]:
     lines = [
         "Training steps of aeden.",
         "",
-        "| decoder | batch | image | devices | images/s | of the limit |",
+        "| decoder | batch | image size | devices | images/s | share of the limit |",
         "|---|---|---|---|---|---|",
     ]
-    for cell in cells:
-        s, one = cell["settings"], cell["contenders"][0]
-        if "absent" in one:
-            lines.append(f"| {s['decoder']} | {s['batch']} | {s['size']} | {one['absent']} | | |")
+    for result in results:
+        settings, peer = result["settings"], result["contenders"][0]
+        start = f"| {settings['decoder']} | {settings['batch']} | {settings['size']} |"
+        if "absent" in peer:
+            lines.append(f"{start} {_absent(peer)} | | |")
             continue
-        step = one["median_seconds"]
+        step = peer["median_seconds"]
         lines.append(
-            f"| {s['decoder']} | {s['batch']} | {s['size']} | {one['devices']} | {s['batch'] / step:.0f} | "
-            f"{_of_limit(cell, step, result)} |"
+            f"{start} {peer['devices']} | {settings['batch'] / step:.0f} | {_share_of_limit(result, step, content)} |"
         )
     return lines
 
 
-def _startup(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
-    cell = cells[0]
+def _startup(results: list[Record], content: Record) -> list[str]:
+    result = results[0]
     return [
-        f"From the start of `python -m experiments.main --config=configs/transpose_mnist.py` ({cell['dataset']}) to "
-        f"its first training step: {cell['first_seconds']:.1f} s with an empty cache, {cell['again_seconds']:.1f} s "
-        "from then on (median of 3).",
+        f"From the start of `python -m experiments.main --config=configs/transpose_mnist.py` ({result['dataset']}) to "
+        f"its first training step: {result['first_seconds']:.1f} s with an empty cache, {result['again_seconds']:.1f} "
+        "s afterwards (median of 3).",
     ]
 
 
-def _quality(cells: list[Record], result: Record, peers: tuple[str, ...]) -> list[str]:
-    cell = cells[0]
-    ours = cell["aeden"]
+def _quality(results: list[Record], content: Record) -> list[str]:
+    result = results[0]
+    aeden = result["aeden"]
     lines = [
-        f"Wall-clock from the start of the process to a test BCE of {cell['target_bce']:.4f} on {cell['dataset']}, "
-        "noise of 0.4, clipped.",
+        f"Wall-clock time from the start of the process to a test BCE of {result['target_bce']:.4f} on "
+        f"{result['dataset']}, Gaussian noise of 0.4, clipped.",
         "",
-        "| | seconds | test BCE | after | ratio |",
+        "| run | seconds | test BCE | trained for | time relative to aeden |",
         "|---|---|---|---|---|",
-        f"| aeden, configs/transpose_mnist.py whole | {ours['seconds']:.0f} | {ours['bce']:.4f} | "
-        f"{ours['epochs']:g} epochs | |",
+        f"| aeden, the complete run of configs/transpose_mnist.py | {aeden['seconds']:.0f} | {aeden['bce']:.4f} | "
+        f"{aeden['epochs']:g} epochs | |",
     ]
     for name, key in (
         ("Keras' example as published", "keras_published"),
         ("Keras' example without its epochs on clean images", "keras_noisy_only"),
     ):
-        it = cell[key]
-        if "absent" in it:
-            lines.append(f"| {name} | absent: {it['absent']} | | | |")
+        keras = result[key]
+        if "absent" in keras:
+            lines.append(f"| {name} | {_absent(keras)} | | | |")
             continue
-        more = "" if it["reached"] else "> "
-        bce = f"{it['bce']:.4f}" if "bce" in it else "not yet on noisy images"
+        more = "" if keras["reached"] else "> "
+        bce = f"{keras['bce']:.4f}" if "bce" in keras else "not yet on noisy images"
         lines.append(
-            f"| {name} | {more}{it['seconds']:.0f}{'' if it['reached'] else ', stopped'} | {bce} | "
-            f"{it['clean_epochs']} clean and {it['noisy_epochs']} noisy epochs | "
-            f"{more}{it['seconds'] / ours['seconds']:.1f} |"
+            f"| {name} | {more}{keras['seconds']:.0f}{'' if keras['reached'] else ', stopped'} | {bce} | "
+            f"{keras['clean_epochs']} clean and {keras['noisy_epochs']} noisy epochs | "
+            f"{more}{keras['seconds'] / aeden['seconds']:.1f} |"
         )
     return lines
 
 
-def _of_limit(cell: Record, step: float, result: Record) -> str:
-    """The share of a training step that its multiplications would take at the rate of matrix products."""
-    limit = 6e-9 * cell["multiplications"] * cell["settings"]["batch"] / result["gflops"]
+_WRITERS: dict[str, Callable[[list[Record], Record], list[str]]] = {
+    "training": _training,
+    "dense": _dense,
+    "inference": _inference,
+    "layers": _layers,
+    "scaling": _scaling,
+    "startup": _startup,
+    "quality": _quality,
+}
+
+
+def _absent(peer: Record) -> str:
+    # Older result files begin the reason with the name of the exception.
+    return f"absent: {peer['absent'].removeprefix('Absent: ')}"
+
+
+def _share_of_limit(result: Record, step: float, content: Record) -> str:
+    """Time of a training step's multiplications at the rate of matrix products, divided by the measured time."""
+    limit = 6e-9 * result["multiplications"] * result["settings"]["batch"] / content["gflops"]
     return f"{limit / step:.0%}"
 
 
-def _best(cell: Record, peers: tuple[str, ...]) -> float | None:
-    """The fastest peer's seconds a step."""
-    times = [one["median_seconds"] for one in cell["contenders"] if one["name"] in peers and "absent" not in one]
+def _best(result: Record) -> float | None:
+    """Seconds per step of the fastest other library."""
+    times = [
+        peer["median_seconds"]
+        for peer in result["contenders"]
+        if peer["name"] in OTHER_LIBRARIES and "absent" not in peer
+    ]
     return min(times, default=None)
 
 

@@ -1,19 +1,21 @@
-"""Batches: every example once an epoch, in an order that can be entered anywhere."""
+"""Batches: every example once per epoch, in an order that can start at any step; each process gathers its share."""
 
+import jax
 import numpy as np
 import pytest
 
-from aeden.data.batches import TrainBatches, evaluation_batches
+from aeden.data.batches import TrainBatches, epochs, evaluation_batches, process_share
 from aeden.data.splits import Split
+from aeden.runtime import devices
 
 
 def numbered(count):
-    """Images whose pixels hold their own number."""
+    """Images whose pixels are their own position."""
     number = np.arange(count, dtype=np.uint8)
     return Split(np.broadcast_to(number[:, None, None, None], (count, 2, 2, 1)).copy(), number.astype(np.int32))
 
 
-def test_an_epoch_holds_every_example_once_and_the_next_has_another_order():
+def test_an_epoch_contains_every_example_once_and_the_next_has_another_order():
     batches = TrainBatches(numbered(10), 4, seed=0)
     assert batches.steps_per_epoch == 3
     orders = []
@@ -28,7 +30,7 @@ def test_an_epoch_holds_every_example_once_and_the_next_has_another_order():
     assert orders[0] != orders[1]
 
 
-def test_any_step_can_be_asked_for_first():
+def test_batches_can_start_at_any_step():
     whole = TrainBatches(numbered(10), 4, seed=5).at(0, 9)
     for step in (7, 2, 8, 0):
         part = TrainBatches(numbered(10), 4, seed=5).at(step)
@@ -36,7 +38,7 @@ def test_any_step_can_be_asked_for_first():
             np.testing.assert_array_equal(value[0], whole[name][step])
 
 
-def test_seeds_give_other_orders():
+def test_the_seed_changes_the_order():
     first, second = (TrainBatches(numbered(50), 50, seed).at(0)["index"] for seed in (0, 1))
     assert (first != second).any()
 
@@ -48,7 +50,7 @@ def test_a_batch_larger_than_the_split_is_padded():
     assert (batch["image"][~batch["mask"]] == 0).all()
 
 
-def test_examples_are_counted_without_the_padding():
+def test_examples_are_counted_without_padding():
     batches = TrainBatches(numbered(10), 4, seed=0)
     assert [batches.examples(step) for step in range(5)] == [0, 4, 8, 10, 14]
 
@@ -64,52 +66,81 @@ def test_an_empty_split_is_refused():
         TrainBatches(numbered(0), 4, seed=0)
 
 
-def labelled(counts):
-    labels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 1), np.uint8)
-    return Split(images, labels, tuple("ABC"[: len(counts)]))
-
-
-@pytest.mark.parametrize(
-    ("counts", "budget", "expected"),
-    [
-        ((20, 20, 20), 9, [3, 3, 3]),
-        ((20, 20, 20), 60, [20, 20, 20]),
-        ((2, 20, 20), 12, [2, 5, 5]),
-        ((5, 5), 2, [1, 1]),
-    ],
-)
-def test_a_budget_is_dealt_evenly_to_the_classes(counts, budget, expected):
-    chosen = labelled(counts).stratified(budget, seed=0)
-    assert np.bincount(chosen.labels).tolist() == expected
-    np.testing.assert_array_equal(chosen.labels, labelled(counts).labels[chosen.images[:, 0, 0, 0]])
-    assert len(set(chosen.images[:, 0, 0, 0].tolist())) == budget
-    assert chosen.classes == labelled(counts).classes
-
-
-def test_a_budget_is_drawn_by_the_seed():
-    split = labelled((30, 30, 30))
-    drawn = {seed: split.stratified(10, seed).images[:, 0, 0, 0].tolist() for seed in (0, 1)}
-    assert drawn[0] == split.stratified(10, 0).images[:, 0, 0, 0].tolist() != drawn[1]
-    assert sorted(np.bincount(split.stratified(10, 0).labels)) == [3, 3, 4]
-    assert split.stratified(0, 0) is split
-
-
-@pytest.mark.parametrize(
-    ("budget", "match"),
-    [
-        (91, "91 labels is more than the 90 examples"),
-        (2, "2 labels is less than one of each of 3 classes"),
-    ],
-)
-def test_budgets_that_cannot_be(budget, match):
-    with pytest.raises(ValueError, match=match):
-        labelled((30, 30, 30)).stratified(budget, 0)
-    with pytest.raises(ValueError, match="no labels"):
-        Split(np.zeros((3, 2, 2, 1), np.uint8)).stratified(2, 0)
-
-
-def test_each_phase_has_orders_of_its_own():
-    split = labelled((30, 30))
+def test_each_phase_has_its_own_orders():
+    split = numbered(60)
     orders = [TrainBatches(split, 60, 0, phase).at(0)["index"].tolist() for phase in (0, 0, 1)]
     assert orders[0] == orders[1] != orders[2]
+
+
+def test_the_number_of_epochs():
+    assert epochs(steps=30, batch_size=10, examples=100) == 3
+    assert epochs(steps=30, batch_size=10, examples=4) == 30
+
+
+def all_batches(split, batch_size, process=None, process_count=None):
+    """Two epochs of training batches, two steps at a time, and the evaluation batches."""
+    train = TrainBatches(split, batch_size, 3, process=process, process_count=process_count)
+    training = [train.at(step, 2) for step in range(0, 2 * train.steps_per_epoch, 2)]
+    return [*training, *evaluation_batches(split, batch_size, process, process_count)]
+
+
+@pytest.mark.parametrize("process_count", [1, 2, 4])
+@pytest.mark.parametrize("examples", [16, 19, 3])
+def test_the_shares_of_all_processes_make_the_whole_batch(process_count, examples):
+    """Also the padded last batch, in which some processes have only padding."""
+    split = numbered(examples)
+    shares = zip(*(all_batches(split, 8, process, process_count) for process in range(process_count)), strict=True)
+    for whole, parts in zip(all_batches(split, 8), shares, strict=True):
+        assert all(part["mask"].shape[1] == 8 // process_count for part in parts)
+        for name, value in whole.items():
+            together = np.concatenate([part[name] for part in parts], axis=1)
+            assert together.dtype == value.dtype
+            np.testing.assert_array_equal(together, value)
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_every_device_gets_the_same_examples_whatever_the_number_of_processes(processes):
+    """Device d of all devices gets the d-th block of consecutive examples of the whole batch, also of a padded one."""
+    split, local = numbered(21), jax.local_device_count()
+
+    def divided(process):
+        return [devices.deal(batch) for batch in all_batches(split, 8, process, processes)]
+
+    for whole, *parts in zip(all_batches(split, 8), *map(divided, range(processes)), strict=True):
+        for name, value in whole.items():
+            blocks = value.reshape(len(value), processes * local, -1, *value.shape[2:])
+            np.testing.assert_array_equal(np.concatenate([part[name] for part in parts], axis=1), blocks)
+
+
+def test_a_process_gathers_its_own_share_only():
+    """Once every process gathered the whole batch, and then used its part of it."""
+    gathered = []
+
+    class Counting(np.ndarray):
+        def __getitem__(self, index):
+            result = super().__getitem__(index)
+            gathered.append(len(result))
+            return result
+
+    images = np.zeros((64, 2, 2, 1), np.uint8).view(Counting)
+    for process_count in (1, 2, 4):
+        gathered.clear()
+        TrainBatches(Split(images), 16, 0, process=process_count - 1, process_count=process_count).at(0, 3)
+        assert sum(gathered) == 3 * 16 // process_count
+        gathered.clear()
+        list(evaluation_batches(Split(images), 16, 0, process_count))
+        assert sum(gathered) == 64 // process_count
+
+
+def test_a_process_asks_jax_for_its_share(monkeypatch):
+    monkeypatch.setattr(jax, "process_index", lambda: 1)
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    assert process_share(8) == slice(4, 8)
+    expected = TrainBatches(numbered(10), 4, 0, process=1, process_count=2).at(2)
+    np.testing.assert_array_equal(TrainBatches(numbered(10), 4, 0).at(2)["index"], expected["index"])
+    np.testing.assert_array_equal(next(evaluation_batches(numbered(10), 4))["index"], [[2, 3]])
+
+
+def test_a_batch_that_the_processes_cannot_share_is_refused():
+    with pytest.raises(ValueError, match="batch_size 6 cannot be shared evenly by 4 processes"):
+        process_share(6, 0, 4)

@@ -1,4 +1,4 @@
-"""The embedded data set: the same every time, and test fonts that training never saw."""
+"""Glyphs: images drawn from fonts, the same every time, with separate font families for each split."""
 
 import shutil
 
@@ -20,13 +20,13 @@ def test_shapes_labels_and_ink(kind):
         assert split.images.max() == 255
 
 
-def test_a_limit_is_the_start_of_the_whole():
+def test_a_limit_draws_the_first_images():
     few, more = glyphs.load("digits", limit=20), glyphs.load("digits", limit=50)
     for name in few:
         np.testing.assert_array_equal(few[name].images, more[name].images[:20])
 
 
-def test_splits_have_families_of_their_own():
+def test_each_split_has_its_own_font_families():
     families = glyphs.split_families(glyphs.font_files(None))
     names = {
         split: {
@@ -38,12 +38,12 @@ def test_splits_have_families_of_their_own():
     }
     assert all(names.values())
     files = [face for share in families.values() for faces in share for face in faces]
-    assert len(files) == len(set(files)) == len(glyphs.EMBEDDED_FACES)
+    assert len(files) == len(set(files)) == len(glyphs.MATPLOTLIB_FACES)
     assert not names["train"] & names["test"] or families_differ(families)
 
 
 def families_differ(families):
-    """DejaVu Sans and DejaVu Sans Mono share a first word, not a family."""
+    """Compares full family names: DejaVu Sans and DejaVu Sans Mono differ only in their last word."""
     full = {
         split: {ImageFont.truetype(str(face), 12).getname()[0] for faces in share for face in faces}
         for split, share in families.items()
@@ -51,13 +51,13 @@ def families_differ(families):
     return not full["train"] & full["test"] and not full["train"] & full["validation"]
 
 
-def test_any_font_folder(tmp_path):
+def test_glyphs_from_a_folder_of_fonts(tmp_path):
     for face in glyphs.font_files(None)[:12]:
         shutil.copy(face, tmp_path)
     assert len(glyphs.load("letters", tmp_path, limit=10)["test"]) == 10
 
 
-def test_too_few_fonts_and_unknown_kinds_are_named(tmp_path):
+def test_too_few_fonts_and_unknown_kinds_are_refused(tmp_path):
     shutil.copy(glyphs.font_files(None)[0], tmp_path)
     with pytest.raises(ValueError, match="found 1"):
         glyphs.load("letters", tmp_path)

@@ -16,6 +16,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import ROOT, start
+from documents import documented_commands
 from PIL import Image
 
 from aeden.runtime.files import read_json
@@ -309,25 +310,35 @@ def test_an_rgb_folder_of_odd_size_with_the_other_decoder(tmp_path, run_main, rn
     assert summary["levels"]["0.2"]["noisy"]["psnr"] > summary["levels"]["0.6"]["noisy"]["psnr"]
 
 
-def readme_commands():
-    """Every `python -m experiments...` of the README; the others have tests of their own."""
-    found = re.findall(r"^\s*(?:\$ )?(python -m experiments\.\S+.*)$", (ROOT / "README.md").read_text(), re.M)
-    elsewhere = ("experiments.labels", "configs/smoke.py", "configs/gan_", "configs/transpose_mnist.py")
-    return sorted({command for command in found if not any(word in command for word in elsewhere)})
+def published_commands():
+    """The commands of the README and of the pages of results, without those that other tests already run."""
+    pages = ("README.md", "docs/results-")
+    elsewhere = ("configs/smoke.py", "configs/gan_", "configs/transpose_", "configs/stacked_notmnist.py")
+    return sorted(
+        {
+            (command.program, command.arguments)
+            for command in documented_commands()
+            if command.where.startswith(pages)
+            and command.program in ("experiments.main", "experiments.ablate")
+            and not any(name in argument for name in elsewhere for argument in command.arguments)
+        }
+    )
 
 
-@pytest.mark.parametrize("command", readme_commands())
-def test_the_commands_of_the_readme(tmp_path, command, monkeypatch):
-    """As written, but short: of few images and steps, and offline (glyphs stand in)."""
-    words = command.replace("FOLDER", str(tmp_path)).split()
-    short = ["--config.data.limit=64", "--config.epochs=0", "--config.steps=2", "--config.model.features=(4, 4)"]
+@pytest.mark.parametrize(("program", "arguments"), published_commands())
+def test_the_published_commands(tmp_path, program, arguments):
+    """As written, but short: few images and steps, and offline (glyphs stand in)."""
+    words = ["-m", program, *arguments]
+    short = ["--config.data.limit=64", "--config.epochs=0", "--config.steps=2"]
+    short += ["--config.model.features=(4, 4)", "--config.model.factors=(2, 2)"]
     # What is given last counts: a stack too is narrow, and pre-trained for a moment.
     stack = ["--config.model.hidden=(8,)", "--config.stack.levels=()", "--config.stack.pretrain_epochs=1"]
-    if words[2] == "experiments.main":
-        words += [*short, f"--workdir={tmp_path / 'run'}", *(stack if "configs/stacked" in command else ())]
-    if words[2] == "experiments.ablate":
+    if program == "experiments.main":
+        stacked = any("configs/stacked" in argument for argument in arguments)
+        words += [*short, f"--workdir={tmp_path / 'run'}", *(stack if stacked else ())]
+    if program == "experiments.ablate":
         words += ["--list"]  # a whole grid is a test of test_ablate.py
-    result = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    result = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
 
 

@@ -1,4 +1,4 @@
-"""Classical denoisers: at the strength that validation prefers they improve on the noise."""
+"""Classical denoisers reduce noise, at the strength that is best on validation images."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from aeden.inference import classical
 
 @pytest.fixture
 def images(rng):
-    """Smooth blobs, and what noise makes of them."""
+    """Smooth blobs, clean and noisy."""
     grid = np.linspace(-1, 1, 24)
     centres = rng.uniform(-0.5, 0.5, (24, 2))
     clean = np.stack([np.exp(-((grid[:, None] - y) ** 2 + (grid[None] - x) ** 2) / 0.2) for y, x in centres])[..., None]
@@ -20,26 +20,27 @@ def mean_psnr(images, clean):
 
 
 @pytest.mark.parametrize("name", [name for name in classical.DENOISERS if name != "BM3D"])
-def test_each_improves_on_the_noise_at_some_strength(images, name):
+def test_each_denoiser_reduces_the_noise_at_some_strength(images, name):
     if not classical.present(name):
         pytest.skip(f"{name} needs {classical.DENOISERS[name][1]}")
     clean, noisy = images
     best = max(
-        mean_psnr(classical._some(name, strength, noisy[:6]), clean[:6]) for strength in classical.DENOISERS[name][2]
+        mean_psnr(classical._restore_part(name, strength, noisy[:6]), clean[:6])
+        for strength in classical.DENOISERS[name][2]
     )
     assert best > mean_psnr(noisy[:6], clean[:6]) + 2
 
 
-def test_validation_chooses_the_strength_and_cores_share_the_images(images):
+def test_the_strength_is_chosen_on_validation_images_and_parallel_equals_serial(images):
     clean, noisy = images
-    (one,) = classical.restore((clean[:8], noisy[:8]), noisy[8:], ["Gaussian"])
-    blurred = {s: classical._some("Gaussian", s, noisy) for s in classical.DENOISERS["Gaussian"][2]}
+    (restored,) = classical.restore((clean[:8], noisy[:8]), noisy[8:], ["Gaussian"])
+    blurred = {s: classical._restore_part("Gaussian", s, noisy) for s in classical.DENOISERS["Gaussian"][2]}
     best = max(blurred, key=lambda s: mean_psnr(blurred[s][:8], clean[:8]))
-    assert (one.name, one.strength) == ("Gaussian", best)
-    np.testing.assert_array_equal(one.images, blurred[best][8:])
+    assert (restored.name, restored.strength) == ("Gaussian", best)
+    np.testing.assert_array_equal(restored.images, blurred[best][8:])
 
 
-def test_what_is_not_installed_is_left_out(images, monkeypatch):
+def test_a_denoiser_that_is_not_installed_is_skipped(images, monkeypatch):
     monkeypatch.setitem(classical.DENOISERS, "BM3D", (*classical.DENOISERS["BM3D"][:1], "no_such_package", (0.1,)))
     assert not classical.present("BM3D")
     assert list(classical.restore(images, images[1], ["BM3D"])) == []

@@ -1,4 +1,4 @@
-"""Seeds in pairs: SciPy's intervals and tests, and what they say."""
+"""Statistics of paired seeds, compared with SciPy, with their definitions and on simulated data."""
 
 import itertools
 import math
@@ -12,13 +12,15 @@ from aeden.measures.paired_statistics import compare, fewest_pairs, holm, paired
 
 def test_the_interval_is_that_of_the_paired_t_test(rng):
     one, other = rng.normal(1, 1, 6), rng.normal(0, 1, 6)
-    mine = paired_difference(one, other, 0.9)
-    its = stats.ttest_rel(one, other).confidence_interval(0.9)
-    assert (mine.mean, mine.low, mine.high) == pytest.approx(((one - other).mean(), its.low, its.high))
-    assert mine.pairs == 6
+    difference = paired_difference(one, other, 0.9)
+    expected = stats.ttest_rel(one, other).confidence_interval(0.9)
+    assert (difference.mean, difference.low, difference.high) == pytest.approx(
+        ((one - other).mean(), expected.low, expected.high)
+    )
+    assert difference.pairs == 6
 
 
-def test_what_pairs_share_does_not_widen_the_interval(rng):
+def test_variation_between_seeds_does_not_widen_the_interval(rng):
     seeds = rng.normal(0, 10, 5)
     difference = paired_difference(seeds + 1 + rng.normal(0, 0.01, 5), seeds)
     assert difference.high - difference.low < 0.1
@@ -26,14 +28,14 @@ def test_what_pairs_share_does_not_widen_the_interval(rng):
     assert paired_difference(seeds, seeds + 1).verdict == "lower"
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says(rng):
-    held = [
+def test_the_interval_contains_the_true_mean_as_often_as_stated(rng):
+    contains = [
         (d := paired_difference(rng.normal(0.3, 1, 3), rng.normal(0, 1, 3), 0.8)).low < 0.3 < d.high for _ in range(400)
     ]
-    assert 0.74 < np.mean(held) < 0.86
+    assert 0.74 < np.mean(contains) < 0.86
 
 
-def test_one_pair_shows_nothing():
+def test_one_pair_shows_no_difference():
     one = paired_difference([2.0], [1.0])
     assert (one.mean, one.low, one.high) == (1.0, -math.inf, math.inf)
     assert one.verdict == "no difference shown"
@@ -41,33 +43,35 @@ def test_one_pair_shows_nothing():
         paired_difference([1.0, 2.0], [1.0])
 
 
-def test_the_sign_flip_test_by_its_definition(rng):
+def test_the_sign_flip_test_agrees_with_its_definition(rng):
     one, other = rng.normal(0.5, 1, 7), rng.normal(size=7)
-    collapse_warnings = np.array(list(itertools.product([1, -1], repeat=7)))
+    signs = np.array(list(itertools.product([1, -1], repeat=7)))
     means = np.abs((signs * (one - other)).mean(1))
     assert sign_flip_p(one, other) == pytest.approx(np.mean(means >= abs((one - other).mean()) - 1e-12))
 
 
-def test_holm_by_hand():
+def test_holm_agrees_with_values_computed_by_hand():
     # 0.01 x 4, 0.02 x 3, then no less than before: 0.03 x 2 = 0.06, 0.04 x 1 -> 0.06
     assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.6, 0.7]) == [1.0, 1.0]
     assert holm([]) == []
 
 
-def test_a_contender_beside_itself_shows_no_difference_and_a_planted_one_is_found():
-    """Six seeds, spread 0.07 dB, as measured between seeds: 100 comparisons with itself, 100 with 0.3 dB planted."""
+def test_compare_finds_a_simulated_difference_and_no_other():
+    """Six seeds with the measured spread of 0.07 dB: 100 comparisons without and 100 with 0.3 dB added."""
     rng = np.random.default_rng(7)
-    shown, found = 0, 0
+    false_positives, true_positives = 0, 0
     for _ in range(100):
         reference, other = rng.normal(21.0, 0.07, (2, 6))
-        shown += compare({"itself": (list(other), list(reference))})["itself"].verdict() != "no difference shown"
-        found += compare({"better": (list(other + 0.3), list(reference))})["better"].verdict() == "higher"
-    assert shown <= 5
-    assert found >= 95
+        false_positives += (
+            compare({"itself": (list(other), list(reference))})["itself"].verdict() != "no difference shown"
+        )
+        true_positives += compare({"better": (list(other + 0.3), list(reference))})["better"].verdict() == "higher"
+    assert false_positives <= 5
+    assert true_positives >= 95
 
 
-def test_what_a_comparison_says():
+def test_the_values_of_a_comparison():
     reference = [20.0, 20.5, 21.0, 20.2, 20.8, 20.4, 20.6, 20.1]
     worse = [value - 0.3 - 0.01 * i for i, value in enumerate(reference)]
     both = compare({"worse": (worse, reference), "same": (reference, reference)})
@@ -76,18 +80,18 @@ def test_what_a_comparison_says():
     assert both["worse"].low < both["worse"].mean < both["worse"].high < -0.3
     assert (both["worse"].wins, both["worse"].pairs) == (0, 8)
     assert both["same"].verdict() == "no difference shown"
-    less_is_better = compare({"worse": (worse, reference)}, more=False)["worse"]
-    assert (less_is_better.wins, less_is_better.mean, less_is_better.verdict()) == (8, both["worse"].mean, "lower")
-    by_definition = np.mean([(one < other) + 0.5 * (one == other) for one in worse for other in reference])
-    assert less_is_better.improvement == pytest.approx(by_definition)
-    assert both["worse"].improvement == pytest.approx(1 - by_definition)
+    lower_is_better = compare({"worse": (worse, reference)}, higher_is_better=False)["worse"]
+    assert (lower_is_better.wins, lower_is_better.mean, lower_is_better.verdict()) == (8, both["worse"].mean, "lower")
+    expected = np.mean([(one < other) + 0.5 * (one == other) for one in worse for other in reference])
+    assert lower_is_better.improvement == pytest.approx(expected)
+    assert both["worse"].improvement == pytest.approx(1 - expected)
     assert (both["same"].low, both["same"].high, both["same"].improvement) == (0, 0, 0.5)
     assert compare({"one": ([1.0], [0.0])})["one"].verdict() == "no difference shown"
     with pytest.raises(ValueError, match="worse: pairs need"):
         compare({"worse": (worse[:3], reference)})
 
 
-def test_how_many_seeds_a_comparison_needs():
+def test_fewest_pairs_is_the_smallest_number_that_can_show_a_difference():
     for comparisons in (1, 4, 10):
         pairs = fewest_pairs(comparisons)
         assert comparisons * 2.0 ** (1 - pairs) <= 0.05 < comparisons * 2.0 ** (2 - pairs)

@@ -1,4 +1,4 @@
-"""The autoencoder: any image size, either decoder, the same number of parameters."""
+"""Autoencoders: shapes, parameter counts, padding, and agreement of all implementations."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, Encoder, pad_to_multiple
 from aeden.nn.decoders import DECODERS
 from aeden.nn.parameters import apply, count_parameters
-from aeden.nn.stack import Classifier, Stack
 
 
 def parameters(model, shape):
@@ -31,21 +30,21 @@ def test_the_keras_example_has_28353_parameters(decoder):
     kernel=st.integers(1, 5),
     stages=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 3)), min_size=1, max_size=3),
 )
-def test_logits_have_the_shape_of_the_image_and_both_decoders_the_same_size(h, w, channels, kernel, stages):
+def test_logits_have_the_shape_of_the_image_and_both_decoders_as_many_parameters(h, w, channels, kernel, stages):
     features, factors = zip(*stages, strict=True)
-    sizes = set()
+    counts = set()
     for decoder in ("transpose", "upsample"):
         model = ConvAutoencoder(decoder, features, factors, kernel, channels)
         x = jax.ShapeDtypeStruct((2, h, w, channels), jnp.float32)
         (out, params) = jax.eval_shape(lambda x, m=model: m.init_with_output(jax.random.key(0), x), x)
         assert out.shape == x.shape
         assert out.dtype == jnp.float32
-        sizes.add(count_parameters(params))
-    assert len(sizes) == 1
+        counts.add(count_parameters(params))
+    assert len(counts) == 1
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_an_odd_size_is_padded_and_cropped(rng, decoder):
+def test_images_of_odd_size_are_padded_and_cropped(rng, decoder):
     model = ConvAutoencoder(decoder, (4, 4))
     x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
     params = jax.jit(model.init)(jax.random.key(0), x)
@@ -55,7 +54,7 @@ def test_an_odd_size_is_padded_and_cropped(rng, decoder):
     np.testing.assert_array_equal(apply(params, x), apply(params, padded)[:, :9, :10])
 
 
-def test_the_encoder_is_the_keras_example_whose_relu_comes_before_the_pool(rng):
+def test_the_encoder_equals_the_keras_example_with_relu_before_the_pool(rng):
     x = jnp.asarray(rng.normal(size=(2, 12, 12, 1)), jnp.float32)
     encoder = Encoder((8, 5))
     params = encoder.init(jax.random.key(0), x)
@@ -67,7 +66,7 @@ def test_the_encoder_is_the_keras_example_whose_relu_comes_before_the_pool(rng):
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_both_lowerings_are_one_model(rng, decoder):
+def test_fast_and_reference_give_the_same_loss_and_gradients(rng, decoder):
     x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
     models = [ConvAutoencoder(decoder, (8, 8), lowering=name) for name in ("fast", "reference")]
     params = jax.jit(models[0].init)(jax.random.key(0), x)
@@ -75,14 +74,14 @@ def test_both_lowerings_are_one_model(rng, decoder):
     def loss(params, model):
         return jnp.mean(jnp.square(model.apply(params, x)))
 
-    (ours, fast), (theirs, reference) = jax.jit(lambda p: [jax.value_and_grad(loss)(p, m) for m in models])(params)
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
-    for mine, its in zip(jax.tree.leaves(fast), jax.tree.leaves(reference), strict=True):
-        np.testing.assert_allclose(mine, its, atol=1e-5)
+    fast, reference = jax.jit(lambda p: [jax.value_and_grad(loss)(p, m) for m in models])(params)
+    np.testing.assert_allclose(fast[0], reference[0], rtol=1e-5)
+    for gradient, expected in zip(jax.tree.leaves(fast[1]), jax.tree.leaves(reference[1]), strict=True):
+        np.testing.assert_allclose(gradient, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_bfloat16_is_near_float32(rng, decoder):
+def test_bfloat16_is_close_to_float32(rng, decoder):
     x = jnp.asarray(rng.uniform(size=(2, 8, 8, 1)), jnp.float32)
     full, half = ConvAutoencoder(decoder, (8, 8)), ConvAutoencoder(decoder, (8, 8), dtype=jnp.bfloat16)
     params = jax.jit(full.init)(jax.random.key(0), x)
@@ -90,23 +89,7 @@ def test_bfloat16_is_near_float32(rng, decoder):
     np.testing.assert_allclose(half.apply(params, x), full.apply(params, x), atol=0.05)
 
 
-def test_multiplications_of_the_keras_example():
-    shared = 28 * 28 * 9 * 32 + 14 * 14 * 9 * 32 * 32 + 28 * 28 * 9 * 32
-    assert ConvAutoencoder("transpose").multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 9 * 32 * 32
-    # Four 2 x 2 kernels a source pixel, where resize and convolution as written take 9 a pixel out.
-    assert ConvAutoencoder("upsample").multiplications(28, 28) == shared + (14 * 14 + 28 * 28) * 4 * 32 * 32
-    bilinear = ConvAutoencoder("upsample", resize="bilinear")
-    assert bilinear.multiplications(27, 28) == shared + (14 * 14 + 28 * 28) * 9 * 32 * 32
-    before = ConvAutoencoder("upsample", placement="before")
-    assert before.multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 9 * 32 * 32
-    k4 = ConvAutoencoder("transpose", decoder_kernel_size=4)
-    assert k4.multiplications(28, 28) == shared + (7 * 7 + 14 * 14) * 16 * 32 * 32
-    subpixel = ConvAutoencoder("subpixel", decoder_features=(16, 8))
-    shared = 28 * 28 * 9 * 32 + 14 * 14 * 9 * 32 * 32 + 28 * 28 * 9 * 8
-    assert subpixel.multiplications(28, 28) == shared + 9 * (14 * 14 * 32 * 16 + 28 * 28 * 16 * 8)
-
-
-def test_unknown_decoder_and_wrong_channels_are_named():
+def test_unknown_decoder_and_wrong_channels_are_refused():
     with pytest.raises(ValueError, match="'transposed'"):
         ConvAutoencoder("transposed").init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))
     with pytest.raises(ValueError, match=r"\(1, 8, 8, 3\)"):
@@ -114,7 +97,7 @@ def test_unknown_decoder_and_wrong_channels_are_named():
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_a_dense_autoencoder_is_matrix_products(rng, tied):
+def test_a_dense_autoencoder_agrees_with_numpy(rng, tied):
     model = DenseAutoencoder((4, 3, 2), (10, 5), tied)
     x = jnp.asarray(rng.uniform(size=(3, 4, 3, 2)), jnp.float32)
     p = random_like(rng, model.init(jax.random.key(0), x)["params"])
@@ -134,58 +117,18 @@ def random_like(rng, params):
     return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(size=leaf.shape), jnp.float32), params)
 
 
-def test_a_tied_decoder_shares_its_gradient_with_the_encoder(rng):
-    """The tied kernel's gradient is that of the encoder's kernel plus the transpose of that of an untied decoder's."""
+def test_the_gradient_of_a_tied_kernel(rng):
+    """It is the gradient of an untied encoder kernel plus the transposed gradient of an untied decoder kernel."""
     x = jnp.asarray(rng.uniform(size=(3, 2, 3, 1)), jnp.float32)
-    tied, free = DenseAutoencoder((2, 3, 1), (4,), True), DenseAutoencoder((2, 3, 1), (4,))
+    tied, untied = DenseAutoencoder((2, 3, 1), (4,), True), DenseAutoencoder((2, 3, 1), (4,))
     p = random_like(rng, tied.init(jax.random.key(0), x)["params"])
     q = {**p, "decoder_0": {**p["decoder_0"], "kernel": p["encoder_0"]["kernel"].T}}
-    mine = jax.grad(lambda p: jnp.sum(apply(tied, p, x) ** 2))(p)
-    its = jax.grad(lambda q: jnp.sum(apply(free, q, x) ** 2))(q)
-    expected = its["encoder_0"]["kernel"] + its["decoder_0"]["kernel"].T
-    np.testing.assert_allclose(mine["encoder_0"]["kernel"], expected, rtol=1e-4)
+    gradient = jax.grad(lambda p: jnp.sum(apply(tied, p, x) ** 2))(p)
+    parts = jax.grad(lambda q: jnp.sum(apply(untied, q, x) ** 2))(q)
+    expected = parts["encoder_0"]["kernel"] + parts["decoder_0"]["kernel"].T
+    np.testing.assert_allclose(gradient["encoder_0"]["kernel"], expected, rtol=1e-4)
 
 
-def test_a_stack_of_dense_layers_is_the_deep_autoencoder(rng):
-    """Unrolled, single-layer autoencoders on top of each other are one autoencoder of as many hidden layers."""
-    stack = Stack((DenseAutoencoder((4, 3, 2), (10,)), DenseAutoencoder((1, 1, 10), (5,))))
-    deep = DenseAutoencoder((4, 3, 2), (10, 5))
-    x = jnp.asarray(rng.uniform(size=(3, 4, 3, 2)), jnp.float32)
-    p = random_like(rng, stack.init(jax.random.key(0), x)["params"])
-    q = {f"{side}_{i}": p[f"layers_{i}"][f"{side}_0"] for side in ("encoder", "decoder") for i in range(2)}
-    np.testing.assert_allclose(apply(stack, p, x), apply(deep, q, x), rtol=1e-4, atol=1e-4)
-    code = apply(stack, p, x, method="encode")
-    assert code.shape == (3, 1, 1, 5)
-    np.testing.assert_allclose(code.reshape(3, 5), apply(deep, q, x, method="encode"), rtol=1e-5)
-
-
-@pytest.mark.parametrize("decoder", ["transpose", "upsample"])
-def test_a_stack_of_convolutional_layers_encodes_as_the_deep_encoder(rng, decoder):
-    one = ConvAutoencoder(decoder, (4,), (2,), lowering="reference")
-    stack = Stack((one, one.clone(features=(6,), channels=4)))
-    deep = ConvAutoencoder(decoder, (4, 6), lowering="reference")
-    x = jnp.asarray(rng.uniform(size=(2, 10, 9, 1)), jnp.float32)
-    p = jax.jit(stack.init)(jax.random.key(0), x)["params"]
-    q = {"encoder": {f"stage{i}": p[f"layers_{i}"]["encoder"]["stage0"] for i in range(2)}}
-    assert jax.eval_shape(lambda: apply(stack, p, x)).shape == x.shape
-    mine, its = apply(stack, p, x[:, :8, :8], method="encode"), apply(deep, q, x[:, :8, :8], method="encode")
-    np.testing.assert_allclose(mine, its, rtol=1e-5)
-    assert apply(stack, p, x, method="encode").shape == (2, 3, 3, 6)
-
-
-def test_a_classifier_is_logistic_regression_on_the_code_and_has_no_decoder(rng):
-    stack = Stack((DenseAutoencoder((4, 3, 1), (6,)),))
-    x = jnp.asarray(rng.uniform(size=(3, 4, 3, 1)), jnp.float32)
-    p = Classifier(stack, 5).init(jax.random.key(0), x)["params"]
-    assert set(p["stack"]["layers_0"]) == {"encoder_0"}
-    p = random_like(rng, p)
-    code = apply(stack, p["stack"], x, method="encode").reshape(3, 6)
-    expected = code @ p["head"]["kernel"] + p["head"]["bias"][None]
-    np.testing.assert_allclose(apply(Classifier(stack, 5), p, x), expected, rtol=1e-4, atol=1e-5)
-    pixels = Classifier(Stack(()), 5)
-    assert pixels.init(jax.random.key(0), x)["params"]["head"]["kernel"].shape == (12, 5)
-
-
-def test_a_dense_autoencoder_is_for_one_size():
+def test_a_dense_autoencoder_refuses_other_image_sizes():
     with pytest.raises(ValueError, match=r"\[batch, 4, 4, 1\], not \(1, 5, 4, 1\)"):
         DenseAutoencoder((4, 4, 1)).init(jax.random.key(0), jnp.ones((1, 5, 4, 1)))

@@ -1,4 +1,4 @@
-"""Every fast lowering is a theorem: values and derivatives of the plain layer, and of sums written in NumPy."""
+"""Fast convolutions: values and first and second derivatives, compared with the plain layers and with sums in NumPy."""
 
 from itertools import product
 
@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 
-from aeden.nn.fast_convolution import convolution, max_pool, resized_convolution, transposed_convolution
+from aeden.nn.fast_convolution import convolution, resized_convolution, transposed_convolution
 from aeden.nn.layers import upsample
 
 PADDINGS = ("SAME", "VALID", ((2, 1), (0, 3)))
 SIZES = ((7, 6), (4, 5))
-# Below and above the number of channels where another form is taken; (channels in, channels out).
+# (input channels, output channels), below and above the number at which the implementation changes.
 CHANNELS = ((5, 6), (1, 6), (5, 1), (3, 2))
 GRID = list(product(range(1, 7), range(1, 5), PADDINGS, SIZES, CHANNELS))
-# The whole grid takes many minutes (`-m proof`); this part of it has every kernel, stride, padding, size and channels.
+# The whole grid takes many minutes (`-m proof`). This part has every kernel, stride, padding, size and channel count.
 FEW = [
     (k, s, PADDINGS[(k + s) % 3], SIZES[k % 2], CHANNELS[(k // 2 + s) % 4])
     for k, s in ((1, 2), (2, 1), (2, 3), (3, 1), (3, 2), (3, 4), (4, 2), (5, 3), (6, 1), (6, 2))
@@ -42,18 +42,18 @@ def resized(x, kernel, stride, padding):
     return resized_convolution(x, kernel, stride)
 
 
-def plainly_resized(x, kernel, stride, padding):
+def resized_then_convolved(x, kernel, stride, padding):
     return lax_convolution(upsample(x, stride), kernel, 1, padding)
 
 
 class Sums:
-    """The three maps between the grids, tap by tap in NumPy: high[s*i + m - before] meets low[i] through kernel[m]."""
+    """The three functions, tap by tap in NumPy: tap m connects high[s*i + m - before] with low[i]."""
 
     def __init__(self, stride, before, low, high):
         self.stride, self.before, self.low, self.high = stride, before, low, high
 
     def places(self, taps):
-        """For each tap, where its pixels of low and of high are."""
+        """Each tap m, with the indices of the pixels of low and of high that it connects."""
         for m in np.ndindex(*taps):
             pairs = []
             for axis in (0, 1):
@@ -75,7 +75,7 @@ class Sums:
             out[at_low] += high[at_high] @ kernel[m]
         return out
 
-    def pair(self, low, high, taps):
+    def correlate(self, low, high, taps):
         out = np.zeros((*taps, high.shape[3], low.shape[3]))
         for m, at_low, at_high in self.places(taps):
             out[m] = np.einsum("bhwf,bhwc->fc", high[at_high], low[at_low])
@@ -83,7 +83,7 @@ class Sums:
 
 
 def all_derivatives(function, stride, padding):
-    """(x, kernel, weights, directions) -> value, both gradients, and the three gradients of the gradients' product."""
+    """(x, kernel, weights, directions) -> value, gradients, and the gradients of a weighted sum of the gradients."""
 
     def gradients(x, kernel, weights):
         out, pullback = jax.vjp(lambda x, k: function(x, k, stride, padding), x, kernel)
@@ -101,20 +101,21 @@ def all_derivatives(function, stride, padding):
 
 
 def arguments(shape, kernel, out, dtype):
-    """x, kernel, weights of the output, and a direction for each gradient."""
+    """Random x, kernel, weights of the output, and a direction for each gradient."""
     rng = np.random.default_rng(0)
     return [np.asarray(rng.normal(size=s), dtype) for s in (shape, kernel, out, shape, kernel)]
 
 
-def assert_close(ours, theirs, tolerance):
-    """Within a tolerance relative to the largest value."""
-    for mine, its in zip(ours, theirs, strict=True):
-        assert mine.shape == its.shape
-        np.testing.assert_allclose(mine, its, rtol=0, atol=tolerance * max(1.0, np.abs(its).max(initial=0.0)))
+def assert_close(results, references, tolerance):
+    """Checks that arrays are equal up to a tolerance relative to the largest value."""
+    for result, expected in zip(results, references, strict=True):
+        assert result.shape == expected.shape
+        largest = np.abs(expected).max(initial=0.0)
+        np.testing.assert_allclose(result, expected, rtol=0, atol=tolerance * max(1.0, largest))
 
 
 def check_against_numpy(k, s, padding, size, channels):
-    """Transposed and strided convolution in float64, values and derivatives, against the sums."""
+    """Compares values and derivatives of the transposed and the strided convolution with the sums, in float64."""
     c, f = channels
     with jax.enable_x64(True):
         for function, plain in ((transposed_convolution, flax_transposed), (convolution, lax_convolution)):
@@ -125,33 +126,33 @@ def check_against_numpy(k, s, padding, size, channels):
                 continue
             x, w, g, u, v = arguments((2, *size, c), kernel, out.shape, np.float64)
             low, high = (size, out.shape[1:3]) if transposed else (out.shape[1:3], size)
-            # Where the result starts is read off the plain layer, not off the code under test.
-            sums = Sums(s, starts(plain, k, s, padding, size, transposed), low, high)
-            ours = all_derivatives(function, s, padding)(x, w, g, u, v)
+            # `before` comes from the definition of the padding, not from the code under test.
+            sums = Sums(s, rows_before(k, s, padding, size, transposed), low, high)
+            results = all_derivatives(function, s, padding)(x, w, g, u, v)
             taps = (k, k)
             if transposed:
                 expected = (
                     sums.scatter(x, w),
                     sums.gather(g, w),
-                    sums.pair(x, g, taps),
+                    sums.correlate(x, g, taps),
                     sums.gather(g, v),
-                    sums.pair(u, g, taps),
+                    sums.correlate(u, g, taps),
                     sums.scatter(u, w) + sums.scatter(x, v),
                 )
             else:
                 expected = (
                     sums.gather(x, w),
                     sums.scatter(g, w),
-                    sums.pair(g, x, taps),
+                    sums.correlate(g, x, taps),
                     sums.scatter(g, v),
-                    sums.pair(g, u, taps),
+                    sums.correlate(g, u, taps),
                     sums.gather(u, w) + sums.gather(x, v),
                 )
-            assert_close(ours, expected, 1e-12)
+            assert_close(results, expected, 1e-12)
 
 
-def starts(plain, k, s, padding, size, transposed):
-    """`before` of both axes, from what the padding's definition says."""
+def rows_before(k, s, padding, size, transposed):
+    """`before` of both axes, by the definition of the padding."""
     if not transposed:
         pads = padding if not isinstance(padding, str) else lax.padtype_to_pads(size, (k, k), (s, s), padding)
         return pads[0][0], pads[1][0]
@@ -162,7 +163,7 @@ def starts(plain, k, s, padding, size, transposed):
 
 
 @pytest.mark.parametrize(("k", "s", "padding", "size", "channels"), FEW)
-def test_values_gradients_and_their_gradients_are_the_sums(k, s, padding, size, channels):
+def test_values_and_derivatives_agree_with_numpy(k, s, padding, size, channels):
     check_against_numpy(k, s, padding, size, channels)
 
 
@@ -179,24 +180,24 @@ def test_the_whole_grid_in_float32_against_the_plain_layers(k, s, padding):
     check_against_plain(transposed_convolution, flax_transposed, k, s, padding, size, channels)
     check_against_plain(convolution, lax_convolution, k, s, padding, size, channels)
     if padding == "SAME":
-        check_against_plain(resized, plainly_resized, k, s, padding, size, channels)
+        check_against_plain(resized, resized_then_convolved, k, s, padding, size, channels)
 
 
 def check_against_plain(function, plain, k, s, padding, size, channels, dtype=np.float32, tolerance=1e-5):
-    """Values and derivatives against the plain layer."""
+    """Compares values and derivatives with the plain layer."""
     c, f = channels
     kernel = (k, k, f, c) if function is transposed_convolution else (k, k, c, f)
     out = jax.eval_shape(lambda x, w: plain(x, w, s, padding), np.ones((2, *size, c)), np.ones(kernel))
     if 0 not in out.shape:
-        given_ = arguments((2, *size, c), kernel, out.shape, dtype)
-        ours, theirs = (all_derivatives(f, s, padding)(*given_) for f in (function, plain))
-        assert_close(ours, theirs, tolerance)
+        values = arguments((2, *size, c), kernel, out.shape, dtype)
+        results, expected = (all_derivatives(f, s, padding)(*values) for f in (function, plain))
+        assert_close(results, expected, tolerance)
 
 
 @pytest.mark.parametrize(("k", "s", "channels"), [(1, 2, (5, 6)), (2, 3, (2, 1)), (3, 2, (5, 6)), (4, 2, (1, 6))])
-def test_a_resize_and_a_convolution_in_one(k, s, channels):
+def test_the_merged_resize_agrees_with_resize_and_convolution(k, s, channels):
     with jax.enable_x64(True):
-        check_against_plain(resized, plainly_resized, k, s, "SAME", (5, 4), channels, np.float64, 1e-12)
+        check_against_plain(resized, resized_then_convolved, k, s, "SAME", (5, 4), channels, np.float64, 1e-12)
 
 
 SHAPES = st.fixed_dictionaries(
@@ -224,9 +225,9 @@ def test_any_shape_in_float32(shape):
         weights = jnp.asarray(rng.normal(size=kernel), jnp.float32)
 
         @jax.jit
-        def both(x, weights, contenders=(function, plain)):
+        def both(x, weights, functions=(function, plain)):
             results = []
-            for each in contenders:
+            for each in functions:
                 out, pullback = jax.vjp(lambda x, k, e=each: e(x, k, s, padding), x, weights)
                 results.append((out, *pullback(jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape))))
             return results
@@ -241,7 +242,7 @@ def test_any_shape_in_float32(shape):
         (transposed_convolution, flax_transposed, (8, 1)),
         (convolution, lax_convolution, (8, 1)),
         (convolution, lax_convolution, (1, 8)),
-        (resized, plainly_resized, (8, 8)),
+        (resized, resized_then_convolved, (8, 8)),
     ],
 )
 def test_under_vmap_pmap_and_in_bfloat16(rng, function, plain, channels):
@@ -251,8 +252,8 @@ def test_under_vmap_pmap_and_in_bfloat16(rng, function, plain, channels):
     x = jnp.asarray(rng.normal(size=(2, 2, 6, 6, c)), jnp.float32)
     expected = plain(x.reshape(4, 6, 6, c), kernel, 2, "SAME")
     for mapping in (jax.vmap, jax.pmap):
-        ours = mapping(lambda x, k: function(x, k, 2, "SAME"), in_axes=(0, None))(x, kernel)
-        assert_close([np.asarray(ours).reshape(expected.shape)], [expected], 1e-5)
+        result = mapping(lambda x, k: function(x, k, 2, "SAME"), in_axes=(0, None))(x, kernel)
+        assert_close([np.asarray(result).reshape(expected.shape)], [expected], 1e-5)
 
     @jax.jit
     def gradients(x, kernel):
@@ -268,22 +269,3 @@ def test_under_vmap_pmap_and_in_bfloat16(rng, function, plain, channels):
     half, full = gradients(x[0], kernel)
     assert function(x[0].astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), 2, "SAME").dtype == jnp.bfloat16
     assert_close(half, full, 0.03)
-
-
-@pytest.mark.parametrize("factor", [1, 2, 3])
-def test_max_pool_agrees_with_flax(rng, factor):
-    # All values differ, so that no tie has to be shared.
-    x = jnp.asarray(rng.permutation(2 * 7 * 6 * 3).reshape(2, 7, 6, 3), jnp.float32)
-
-    def pool(x):
-        return nn.max_pool(x, (factor, factor), (factor, factor))
-
-    np.testing.assert_array_equal(max_pool(x, factor), pool(x))
-    weights = jnp.asarray(rng.normal(size=pool(x).shape), jnp.float32)
-    ours, theirs = (jax.grad(lambda x, f=f: jnp.sum(weights * f(x)))(x) for f in (lambda x: max_pool(x, factor), pool))
-    np.testing.assert_array_equal(ours, theirs)
-
-
-def test_ties_share_the_gradient_of_max_pool():
-    x = jnp.asarray([[1.0, 3.0], [3.0, 3.0]]).reshape(1, 2, 2, 1)
-    np.testing.assert_allclose(jax.grad(lambda x: max_pool(x, 2).sum())(x).ravel(), [0, 1 / 3, 1 / 3, 1 / 3], rtol=1e-6)

@@ -1,12 +1,18 @@
-"""The figures of classes: that they are drawn, and show what they are given."""
+"""Figures of classes: that they are drawn, and show what they are given."""
+
+import itertools
 
 import numpy as np
 import pytest
+from kept_figures import keep_figures
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from sklearn.metrics import pairwise_distances
 
 from aeden.plots import classes
 from aeden.tasks.stack import embedding
+
+drawn = pytest.fixture(keep_figures)
 
 CLASSES = ("A", "B", "C")
 
@@ -75,3 +81,37 @@ def test_confusion_and_errors(tmp_path, rng):
     budgets = {name: [(10, [0.5, 0.6]), (100, [0.8, 0.9])] for name in ("one", "other")}
     classes.save_budgets(tmp_path / "budgets.png", "by labels", budgets)
     assert size(tmp_path / "budgets.png")[0] > 600
+
+
+def test_errors_are_the_most_confident_ones(tmp_path, drawn):
+    images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1).repeat(2, 1).repeat(2, 2)
+    logits = np.array([[0.0, 9.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 5.0], [5.0, 0.0, 0.0]])
+    classes.save_errors(tmp_path / "errors.png", "a run", images, np.array([0, 0, 2, 1]), logits, CLASSES)
+    shown = [axis for axis in drawn[0].axes if axis.images]
+    assert [int(axis.images[0].get_array()[0, 0]) for axis in shown] == [0, 3, 1]
+    assert [axis.get_title() for axis in shown] == ["A → B\n0.9998", "B → A\n0.99", "A → B\n0.58"]
+    assert drawn[0].get_suptitle().startswith("a run; 3 errors in 4")
+
+
+def test_long_class_names_do_not_overlap_above_the_images(tmp_path, rng, drawn):
+    names = tuple(f"a long class name, {k}" for k in range(3))
+    images = rng.integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    classes.save_errors(tmp_path / "errors.png", "a run", images, np.zeros(30, int), np.eye(3)[[1] * 30], names)
+    renderer = FigureCanvasAgg(drawn[0]).get_renderer()
+    above, below = drawn[0].axes[:10], drawn[0].axes[10:]
+    boxes = [axis.title.get_window_extent(renderer) for axis in above]
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    titles = [axis.title.get_window_extent(renderer).y1 for axis in below]
+    assert max(titles) < min(axis.get_window_extent(renderer).y0 for axis in above)
+
+
+def test_a_confusion_matrix_has_labels_in_rows(tmp_path, drawn):
+    classes.save_confusion(tmp_path / "confusion.png", "a run", np.array([[9, 1, 0], [0, 8, 0], [2, 0, 0]]), CLASSES)
+    axis = drawn[0].axes[0]
+    assert (axis.get_ylabel(), axis.get_xlabel()) == ("label", "predicted class")
+    assert {(text.get_position(), text.get_text()) for text in axis.texts} == {
+        ((0, 0), "9"),
+        ((1, 0), "1"),
+        ((1, 1), "8"),
+        ((0, 2), "2"),
+    }

@@ -1,29 +1,30 @@
-"""The figures: that they are drawn, and show what they are given."""
+"""Figures of restored images and of responses: that they show what they are given."""
 
 import numpy as np
 import pytest
-from PIL import Image
+from kept_figures import keep_figures
 
-from aeden.plots import curves, style
+from aeden.plots import restoration
+
+drawn = pytest.fixture(keep_figures)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_samples(tmp_path, rng, channels):
-    rows = {name: rng.uniform(size=(4, 9, 9, channels)) for name in ("clean", "noisy", "restored")}
-    rows["error"] = rows["restored"] - rows["clean"]
-    style.save_samples(tmp_path / "samples.png", "four images", rows, {"noisy": ["1 dB"] * 4})
-    with Image.open(tmp_path / "samples.png") as image:
-        few = np.asarray(image.convert("RGB"))
-    assert few.shape[0] > 300
-    assert len(np.unique(few.reshape(-1, 3), axis=0)) > 100
+def test_restoration(tmp_path, rng, drawn, channels):
+    images = {name: rng.uniform(size=(2, 9, 9, channels)).astype(np.float32) for name in ("clean", "noisy", "restored")}
+    psnr = {"noisy": [11.04, 12.0], "restored": np.array([20.26, 21.0], np.float32)}
+    restoration.save_restoration(tmp_path / "samples.png", "a run", images, psnr)
+    axes = np.reshape(drawn[0].axes, (4, 2))
+    assert [line[0].get_ylabel() for line in axes] == ["clean", "noisy", "restored", "error"]
+    captions = [[axis.get_xlabel() for axis in line] for line in axes]
+    assert captions == [["", ""], ["11.0 dB", "12.0 dB"], ["20.3 dB", "21.0 dB"], ["", ""]]
+    error = (images["restored"] - images["clean"])[1].mean(-1)
+    np.testing.assert_allclose(axes[3, 1].images[0].get_array(), error, atol=1e-6)
 
 
-@pytest.mark.parametrize("epochs", [1, 30])
-def test_curves(tmp_path, epochs):
-    rows = [
-        {"step": 10 * i, "epoch": float(i), "train_loss": 1 / i, "validation_psnr": 10 + i, "validation_bce": 1 / i}
-        for i in range(1, epochs + 1)
-    ]
-    curves.save_curves(tmp_path / "curves.png", "a run", rows, {"psnr": 11.0})
-    with Image.open(tmp_path / "curves.png") as image:
-        assert image.size[0] > 600
+def test_responses(tmp_path, drawn):
+    responses = {"constant, initial": np.zeros((5, 5)), "impulse, trained": np.eye(5) * -0.25}
+    restoration.save_responses(tmp_path / "responses.png", "a run", responses)
+    assert [axis.get_title() for axis in drawn[0].axes] == list(responses)
+    assert drawn[0].axes[1].images[0].get_clim() == (-0.25, 0.25)
+    assert drawn[0].axes[1].get_xlabel() == "logits, ± 0.25"

@@ -1,11 +1,11 @@
-"""Devices: what is dealt out adds up to what one device would compute."""
+"""Devices: work that is divided among them gives what one device would compute."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aeden.runtime import devices, hosts
+from aeden.runtime import devices
 
 
 def test_the_suite_runs_on_two_devices():
@@ -16,27 +16,27 @@ def test_the_suite_runs_on_two_devices():
     ("batch", "cores", "count"),
     [(128, 2, 2), (128, 64, 4), (128, 3, 2), (31, 8, 1), (96, 8, 3), (97, 8, 1), (4096, 64, 64)],
 )
-def test_devices_divide_the_batch_into_shares_of_32_or_more(batch, cores, count):
+def test_devices_divide_the_batch_into_parts_of_32_or_more(batch, cores, count):
     assert devices.cpu_device_count(batch, cores) == count
 
 
-def test_a_batch_that_cannot_be_shared_is_refused():
+def test_a_batch_that_the_devices_cannot_share_is_refused():
     with pytest.raises(ValueError, match="7 cannot be shared evenly by 2 devices"):
         devices.check_divides(7)
 
 
-def test_dealt_batches_keep_the_order_of_examples():
+def test_divided_batches_keep_the_order_of_examples():
     batches = {"x": np.arange(3 * 8 * 2).reshape(3, 8, 2)}
     dealt = devices.deal(batches)["x"]
     assert dealt.shape == (3, 2, 4, 2)
     np.testing.assert_array_equal(dealt.reshape(3, 8, 2), batches["x"])
 
 
-def least_squares(parallelly):
-    """(state, batch) -> (state, metrics): one step of plain gradient descent, which no rescaling can hide from."""
+def least_squares(parallel):
+    """(state, batch) -> (state, metrics): one step of plain gradient descent, which reveals a wrong scale."""
 
     def step(weights, batch):
-        total = devices.sum_over_devices if parallelly else lambda tree: tree
+        total = devices.sum_over_devices if parallel else lambda tree: tree
 
         def loss_share(w):
             return jnp.sum(batch["mask"] * (batch["x"] @ w - batch["y"]) ** 2) / total(jnp.sum(batch["mask"]))
@@ -85,11 +85,11 @@ def test_sums_over_devices(rng):
         (64, 512 * 512, 8),
     ],
 )
-def test_parts_are_equal_and_few(examples, pixels, parts):
+def test_the_number_of_parts_divides_the_examples_and_is_at_most_8(examples, pixels, parts):
     assert devices.part_count(examples, pixels) == parts
 
 
-def test_sums_over_parts_are_sums_over_the_whole(rng):
+def test_sums_over_parts_equal_the_sum_over_the_whole_batch(rng):
     batch = {"image": jnp.asarray(rng.normal(size=(48, 5, 5, 1)), jnp.float32), "weight": jnp.arange(48.0)}
     seen = []
 
@@ -105,12 +105,21 @@ def test_sums_over_parts_are_sums_over_the_whole(rng):
 
 
 @pytest.mark.parametrize(("count", "pixels"), [(1, 784), (63, 0), (63, 784), (64, 784), (65, 784)])
-def test_examples_are_mapped_in_order_however_many(rng, count, pixels):
+def test_any_number_of_examples_is_mapped_in_order(rng, count, pixels):
     x = rng.normal(size=(count, 3)).astype(np.float32)
     doubled = devices.map_examples(lambda scale, x: scale * x, jnp.float32(2), pixels)(x)
     np.testing.assert_array_equal(doubled, 2 * x)
 
 
-def test_numbers_of_processes_that_do_not_fit():
-    with pytest.raises(ValueError, match="--process from 0"):
-        hosts.join_processes("localhost:1", 2, 2)
+def test_a_mapper_follows_its_parameters_and_compiles_once(rng):
+    x = rng.normal(size=(64, 3)).astype(np.float32)
+    traced = []
+
+    def scaled(scale, examples):
+        traced.append(len(examples))
+        return scale * examples
+
+    mapper = devices.make_mapper(scaled)
+    for scale in (2, 3):
+        np.testing.assert_array_equal(mapper(jnp.float32(scale))(x), scale * x)
+    assert traced == [32]

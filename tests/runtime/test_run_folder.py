@@ -1,13 +1,13 @@
 """The run folder: one run, one process, one config."""
 
-import json
 import os
 
 import pytest
 
-from aeden.runtime import files, provenance, run_folder
+from aeden.runtime import files, run_folder
 
 DATA = {"name": "mnist", "requested": "mnist", "sha256": "a" * 64}
+DEFAULTS = {"seed": 0, "epochs": 8, "model": {"features": [32, 32]}, "data": {"dir": ""}, "gan": {"latent": 64}}
 
 
 def test_a_second_process_is_refused(tmp_path):
@@ -22,37 +22,51 @@ def test_a_second_process_is_refused(tmp_path):
         pass
 
 
+def claim(folder, config):
+    run_folder.claim(folder, config, DATA)
+
+
+def check(folder, config, defaults=None):
+    run_folder.check_config(folder, config, DEFAULTS if defaults is None else defaults, ("model", "data"))
+
+
 def test_another_config_is_an_error_that_shows_the_difference(tmp_path):
-    config = {"seed": 0, "model": {"features": (32, 32)}, "data": {"dir": "a"}}
-    run_folder.claim(tmp_path, config, DATA)
-    run_folder.claim(tmp_path, {**config, "data": {"dir": "elsewhere"}}, DATA)
+    config = {"seed": 0, "epochs": 8, "model": {"features": (32, 32)}, "data": {"dir": "a"}}
+    claim(tmp_path, config)
+    check(tmp_path, config)
+    check(tmp_path, {**config, "data": {"dir": "elsewhere"}})
     with pytest.raises(run_folder.RunFolderError, match=r"model.features: \[32, 32\] there, \[32, 16\] now"):
-        run_folder.claim(tmp_path, {**config, "model": {"features": (32, 16)}}, DATA)
-    with pytest.raises(run_folder.RunFolderError, match=r"epochs: '\(absent\)' there, 3 now"):
-        run_folder.check_config(tmp_path, {**config, "epochs": 3})
+        check(tmp_path, {**config, "model": {"features": (32, 16)}})
+    with pytest.raises(run_folder.RunFolderError, match=r"epochs: 8 there, 3 now"):
+        check(tmp_path, {**config, "epochs": 3})
+
+
+def test_a_field_that_a_run_does_not_know_is_its_default(tmp_path):
+    """A field that is added later disowns no run, unless it is set."""
+    claim(tmp_path, {"seed": 0, "epochs": 3, "model": {"features": (32, 32)}})
+    defaults = {**DEFAULTS, "tested": "last", "model": {**DEFAULTS["model"], "init": "he"}}
+    now = {"seed": 0, "epochs": 3, "tested": "last", "model": {"features": (32, 32), "init": "he"}}
+    check(tmp_path, now, defaults)
+    with pytest.raises(run_folder.RunFolderError, match=r"model.init: 'he' there, 'icnr' now"):
+        check(tmp_path, {**now, "model": {**now["model"], "init": "icnr"}}, defaults)
+    with pytest.raises(run_folder.RunFolderError, match=r"tested: 'last' there, 'best' now"):
+        check(tmp_path, {**now, "tested": "best"}, defaults)
+
+
+def test_sections_of_other_tasks_do_not_count(tmp_path):
+    config = {"seed": 0, "model": {"features": (32, 32)}, "gan": {"latent": 64}}
+    claim(tmp_path, config)
+    check(tmp_path, {**config, "gan": {"latent": 32, "width": 8}})
 
 
 def test_other_data_is_an_error(tmp_path):
+    run_folder.check_data(tmp_path, DATA)
     run_folder.claim(tmp_path, {"seed": 0}, {**DATA, "name": "glyphs/digits"})
     with pytest.raises(run_folder.RunFolderError, match="was trained on glyphs/digits"):
-        run_folder.claim(tmp_path, {"seed": 0}, {**DATA, "sha256": "b" * 64})
+        run_folder.check_data(tmp_path, {**DATA, "sha256": "b" * 64})
 
 
 def test_a_damaged_config_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(run_folder.RunFolderError, match=r"config.json is damaged"):
-        run_folder.check_config(tmp_path, {})
-
-
-def test_files_are_written_at_once_or_not_at_all(tmp_path):
-    files.write_json(tmp_path / "a.json", {"x": 1})
-    with pytest.raises(TypeError):
-        files.write_json(tmp_path / "a.json", {"x": object()})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
-
-
-def test_a_result_can_tell_its_cause():
-    assert {"python", "jax", "flax", "optax", "orbax-checkpoint"} <= provenance.versions().keys()
-    assert provenance.hardware()["devices"] == 2
-    assert provenance.commit()
+    with pytest.raises(files.DamagedFileError, match=r"config.json is damaged"):
+        check(tmp_path, {})

@@ -1,4 +1,4 @@
-"""Telling classes: the loss, dropout, the figures."""
+"""Classification: loss, dropout, metrics."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Artifacts of decoders whose weights say what they must be."""
+"""Artifacts of decoders whose weights imply what they must be."""
 
 import jax
 import jax.numpy as jnp
@@ -58,10 +58,10 @@ def test_the_residuals_measures_are_means_over_the_images(images):
     model, params = start(images, decoder="transpose")
     pixels = np.asarray(jnp.round(255 * images), np.uint8)
 
-    def darken(example_keys, clean):
+    def darken(index, clean):
         return 0.5 * clean
 
-    found = decoder_artifacts.make_residual_artifacts(model, darken, 0, 2)(params, Split(pixels))
+    found = decoder_artifacts.make_residual_artifacts(model, darken, 2)(params, Split(pixels))
     clean = jnp.asarray(pixels, jnp.float32) / 255
     restored = jax.nn.sigmoid(apply(model, params, 0.5 * clean))
     assert found["harmonic_energy"] == pytest.approx(
@@ -81,13 +81,14 @@ def test_before_and_after_training(images):
     model, initial = start(images, decoder="transpose")
     trained = jax.tree.map(lambda x: x + 0.3, initial)
     split = Split(np.asarray(jnp.round(255 * images), np.uint8))
-    figures, pictures = decoder_artifacts.measure(model, initial, trained, lambda example_keys, clean: clean, 0, split)
+    artifacts = decoder_artifacts.measure(model, initial, trained, lambda index, clean: clean, split)
+    figures = artifacts.figures
     assert figures.keys() == {"residual", "initial", "trained"}
     assert figures["initial"] != figures["trained"]
-    assert list(pictures) == [
+    assert list(artifacts.pictures) == [
         "constant, initial",
         "constant, trained",
         "impulse, initial",
         "impulse, trained",
-        "residual power",
     ]
+    assert artifacts.power.shape == (12, 12)

@@ -1,4 +1,4 @@
-"""The denoising task: its loss and gradient, its evaluation, its schedule."""
+"""The denoising task: loss and gradient, evaluation, schedule, what `prepare` refuses."""
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +8,12 @@ import pytest
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
+from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import image_quality
 from aeden.runtime import devices
 from aeden.tasks import from_config
-from aeden.tasks.denoise import run
+from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
 from aeden.training import evaluation
 from configs import base
@@ -58,8 +59,8 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
         config.model.decoder = decoder
     assert from_config.decoder_name(config) == decoder
     config.learning_rate = 0.5
-    model = from_config.build_model(config, (12, 12, 1))
-    task = run.build_task(config, model, (12, 12, 1), 10, split)
+    run = prepare(config, Dataset("random", "random", split, split, split, "0"))
+    model, task = run.model, run.training.objective
     state = jax.jit(task.init)(jax.random.key(1))
     batch = TrainBatches(split, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
     stream = random_keys.stream_key(0, random_keys.Stream.TRAIN)
@@ -87,7 +88,8 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
     model = from_config.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noises = {"0.2": from_config.build_noise(config, 0.2), "0.6": from_config.build_noise(config, 0.6)}
-    figures = restoration.make_evaluation(model, noises, 0, random_keys.Stream.TEST)(params, split)
+    fixed = {name: restoration.fixed_noise(noise, 0, random_keys.Stream.TEST) for name, noise in noises.items()}
+    figures = restoration.make_evaluation(model, fixed)(params, split)
 
     clean = jnp.asarray(split.images, jnp.float32) / 255
     example_keys = random_keys.example_keys(random_keys.stream_key(0, random_keys.Stream.TEST), 0, jnp.arange(21))
@@ -102,10 +104,10 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
 def test_samples_are_what_the_evaluation_saw(config, split):
     model = from_config.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
-    noise = from_config.build_noise(config)
+    noise = restoration.fixed_noise(from_config.build_noise(config), 0, random_keys.Stream.TEST)
     one = Split(split.images[:1])
-    clean, noisy, restored = restoration.restore_samples(model, params, noise, one, 0)
-    figures = restoration.make_evaluation(model, {"x": noise}, 0, random_keys.Stream.TEST)(params, one)["x"]
+    clean, noisy, restored = restoration.restore_samples(model, params, noise, one).values()
+    figures = restoration.make_evaluation(model, {"x": noise})(params, one)["x"]
     np.testing.assert_allclose(((noisy - clean) ** 2).mean(), figures["noisy"]["mse"], rtol=1e-5)
     np.testing.assert_allclose(((restored - clean) ** 2).mean(), figures["restored"]["mse"], rtol=1e-5)
 
@@ -159,3 +161,34 @@ def test_models_that_cannot_be_built(config, field, value):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=field.replace(".", r"\.") + "|" + str(value)):
         from_config.build_model(config, (12, 12, 1))
+
+
+def test_the_test_noise_is_the_same_wherever_it_is_used(config, split):
+    """The evaluation, the pictures and the images that baselines restore must agree."""
+    run = prepare(config, Dataset("random", "random", split, split, split, "0"))
+    clean, noisy = restoration.corrupt_split(run.noise, split)
+    params = jax.jit(run.model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
+    samples = restoration.restore_samples(run.model, params, run.noise, split)
+    index = restoration.shown(len(split))
+    np.testing.assert_allclose(samples["noisy"], noisy[index], atol=1e-6)
+    figures = restoration.make_evaluation(run.model, {"x": run.noise})(params, split)["x"]
+    np.testing.assert_allclose(((noisy - clean) ** 2).mean(), figures["noisy"]["mse"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "match"),
+    [
+        ("loss", "l2", "unknown loss 'l2': use bce, mse or l1"),
+        ("eval.checkpoint", "newest", "unknown eval.checkpoint 'newest': use one of last, best"),
+        ("checkpoint.keep", 0, "would keep none"),
+        ("noise.level", -1.0, "-1 is out of range"),
+        ("eval.levels", (0.1, -2.0), "-2 is out of range"),
+        ("augment.turn", 200.0, "augment.turn 200"),
+        ("optimizer.name", "adamish", "no optimiser 'adamish'"),
+        ("learning_rate", 0.0, "learning_rate 0 is not positive"),
+    ],
+)
+def test_runs_that_cannot_work_are_refused_before_training(config, split, field, value, match):
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(ValueError, match=match):
+        prepare(config, Dataset("random", "random", split, split, split, "0"))

@@ -1,4 +1,4 @@
-"""GANs: the networks, the losses and penalties, the step, resume, and what a run leaves."""
+"""GANs: networks, losses and penalties, the step, resuming, the files of a run, what is refused."""
 
 import os
 import signal
@@ -22,9 +22,12 @@ from aeden.nn.parameters import apply
 from aeden.runtime import devices
 from aeden.runtime.processes import Interrupted
 from aeden.tasks.gan import judge as judging
-from aeden.tasks.gan import run as gan_run
-from aeden.tasks.gan.pictures import interpolate
+from aeden.tasks.gan import task as gan_task
+from aeden.tasks.gan.pictures import interpolate, nearest_images
+from aeden.tasks.gan.run import collapse_warnings
+from aeden.tasks.gan.task import prepare
 from aeden.tasks.objectives.adversarial import (
+    Adversaries,
     adversarial_objective,
     discriminator_loss,
     generator_loss,
@@ -65,7 +68,7 @@ def test_shapes_and_classes(images, classes):
     assert scores.shape == (4,)
     if classes:
         assert len({float(image.sum()) for image in made}) == 3
-        with pytest.raises(ValueError, match="3 classes and labels not given"):
+        with pytest.raises(ValueError, match="3 classes got no labels"):
             generator.init(jax.random.key(0), latent)
 
 
@@ -116,9 +119,8 @@ def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, 
     """On two devices, with a padded batch: as one gradient step each on the mean over the examples that count."""
     generator, discriminator = networks(kind, lowering="reference")
     rate = GradientStep(optax.sgd(0.1), lambda step: jnp.float32(0.1))
-    task = adversarial_objective(
-        generator, discriminator, (rate, rate), loss, (0.5, 0.25), 5, 0.9, lambda s: {}, lambda r: []
-    )
+    adversaries = Adversaries(generator, discriminator, 5, (rate, rate), loss, 0.5, 0.25, 0.9)
+    task = adversarial_objective(adversaries, lambda state: {}, lambda row: [])
     state = jax.tree.map(np.asarray, task.init(jax.random.key(1)))
     batch = TrainBatches(Split(rng.integers(0, 256, (6, *SHAPE), dtype=np.uint8)), 8, 0).at(0)
     key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
@@ -194,10 +196,23 @@ def test_the_way_between_latents_keeps_to_the_sphere(rng):
     np.testing.assert_allclose(interpolate(one, one, 3), one.repeat(3, 0), rtol=1e-4)
 
 
+def test_the_nearest_training_image_is_found_in_any_block(rng, monkeypatch):
+    from aeden.tasks.gan import pictures
+
+    images = rng.integers(0, 256, (23, 4, 4, 1), dtype=np.uint8)
+    samples = images[[17, 3]] // 2 + images[[17, 3]] // 3
+    squares = ((samples[:, None].astype(float) - images[None]) ** 2).sum((2, 3, 4)) / 255.0**2
+    for block in (5, 100):
+        monkeypatch.setattr(pictures, "BLOCK", block)
+        distances, which = nearest_images(samples, images)
+        np.testing.assert_array_equal(which, squares.argmin(1))
+        np.testing.assert_allclose(distances, np.sqrt(squares.min(1)), rtol=1e-4)
+
+
 def test_signs_of_collapse_are_named():
-    assert gan_run.collapse_warnings(10, {"train_discriminator_loss": 0.7, "validation_smallest_class": 0.08}) == []
-    assert "never wrong" in gan_run.collapse_warnings(10, {"train_discriminator_loss": 1e-4})[0]
-    assert "all but missing" in gan_run.collapse_warnings(10, {"validation_smallest_class": 0.0})[0]
+    assert collapse_warnings(10, {"train_discriminator_loss": 0.7, "validation_smallest_class": 0.08}) == []
+    assert "never wrong" in collapse_warnings(10, {"train_discriminator_loss": 1e-4})[0]
+    assert "almost missing" in collapse_warnings(10, {"validation_smallest_class": 0.0})[0]
 
 
 @pytest.fixture
@@ -225,7 +240,7 @@ def dataset(rng):
 
 def run(config, dataset, folder):
     folder.mkdir(exist_ok=True)
-    return gan_run.run(config, dataset, folder, time.monotonic())
+    return prepare(config, dataset).run(folder, time.monotonic())
 
 
 @pytest.mark.proof
@@ -267,7 +282,7 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
             return super().at(step, count)
 
     with monkeypatch.context() as patch:
-        patch.setattr(gan_run, "TrainBatches", Stopping)
+        patch.setattr(gan_task, "TrainBatches", Stopping)
         with pytest.raises(Interrupted, match="stopped at step 5"):
             run(config, dataset, tmp_path / "cut")
     cut = run(config, dataset, tmp_path / "cut")
@@ -287,6 +302,29 @@ def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
     assert run(config, bare, tmp_path / "run")["test"] == {}
 
 
+@pytest.mark.parametrize("damage", ["facts", "shape", "checkpoint"])
+def test_a_damaged_judge_is_trained_again(dataset, tmp_path, monkeypatch, damage):
+    """A damaged file in the cache must not stop every later run."""
+    for name, value in (("features", 4), ("batch", 16), ("epochs", 1)):
+        monkeypatch.setitem(judging.RECIPE, name, value)
+    monkeypatch.setenv("AEDEN_CACHE", str(tmp_path / "cache"))
+    first = judging.load_judge(dataset, tmp_path)
+    (facts,) = (tmp_path / "cache/classifiers").glob("*/classifier.json")
+    if damage == "facts":
+        facts.write_text(facts.read_text()[:20])
+    elif damage == "shape":
+        facts.write_text("[]")
+    else:
+        largest = max(
+            (p for p in (facts.parent / "checkpoints").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size
+        )
+        content = bytearray(largest.read_bytes())
+        content[len(content) // 2] ^= 255
+        largest.write_bytes(content)
+    second = judging.load_judge(dataset, tmp_path)
+    assert second.describe() == first.describe()
+
+
 @pytest.mark.parametrize(
     ("field", "value", "match"),
     [
@@ -294,7 +332,7 @@ def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
         ("gan.latent", 0, "numbers from 1 up"),
         ("gan.modes", 1, "2 or more"),
         ("gan.modes", 5, "less than gan.latent 5"),
-        ("gan.downsampling", "pool", "unknown downsampling 'pool'"),
+        ("gan.downsampling", "pool", "unknown gan.downsampling 'pool'"),
         ("gan.average", 1.0, "gan.average 1"),
         ("gan.r1", -1.0, "take 0 or more"),
         ("model.architecture", "dense", "architecture=conv"),

@@ -1,4 +1,4 @@
-"""Stacked runs: what each phase trains and leaves alone, resume in any of them, and what cannot be."""
+"""Stacked runs: what each phase trains and what it leaves fixed, resuming in any phase, what is refused."""
 
 import os
 import signal
@@ -17,10 +17,10 @@ from aeden.nn.parameters import apply, overlay
 from aeden.nn.stack import Stack
 from aeden.runtime import devices, files
 from aeden.runtime.processes import Interrupted
-from aeden.tasks import from_config
-from aeden.tasks.stack import phases
+from aeden.tasks.denoise.task import prepare as prepare_denoising
 from aeden.tasks.stack import run as stack_run
-from aeden.tasks.stack.pretrained import load_autoencoder
+from aeden.tasks.stack import task as stack_task
+from aeden.tasks.stack.task import prepare
 from configs import base
 
 SHAPE = (8, 8, 1)
@@ -90,15 +90,15 @@ def assert_trees_close(mine, its):
 def test_a_layer_restores_its_own_corrupted_input_and_leaves_those_below(config, dataset, architecture):
     config.model.architecture, config.model.features = architecture, (3, 4)
     config.model.decoder = "upsample"
-    stack = from_config.build_stack(config, SHAPE)
     config.stack.pretrain_learning_rate = 0.5
-    task = phases.pretraining_task(config, stack, dataset, 1, {}, 10)
+    run = prepare(config, dataset)
+    stack, task = run.parts.stack, phase(run, "pretrain-2").start({}).objective
     before, after, logged, batch, key = take_step(task, dataset.train, phase=1)
     assert_trees_close(after.params["layers_0"], before.params["layers_0"])
 
     clean = apply(Stack(stack.layers[:1]), before.params, unit(batch), method="encode")
-    corrupted = phases.layer_noise(config, 1)(random_keys.example_keys(key, 0, batch["index"]), clean)
-    # Of every code some values are masked, and no code is masked as a whole.
+    corrupted = run.parts.noises[1](random_keys.example_keys(key, 0, batch["index"]), clean)
+    # Some values of every code are masked, but no code as a whole.
     masked = np.sum((corrupted == 0) & (clean != 0), axis=(1, 2, 3)) / np.sum(clean != 0, axis=(1, 2, 3))
     assert (masked < 1).all()
     assert 0 < masked.mean() < 0.6
@@ -116,9 +116,8 @@ def test_a_layer_restores_its_own_corrupted_input_and_leaves_those_below(config,
 def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
     config.stack.head, config.stack.dropout, config.stack.head_noise = head, 0.0, 0.0
     config.stack.label_smoothing, config.learning_rate = 0.1, 0.5
-    stack = from_config.build_stack(config, SHAPE)
-    model = phases.build_classifier(config, stack, 3)
-    task = phases.head_task(config, stack, dataset, {}, 10)
+    run = prepare(config, dataset)
+    model, task = run.head.model, phase(run, "classify").start({}).objective
     before, after, logged, batch, _ = take_step(task, dataset.train)
     targets = jnp.full((6, 3), 0.1 / 3).at[jnp.arange(6), batch["label"]].add(0.9)
 
@@ -133,7 +132,7 @@ def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "phase"),
+    ("architecture", "name"),
     [
         ("dense", "pretrain-2"),
         ("dense", "unroll"),
@@ -141,15 +140,11 @@ def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
         ("conv", "classify"),
     ],
 )
-def test_a_step_is_the_same_on_one_two_and_eight_devices_and_in_parts(
-    config, dataset, architecture, phase, monkeypatch
-):
-    """With noise, moves and dropout: all of it is an example's own, whichever device it is on."""
+def test_a_step_is_the_same_on_one_two_and_eight_devices_and_in_parts(config, dataset, architecture, name, monkeypatch):
+    """With noise, augmentation and dropout: each depends on the example only, not on its device."""
     config.model.architecture, config.model.features = architecture, (3, 4)
     config.augment.shift, config.stack.unroll_epochs, config.model.lowering = 1.0, 1.0, "reference"
-    stack = from_config.build_stack(config, SHAPE)
-    plan = {phase.name: phase for phase in phases.plan_phases(config, dataset, stack)}
-    task = plan[phase].make_task({}, 10)
+    task = phase(prepare(config, dataset), name).start({}).objective
     state = jax.tree.map(jnp.asarray, task.init(jax.random.key(1)))
     batch = TrainBatches(dataset.train, 8, 0).at(3)
     key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
@@ -164,12 +159,16 @@ def test_a_step_is_the_same_on_one_two_and_eight_devices_and_in_parts(
         assert_trees_close(other, results[0])
 
 
+def phase(run, name):
+    return next(phase for phase in run.phases if phase.name == name)
+
+
 def run(config, dataset, folder):
-    return stack_run.run(config, dataset, folder, time.monotonic())
+    return prepare(config, dataset).run(folder, time.monotonic())
 
 
 def finish(config, dataset, folder):
-    """A run with its summary written, as the command does."""
+    """A run with config.json and summary.json, as the command writes them."""
     folder.mkdir()
     files.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
     files.write_json(folder / "summary.json", run(config, dataset, folder))
@@ -199,8 +198,8 @@ def test_a_run_stopped_in_every_phase_ends_the_same(config, dataset, tmp_path, m
                 os.kill(os.getpid(), signal.SIGTERM)
             return super().at(step, count)
 
-    monkeypatch.setattr(stack_run, "TrainBatches", Stopping)
-    monkeypatch.setattr(stack_run, "_draw", lambda *_: None)
+    monkeypatch.setattr(stack_task, "TrainBatches", Stopping)
+    monkeypatch.setattr(stack_run, "draw", lambda *_: None)
     for phase, step in ((0, 2), (1, 0), (1, 3), (2, 2), (3, 9)):
         stop[:] = [(phase, step)]
         with pytest.raises(Interrupted, match=f"stopped at step {step + 1}"):
@@ -237,7 +236,7 @@ def test_what_a_run_leaves(config, dataset, tmp_path):
     confusion = np.array(summary["confusion"])
     assert confusion.sum() == 21
     assert np.trace(confusion) == round(21 * summary["test"]["accuracy"])
-    # The head begins with what pre-training ended with, and goes on from there.
+    # The head starts from the result of pre-training.
     states = last_states(tmp_path)
     assert states["pretrain-2"]["layers_0"].keys() == {"encoder_0", "decoder_0"}
     jax.tree.map(np.testing.assert_array_equal, states["pretrain-2"]["layers_0"], states["pretrain-1"]["layers_0"])
@@ -265,7 +264,8 @@ def test_an_autoencoder_that_does_not_fit_is_named(config, dataset, tmp_path):
         other = config.copy_and_resolve_references()
         other.update_from_flattened_dict(changes)
         other.stack.pretrained = str(tmp_path / "run")
-        return load_autoencoder(other, from_config.build_stack(other, SHAPE), dataset)
+        other.stack.head, other.stack.levels = "frozen", ()
+        return prepare(other, dataset).pretrained.load(dataset)
 
     given, cause = fits()
     assert given.keys() == {"layers_0", "layers_1"}
@@ -279,13 +279,21 @@ def test_an_autoencoder_that_does_not_fit_is_named(config, dataset, tmp_path):
             fits(**{"model.hidden": hidden})
     with pytest.raises(ValueError, match="does not fit this stack"):
         fits(**{"model.architecture": "conv"})
-    # A head takes any decoder's encoder; to unroll it, the decoder counts.
+    # A head can take the encoder of any decoder; to fine-tune as an autoencoder, the decoder must match.
     assert fits(**{"model.tied": True})[0].keys() == {"layers_0", "layers_1"}
     with pytest.raises(ValueError, match=r"model\.tied is False there, True here"):
         fits(**{"model.tied": True, "stack.unroll_epochs": 1.0})
-    config.stack.pretrained = str(tmp_path / "nowhere")
+    config.stack.pretrained, config.stack.head = str(tmp_path / "nowhere"), "frozen"
     with pytest.raises(ValueError, match="holds no finished run"):
-        load_autoencoder(config, from_config.build_stack(config, SHAPE), dataset)
+        prepare(config, dataset).pretrained.load(dataset)
+
+
+def test_a_gan_has_no_autoencoder(config, dataset, tmp_path):
+    files.write_json(tmp_path / "config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
+    files.write_json(tmp_path / "summary.json", {"task": "gan"})
+    config.stack.pretrained = str(tmp_path)
+    with pytest.raises(ValueError, match="is a gan run: it has no autoencoder"):
+        prepare(config, dataset).pretrained.load(dataset)
 
 
 def test_an_overlay_of_another_shape_is_refused():
@@ -342,12 +350,10 @@ def test_a_head_needs_labels_and_pre_training_none(config, dataset, tmp_path):
 
 
 def test_the_whole_autoencoder_of_a_denoising_run_as_the_stack(config, dataset, tmp_path):
-    from aeden.tasks.denoise import run as denoise_run
-
     config.model.architecture, config.model.features = "conv", (3, 4)
     config.task, config.epochs = "denoise", 1.0
     (tmp_path / "denoise").mkdir()
-    summary = denoise_run.run(config, dataset, tmp_path / "denoise", time.monotonic())
+    summary = prepare_denoising(config, dataset).run(tmp_path / "denoise", time.monotonic())
     files.write_json(tmp_path / "denoise/summary.json", summary)
     files.write_json(tmp_path / "denoise/config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
     config.task, config.stack.layerwise, config.stack.levels = "stack", False, ()
@@ -368,7 +374,7 @@ def test_the_head_on_pixels_is_scikit_learns_logistic_regression(config, tmp_pat
         return Split(np.clip(images, 0, 255).astype(np.uint8), labels)
 
     dataset = Dataset("clouds", "clouds", split(90), split(30), split(300), "0")
-    monkeypatch.setattr(stack_run, "_draw", lambda *_: None)
+    monkeypatch.setattr(stack_run, "draw", lambda *_: None)
     config.stack.head, config.stack.dropout, config.stack.head_noise = "pixels", 0.0, 0.0
     config.batch_size, config.epochs, config.steps, config.learning_rate = 90, 0.0, 1500, 1.0
     config.optimizer.name, config.log_every, config.eval.every = "adam", 500, 1500

@@ -1,5 +1,6 @@
-"""`fit`: the same run however it is cut up; what it logs and saves, and how it stops."""
+"""`fit`: an interrupted run ends like an uninterrupted one; what is logged and saved; how a run stops."""
 
+import contextlib
 import os
 import signal
 import time
@@ -17,15 +18,15 @@ from aeden.runtime import devices
 from aeden.runtime.processes import Interrupted
 from aeden.training.checkpoints import Checkpoints
 from aeden.training.gradient_step import TrainState
-from aeden.training.loop import Objective, TrainingDiverged, fit
-from aeden.training.metrics_log import Logbook
+from aeden.training.loop import Training, TrainingDiverged, fit
+from aeden.training.objective import Objective
 from aeden.training.schedule import Schedule
 
 OPTIMIZER = optax.adam(0.1)
 
 
-def linear_task(after_validation=lambda step: None, bad_step=None):
-    """Fits the mean of noisy images: small, yet with every part of a real task."""
+def linear_objective(score=float, bad_step=None):
+    """Fits the mean of noisy images: small, but with every part of a real objective."""
 
     def init(key):
         params = {"w": jax.random.normal(key, (2, 2, 1))}
@@ -48,19 +49,17 @@ def linear_task(after_validation=lambda step: None, bad_step=None):
         return TrainState(state.step + 1, optax.apply_updates(state.params, updates), opt_state), {"loss": loss}
 
     def validate(state):
-        step = int(state.step)
-        after_validation(step)
-        return {"psnr": float(step)}
+        return {"psnr": score(int(state.step))}
 
     return Objective(jax.jit(init), step, validate)
 
 
-def run(folder, task=None, stop=None, dispatch=1, steps=40):
+def run(folder, objective=None, stop=None, dispatch=1, steps=40, result="last"):
     """Trains in a folder; with `stop`, only to that step, as an interrupted run does."""
     images = np.random.default_rng(0).integers(0, 256, (22, 2, 2, 1), dtype=np.uint8)
     schedule = Schedule(steps, log_every=4, validate_every=10, checkpoint_every=5, steps_per_dispatch=dispatch)
     if stop is not None:
-        # The run is stopped at a step where nothing else is due.
+
         class Stopping(TrainBatches):
             def at(self, step, count=1):
                 if step == stop:
@@ -68,20 +67,8 @@ def run(folder, task=None, stop=None, dispatch=1, steps=40):
                 return super().at(step, count)
     else:
         Stopping = TrainBatches
-    folder.mkdir(exist_ok=True)
-    checkpoints = Checkpoints(folder / "checkpoints")
-    try:
-        return fit(
-            task or linear_task(),
-            Stopping(Split(images), 4, 0),
-            schedule,
-            checkpoints,
-            lambda step: Logbook(folder, step),
-            0,
-            time.monotonic(),
-        )
-    finally:
-        checkpoints.close()
+    training = Training(objective or linear_objective(), Stopping(Split(images), 4, 0), schedule, 0, result=result)
+    return fit(training, folder, time.monotonic())
 
 
 def same(one, other):
@@ -130,10 +117,10 @@ def test_rows_and_validations(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     with pytest.raises(TrainingDiverged, match=r"nan at step 18; the last good checkpoint is step 15"):
-        run(tmp_path / "run", linear_task(bad_step=18))
+        run(tmp_path / "run", linear_objective(bad_step=18))
     assert (tmp_path / "run/checkpoints/15.json").exists()
     with pytest.raises(TrainingDiverged, match=r"nan at step 2; none is saved"):
-        run(tmp_path / "other", linear_task(bad_step=2))
+        run(tmp_path / "other", linear_objective(bad_step=2))
 
 
 def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(tmp_path, capsys):
@@ -149,6 +136,36 @@ def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(tmp_path
     path.write_bytes(content)
     assert same(run(tmp_path / "cut").state, whole.state)
     assert "checkpoint 34 is not used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stop", [None, 33])
+def test_the_result_is_the_last_or_the_best_checkpoint(tmp_path, stop):
+    """The metric is highest at step 20. The best state is the one that a run of 20 steps with the same schedule has."""
+
+    def objective():
+        return linear_objective(score=lambda step: -abs(step - 20.0))
+
+    def whole(folder, result):
+        if stop is not None:
+            with pytest.raises(Interrupted):
+                run(folder, objective(), stop=stop, result=result)
+        return run(folder, objective(), result=result)
+
+    last, best = whole(tmp_path / "last", "last"), whole(tmp_path / "best", "best")
+    assert (last.step, last.validation, last.best_step) == (40, {"psnr": -20.0}, 20)
+    assert (best.step, best.validation, best.best_step) == (20, {"psnr": 0.0}, 20)
+    assert int(best.state.step) == 20
+    with pytest.raises(Interrupted):
+        run(tmp_path / "cut", stop=19)  # saved at step 20
+    saved = checkpoint_state(tmp_path / "cut", last.state)
+    assert same(best.state, saved)
+    assert not same(last.state, saved)
+
+
+def checkpoint_state(folder, like):
+    """The state of the newest checkpoint in a folder."""
+    with contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints:
+        return checkpoints.restore(checkpoints.last_step(), like)
 
 
 def test_signals_are_as_before_afterwards(tmp_path):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from aeden.training.metrics_log import Logbook
+from aeden.training.metrics_log import MetricsLog
 from aeden.training.progress import Progress
 
 
@@ -31,7 +31,7 @@ def read_events(folder):
 
 
 def test_rows_may_bring_new_columns(tmp_path):
-    with Logbook(tmp_path) as logbook:
+    with MetricsLog(tmp_path) as logbook:
         logbook.write({"step": 1, "loss": 0.5})
         logbook.write({"step": 2, "loss": 0.25, "psnr": 20.0})
         logbook.write({"step": 3, "loss": 0.125})
@@ -46,7 +46,7 @@ def test_a_resumed_run_writes_the_same_file(tmp_path):
         start = 0
         (tmp_path / folder).mkdir()
         for stop in stops:
-            with Logbook(tmp_path / folder, start - 1) as logbook:
+            with MetricsLog(tmp_path / folder, start - 1) as logbook:
                 for row in rows[start:stop]:
                     logbook.write(row)
             start = 3
@@ -56,7 +56,7 @@ def test_a_resumed_run_writes_the_same_file(tmp_path):
 
 def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
     (tmp_path / "metrics.csv").write_text("step,loss,psnr\n1,0.5,9\n2,0.2")
-    with Logbook(tmp_path, 5) as logbook:
+    with MetricsLog(tmp_path, 5) as logbook:
         assert logbook.rows == [{"step": 1.0, "loss": 0.5, "psnr": 9.0}]
 
 

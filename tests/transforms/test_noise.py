@@ -1,4 +1,4 @@
-"""The corruptions' distributions, against their definitions."""
+"""The distribution of each kind of noise, compared with its definition."""
 
 import jax
 import jax.numpy as jnp
@@ -17,20 +17,20 @@ def gray(value, count=4, size=100):
     return jnp.full((count, size, size, 1), value, jnp.float32)
 
 
-def test_gaussian_adds_its_standard_deviation():
+def test_gaussian_noise_has_the_given_standard_deviation():
     noise = np.asarray(corrupt(keys_for(4), gray(0.5), "gaussian", 0.4, 0.4, False)) - 0.5
     assert abs(noise.mean()) < 0.01
     assert abs(noise.std() - 0.4) < 0.01
 
 
-def test_clipping_is_all_that_clip_does():
-    free = corrupt(keys_for(4), gray(0.5), "gaussian", 0.4, 0.4, False)
+def test_clip_only_clips():
+    unclipped = corrupt(keys_for(4), gray(0.5), "gaussian", 0.4, 0.4, False)
     clipped = corrupt(keys_for(4), gray(0.5), "gaussian", 0.4, 0.4, True)
-    assert free.min() < 0 < 1 < free.max()
-    np.testing.assert_array_equal(clipped, np.clip(free, 0, 1))
+    assert unclipped.min() < 0 < 1 < unclipped.max()
+    np.testing.assert_array_equal(clipped, np.clip(unclipped, 0, 1))
 
 
-def test_speckle_is_proportional():
+def test_speckle_is_proportional_to_the_image():
     noise = np.asarray(corrupt(keys_for(4), gray(0.25), "speckle", 0.4, 0.4, False)) - 0.25
     assert abs(noise.std() - 0.1) < 0.005
     np.testing.assert_array_equal(corrupt(keys_for(4), gray(0.0), "speckle", 0.4, 0.4, False), gray(0.0))
@@ -45,7 +45,7 @@ def test_poisson_counts_photons():
 
 
 @pytest.mark.parametrize("kind", ["masking", "salt_and_pepper"])
-def test_shares_of_pixels_with_all_their_channels(kind):
+def test_the_given_share_of_pixels_changes_in_all_channels(kind):
     images = jnp.full((4, 100, 100, 3), 0.5)
     noisy = np.asarray(corrupt(keys_for(4), images, kind, 0.3, 0.3, True))
     np.testing.assert_array_equal(noisy, noisy[..., :1].repeat(3, axis=-1))
@@ -61,7 +61,7 @@ def test_level_zero_is_the_identity(rng, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_noise_depends_on_the_example_not_on_its_batch(rng, kind):
+def test_noise_depends_on_the_example_and_not_on_its_batch(rng, kind):
     images = jnp.asarray(rng.uniform(size=(6, 8, 8, 1)), jnp.float32)
     whole = corrupt(keys_for(6), images, kind, 0.1, 0.4, True)
     part = corrupt(keys_for(6)[3:5], images[3:5], kind, 0.1, 0.4, True)
@@ -69,7 +69,7 @@ def test_noise_depends_on_the_example_not_on_its_batch(rng, kind):
     assert len(np.unique(np.asarray(whole - images).reshape(6, -1), axis=0)) == 6
 
 
-def test_a_range_draws_a_level_an_image():
+def test_a_range_draws_one_level_per_image():
     noisy = np.asarray(corrupt(keys_for(500), gray(0.5, 500, 20), "gaussian", 0.1, 0.5, False))
     levels = (noisy - 0.5).std(axis=(1, 2, 3))
     np.testing.assert_allclose((levels.min(), levels.mean(), levels.max()), (0.1, 0.3, 0.5), atol=0.03)
@@ -86,6 +86,6 @@ def test_a_range_draws_a_level_an_image():
         ("gausian", 0.1),
     ],
 )
-def test_bad_noise_is_named(kind, level):
+def test_unknown_noise_and_levels_out_of_range_are_refused(kind, level):
     with pytest.raises(ValueError, match=r"gausian|out of range"):
         check_noise(kind, (level,))

@@ -4,63 +4,104 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from aeden.measures import sample_quality
 from aeden.plots.generator import save_grid, save_progress, save_training
 from aeden.plots.style import save_samples
+from aeden.training.metrics_log import Row
+
+# Training images compared at once, so that no float copy of the whole training split is needed.
+BLOCK = 10_000
 
 
-def save_pictures(
-    workdir: Path,
-    title: str,
-    made: dict[str, np.ndarray],
-    dataset: Any,
-    inputs: np.ndarray,
-    latent: int,
-    images: Callable[[np.ndarray], np.ndarray],
-    rows: list[dict[str, int | float]],
-) -> None:
-    """Writes samples.png, progress.png and progress.gif, interpolation.png, nearest.png and curves.png.
+def save_training_pictures(workdir: Path, title: str, rows: list[Row]) -> None:
+    """Writes curves.png and, from the samples in `progress/STEP.npy`, progress.png and progress.gif.
 
     Args:
-      workdir: the run folder; `progress/STEP.npy` holds samples of the same latents over training.
-      title: whose samples they are.
-      made: "trained", "untrained" and "real" images, uint8 [n, h, w, c].
-      dataset: whose training images are the neighbours.
-      inputs: of the generator, [n, latent (+ 1 for the class)].
-      latent: size of the latents.
-      images: inputs -> images of the trained generator, uint8.
-      rows: the logbook's.
+      workdir: the run folder.
+      title: what was trained on what.
+      rows: the rows of the metrics log.
     """
-    save_grid(workdir / "samples.png", made["trained"][:100])
     steps = sorted((int(path.stem), path) for path in (workdir / "progress").glob("*.npy"))
     if steps:
         save_progress(workdir, title, {step: np.load(path) for step, path in steps})
-    way = interpolate(inputs[:8, :latent], inputs[8:16, :latent], 10)
-    classes = inputs[:8, latent:].repeat(10, 0)  # each row keeps its class
-    save_grid(workdir / "interpolation.png", images(np.concatenate([way, classes], axis=1)))
-    few = made["trained"][:10]
-    distances, which = sample_quality.nearest(few / 255.0, np.asarray(dataset.train.images) / 255.0)
-    save_samples(
-        workdir / "nearest.png",
-        f"{title}: samples, and the nearest training image of each",
-        {"sample": few / 255.0, "nearest": np.asarray(dataset.train.images[which]) / 255.0},
-        {"nearest": [f"{distance:.1f}" for distance in distances]},
-    )
     save_training(workdir / "curves.png", title, rows)
 
 
-def interpolate(one: np.ndarray, other: np.ndarray, count: int) -> np.ndarray:
-    """Latents between two, along the sphere, as the normal distribution has its mass there (White 2016, "Sampling
-    generative networks"): [n, d] twice -> [n * count, d], `one` first and `other` last.
+def save_sample_pictures(workdir: Path, title: str, samples: np.ndarray, training_images: np.ndarray) -> None:
+    """Writes samples.png and nearest.png: samples beside the training image that is nearest to each.
+
+    Args:
+      workdir: the run folder.
+      title: what was trained on what.
+      samples: uint8 [n, h, w, c].
+      training_images: uint8 [m, h, w, c].
     """
-    cosine = np.sum(one * other, -1) / (np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1))
+    save_grid(workdir / "samples.png", samples[:100])
+    few = samples[:10]
+    distances, which = nearest_images(few, training_images)
+    save_samples(
+        workdir / "nearest.png",
+        f"{title}: samples, and the nearest training image of each",
+        {"sample": few / 255.0, "nearest": np.asarray(training_images[which]) / 255.0},
+        {"nearest": [f"{distance:.1f}" for distance in distances]},
+    )
+
+
+def nearest_images(samples: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest image of each sample by Euclidean distance of pixels in [0, 1].
+
+    Args:
+      samples, images: uint8 [n, h, w, c] and [m, h, w, c].
+
+    Returns:
+      Distances [n] and indices of the images [n].
+    """
+    points = samples.astype(np.float32) / 255.0
+    distances, which = np.full(len(samples), np.inf), np.zeros(len(samples), np.int64)
+    for start in range(0, len(images), BLOCK):
+        block = np.asarray(images[start : start + BLOCK], np.float32) / 255.0
+        block_distances, block_which = sample_quality.nearest(points, block)
+        closer = block_distances < distances
+        distances[closer], which[closer] = block_distances[closer], start + block_which[closer]
+    return distances, which
+
+
+def save_interpolation(
+    workdir: Path, inputs: np.ndarray, latent: int, images: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """Writes interpolation.png: images on the way between two latent vectors, one pair per row.
+
+    Args:
+      workdir: the run folder.
+      inputs: inputs of the generator [16 or more, latent (+ 1 for the class)].
+      latent: size of the latent vectors.
+      images: inputs -> images of the trained generator, uint8.
+    """
+    path = interpolate(inputs[:8, :latent], inputs[8:16, :latent], 10)
+    classes = inputs[:8, latent:].repeat(10, 0)  # each row keeps its class
+    save_grid(workdir / "interpolation.png", images(np.concatenate([path, classes], axis=1)))
+
+
+def interpolate(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
+    """Spherical interpolation between latent vectors (White 2016, "Sampling generative networks").
+
+    Points on a straight line would be shorter than almost all vectors of a normal distribution.
+
+    Args:
+      first, last: both ends, [n, d] each.
+      count: number of vectors per pair, both ends included.
+
+    Returns:
+      float32 [n * count, d].
+    """
+    cosine = np.sum(first * last, -1) / (np.linalg.norm(first, axis=-1) * np.linalg.norm(last, axis=-1))
     angle = np.arccos(np.clip(cosine, -1, 1))[:, None, None]
-    way = np.linspace(0, 1, count)[None, :, None]
-    near = np.sin(angle) < 1e-6
-    first = np.where(near, 1 - way, np.sin((1 - way) * angle) / np.where(near, 1, np.sin(angle)))
-    last = np.where(near, way, np.sin(way * angle) / np.where(near, 1, np.sin(angle)))
-    return (first * one[:, None] + last * other[:, None]).reshape(-1, one.shape[-1]).astype(np.float32)
+    share = np.linspace(0, 1, count)[None, :, None]
+    parallel = np.sin(angle) < 1e-6
+    sine = np.where(parallel, 1, np.sin(angle))
+    of_first = np.where(parallel, 1 - share, np.sin((1 - share) * angle) / sine)
+    of_last = np.where(parallel, share, np.sin(share * angle) / sine)
+    return (of_first * first[:, None] + of_last * last[:, None]).reshape(-1, first.shape[-1]).astype(np.float32)

@@ -1,251 +1,179 @@
-"""The GAN run: a generator whose decoder is either of the autoencoders', trained, judged and reported."""
+"""A GAN run: train a generator against a discriminator, judge its samples, draw pictures."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-import optax
 
-from aeden import random_keys
-from aeden.data.batches import TrainBatches, epochs
 from aeden.data.dataset import Dataset
 from aeden.measures import sample_quality
-from aeden.nn.autoencoders import ConvAutoencoder
-from aeden.nn.gan import Discriminator, Generator
 from aeden.nn.parameters import count_parameters
-from aeden.runtime import devices, provenance
-from aeden.tasks import from_config
+from aeden.random_keys import Stream
+from aeden.runtime import devices
+from aeden.shapes import PyTree
 from aeden.tasks.gan import pictures
-from aeden.tasks.gan.judge import Judge, check_labels, load_judge
-from aeden.tasks.gan.sample_figures import class_shares, confident, judge_samples
+from aeden.tasks.gan.judge import Judge, load_judge
+from aeden.tasks.gan.sample_figures import class_shares, confident_share, judge_samples
 from aeden.tasks.gan.sampler import Sampler
-from aeden.tasks.objectives.adversarial import GanState, adversarial_objective
-from aeden.training.gradient_step import GradientStep
-from aeden.training.loop import Fitted, Objective, fit_in_folder
-from aeden.training.optimizers import learning_rate_schedule
-from aeden.training.schedule import Schedule
+from aeden.tasks.objectives.adversarial import Adversaries, GanState, adversarial_objective
+from aeden.tasks.summary import Identification, common_summary
+from aeden.training.loop import Fitted, Training, fit
+from aeden.training.objective import Objective
 
-# Samples of a validation: enough to see classes vanish.
-WATCHED = 1000
-# A class of ten is missing where it has less than a twentieth of its share.
-MISSING = 0.05
-# Relativistic or not, losses this small mean that the discriminator is never wrong.
-DEFEATED = 0.02
+# Number of samples in a validation: enough to see that classes are missing.
+VALIDATION_SAMPLES = 1000
+# Number of samples that `progress/STEP.npy` and samples.png show.
 GRID = 100
+# A class is missing if its share is below this fraction of an equal share.
+MISSING = 0.05
+# With either loss, a discriminator loss this small means that the discriminator is never wrong.
+DEFEATED = 0.02
 
 
-def build_gan(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
-    """Generator and discriminator of a config.
+@dataclasses.dataclass(frozen=True)
+class GanRun:
+    """A GAN experiment, ready to run (`aeden.tasks.task.PreparedRun`).
 
-    Raises:
-      ValueError: a field of the config has a value that it cannot have.
+    Attributes:
+      name: what the run is called in its summary.
+      dataset: the data.
+      networks: generator, discriminator and how they are trained.
+      sampler: draws samples.
+      samples: number of samples to judge at the end; 0 to judge none.
+      stride: stride of the generator's last layer.
+      make_training: objective -> the training. The objective depends on the judge, which may have to be trained first.
     """
-    gan = config.gan
-    autoencoder = from_config.build_model(config, dataset.image_shape)
-    if not isinstance(autoencoder, ConvAutoencoder):
-        raise ValueError("a generator's decoder is convolutional: model.architecture=conv")
-    if min(gan.latent, gan.width, *gan.hidden, *gan.discriminator) < 1:
-        raise ValueError("gan.latent, gan.width, gan.hidden and gan.discriminator take numbers from 1 up")
-    if gan.modes and not 2 <= gan.modes < gan.latent:
-        raise ValueError(f"gan.modes {gan.modes} takes 2 or more, and less than gan.latent {gan.latent}; 0 for none")
-    if gan.conditional and dataset.train.labels is None:
-        raise ValueError(f"gan.conditional needs labels, and {dataset.name} has none")
-    classes = len(dataset.classes) if gan.conditional else 0
-    height, width, channels = dataset.image_shape
-    return (
-        Generator((height, width, channels), autoencoder.mirrored(), gan.width, classes, tuple(gan.hidden), gan.modes),
-        Discriminator(tuple(gan.discriminator), gan.downsampling, classes=classes, lowering=config.model.lowering),
-    )
 
+    name: Identification
+    dataset: Dataset
+    networks: Adversaries
+    sampler: Sampler
+    samples: int
+    stride: int
+    make_training: Callable[[Objective], Training]
 
-def build_task(
-    config: Any,
-    dataset: Dataset,
-    networks: tuple[Generator, Discriminator],
-    schedule: Schedule,
-    evaluator: Judge | None,
-    sampler: Sampler,
-    workdir: Path | None,
-) -> Objective:
-    """The adversarial task of a config. Samples of fixed latents go to `progress/STEP.npy` at every validation.
+    @property
+    def conditional(self) -> bool:
+        """Whether the networks know the class."""
+        return self.networks.generator.classes > 0
 
-    Raises:
-      ValueError: a field of the config has a value that it cannot have.
-    """
-    gan = config.gan
-    rate = learning_rate_schedule(config.learning_rate, schedule.steps, config.optimizer.warmup_steps)
-    for name in ("b1", "b2", "average"):
-        if not 0 <= gan[name] < 1:
-            raise ValueError(f"gan.{name} {gan[name]:g} is out of range: use 0 or more, and less than 1")
-    if min(gan.r1, gan.r2, gan.samples) < 0:
-        raise ValueError("gan.r1, gan.r2 and gan.samples take 0 or more")
-    pixels = dataset.image_shape[0] * dataset.image_shape[1]
-    descent = GradientStep(optax.adam(rate, gan.b1, gan.b2), rate, pixels)
-    fixed, drawn = sampler.inputs(random_keys.Stream.TEST, GRID), sampler.inputs(random_keys.Stream.VALIDATION, WATCHED)
-    reference = None
-    if evaluator is not None:
-        reference = evaluator.judge(np.asarray(dataset.validation.images[:WATCHED]))[0]
+    @property
+    def description(self) -> str:
+        """See `PreparedRun`."""
+        return f"{'class-conditional GAN' if self.conditional else 'GAN'}, {self.name.decoder} generator"
 
-    def validate(state: GanState) -> dict[str, float]:
-        average = jax.device_get(state.average)
-        if workdir is not None:
-            np.save(workdir / f"{int(state.step)}.npy", sampler.images(average, fixed))
-        if evaluator is None or reference is None:
+    def abstract_trainings(self) -> list[Training]:
+        """See `PreparedRun`."""
+        return [self.make_training(self.objective(None, None))]
+
+    def run(self, workdir: Path, started: float) -> dict[str, Any]:
+        """See `PreparedRun`."""
+        judge = load_judge(self.dataset, workdir) if self.samples else None
+        progress = workdir / "progress" if devices.is_primary() else None
+        if progress is not None:
+            progress.mkdir(exist_ok=True)
+        training = self.make_training(self.objective(judge, progress))
+        fitted = fit(training, workdir, started)
+        fit_ended = time.monotonic()
+        average = jax.device_get(fitted.state.average)
+        inputs = self.sampler.inputs(Stream.TEST, self.samples or GRID)
+        samples = self.sampler.images(average, inputs)
+        summary = self._summarise(training, fitted, judge, self._judge(judge, training, samples, inputs))
+        if devices.is_primary():
+            self._draw(workdir, fitted, samples, inputs, average)
+        summary["wall_seconds"] = round(fitted.clock.wall_seconds + time.monotonic() - fit_ended, 3)
+        return summary
+
+    def objective(self, judge: Judge | None, folder: Path | None) -> Objective:
+        """The adversarial objective.
+
+        Args:
+          judge: judges the samples of each validation; None for no metrics.
+          folder: takes samples of the same latent vectors at each validation, as STEP.npy; None to save none.
+        """
+        warn = functools.partial(collapse_warnings, len(self.dataset.classes))
+        return adversarial_objective(self.networks, self._make_validation(judge, folder), warn)
+
+    def _make_validation(self, judge: Judge | None, folder: Path | None) -> Callable[[GanState], dict[str, float]]:
+        shown = self.sampler.inputs(Stream.TEST, GRID)
+        judged = self.sampler.inputs(Stream.VALIDATION, VALIDATION_SAMPLES)
+        reference = None
+        if judge is not None:
+            reference = judge.classify(np.asarray(self.dataset.validation.images[:VALIDATION_SAMPLES]))[0]
+
+        def validate(state: GanState) -> dict[str, float]:
+            average = jax.device_get(state.average)
+            if folder is not None:
+                np.save(folder / f"{int(state.step)}.npy", self.sampler.images(average, shown))
+            if judge is None or reference is None:
+                return {}
+            features, probabilities = judge.classify(self.sampler.images(average, judged))
+            return {
+                "kid": sample_quality.kernel_distance(features, reference),
+                "confident": confident_share(probabilities),
+                "smallest_class": float(class_shares(probabilities).min()),
+            }
+
+        return validate
+
+    def _judge(
+        self, judge: Judge | None, training: Training, samples: np.ndarray, inputs: np.ndarray
+    ) -> dict[str, dict[str, Any]]:
+        """Figures of the samples, of samples of the untrained generator, and of the test split; {} without a judge."""
+        if judge is None:
             return {}
-        features, shares = evaluator.judge(sampler.images(average, drawn))
-        counts = class_shares(shares)
+        untrained = jax.device_get(training.initial_state().average)
+        sets = {
+            "trained": samples,
+            "untrained": self.sampler.images(untrained, inputs),
+            "real": np.asarray(self.dataset.test.images),
+        }
+        return judge_samples(judge, self.dataset, sets, self.stride)
+
+    def _summarise(
+        self, training: Training, fitted: Fitted, judge: Judge | None, judged: dict[str, Any]
+    ) -> dict[str, Any]:
+        test = dict(judged.get("trained", {}))
+        for suffix, name in (("floor", "real"), ("untrained", "untrained")):
+            test |= {f"{figure}_{suffix}": judged[name][figure] for figure in ("fid", "kid") if judged}
         return {
-            "kid": sample_quality.kernel_distance(features, reference),
-            "confident": confident(shares),
-            "smallest_class": float(counts.min()),
+            **common_summary(self.name, self.dataset, fitted.state.generator.params, [training], [fitted]),
+            "conditional": self.conditional,
+            "discriminator_parameters": count_parameters(fitted.state.discriminator.params),
+            "samples": self.samples,
+            "test": test,
+            "untrained": judged.get("untrained"),
+            "real": judged.get("real"),
+            "classes": list(self.dataset.classes),
+            "classifier": judge.describe() if judge else None,
         }
 
-    return adversarial_objective(
-        *networks,
-        (descent, descent),
-        gan.loss,
-        (gan.r1, gan.r2),
-        gan.latent,
-        gan.average,
-        validate,
-        functools.partial(collapse_warnings, len(dataset.classes)),
-    )
+    def _draw(self, workdir: Path, fitted: Fitted, samples: np.ndarray, inputs: np.ndarray, average: PyTree) -> None:
+        title = f"{self.dataset.label}, {self.description}"
+        pictures.save_sample_pictures(workdir, title, samples, self.dataset.train.images)
+        pictures.save_interpolation(
+            workdir, inputs, self.sampler.latent, functools.partial(self.sampler.images, average)
+        )
+        pictures.save_training_pictures(workdir, title, fitted.rows)
 
 
 def collapse_warnings(classes: int, row: dict[str, int | float]) -> list[str]:
-    """What a row of the log says of collapse."""
+    """Warnings of collapse.
+
+    Args:
+      classes: number of classes of the data.
+      row: a row of the metrics log.
+    """
     warnings = []
     if row.get("train_discriminator_loss", 1.0) < DEFEATED:
-        warnings.append("the discriminator is never wrong, and teaches nothing: raise gan.r1, or lower learning_rate")
+        warnings.append("the discriminator is never wrong, so it teaches nothing: raise gan.r1, or lower learning_rate")
     if row.get("validation_smallest_class", 1.0) < MISSING / max(classes, 1):
-        warnings.append("a class is all but missing from the samples: they may be collapsing")
+        warnings.append("a class is almost missing from the samples: they may be collapsing")
     return warnings
-
-
-def check(config: Any, dataset: Dataset) -> None:
-    """Refuses a run that cannot be, before anything is trained.
-
-    Raises:
-      ValueError: a field of the config has a value that it cannot have.
-    """
-    networks = build_gan(config, dataset)
-    if config.gan.samples:
-        check_labels(dataset)
-    batches = TrainBatches(dataset.train, config.batch_size, config.seed)
-    schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
-    sampler = Sampler(networks[0], config.gan.latent, config.seed, dataset.image_shape)
-    task = build_task(config, dataset, networks, schedule, None, sampler, None)
-    jax.eval_shape(task.init, jax.random.key(0))
-
-
-def run(config: Any, dataset: Dataset, workdir: Path, started: float) -> dict[str, Any]:
-    """Trains, judges and reports a GAN in its locked run folder; goes on where an earlier start stopped.
-
-    It takes, returns and raises what `aeden.tasks.denoise.run.run` does.
-    """
-    networks = build_gan(config, dataset)
-    batches = TrainBatches(dataset.train, config.batch_size, config.seed)
-    schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
-    evaluator = load_judge(dataset, workdir) if config.gan.samples else None
-    sampler = Sampler(networks[0], config.gan.latent, config.seed, dataset.image_shape)
-    progress = workdir / "progress" if devices.is_primary() else None
-    if progress is not None:
-        progress.mkdir(exist_ok=True)
-    task = build_task(config, dataset, networks, schedule, evaluator, sampler, progress)
-    fitted = fit_in_folder(workdir, task, batches, schedule, config.seed, started, config.checkpoint.keep, "confident")
-    ended = time.monotonic()
-    average = jax.device_get(fitted.state.average)
-    untrained = jax.device_get(task.init(random_keys.stream_key(config.seed, random_keys.Stream.INIT)).average)
-    inputs = sampler.inputs(random_keys.Stream.TEST, config.gan.samples or GRID)
-    made = {
-        "trained": sampler.images(average, inputs),
-        "untrained": sampler.images(untrained, inputs),
-        "real": np.asarray(dataset.test.images),
-    }
-    judged = judge_samples(evaluator, dataset, made, config.model.factors[0]) if evaluator else {}
-    summary = _summary(config, dataset, schedule, fitted, judged, evaluator)
-    if devices.is_primary():
-        images = functools.partial(sampler.images, average)
-        pictures.save_pictures(
-            workdir,
-            f"{dataset.label}, {opening(config)}",
-            made,
-            dataset,
-            inputs,
-            config.gan.latent,
-            images,
-            fitted.rows,
-        )
-    summary["wall_seconds"] = round(fitted.clock.wall_seconds + time.monotonic() - ended, 3)
-    return summary
-
-
-def _summary(
-    config: Any,
-    dataset: Dataset,
-    schedule: Schedule,
-    fitted: Fitted,
-    judged: dict[str, Any],
-    evaluator: Judge | None,
-) -> dict[str, Any]:
-    test = dict(judged.get("trained", {}))
-    for name, which in (("floor", "real"), ("untrained", "untrained")):
-        test |= {f"{figure}_{name}": judged[which][figure] for figure in ("fid", "kid") if judged}
-    return {
-        **dataset.describe(),
-        "task": "gan",
-        "decoder": from_config.decoder_name(config),
-        "conditional": config.gan.conditional,
-        "parameters": count_parameters(fitted.state.generator.params),
-        "discriminator_parameters": count_parameters(fitted.state.discriminator.params),
-        "seed": config.seed,
-        "steps": schedule.steps,
-        "epochs": epochs(schedule.steps, config.batch_size, len(dataset.train)),
-        "best_step": fitted.best_step,
-        "wall_seconds": fitted.clock.wall_seconds,
-        "images_per_second": fitted.clock.images_per_second(),
-        "samples": config.gan.samples,
-        "test": test,
-        "untrained": judged.get("untrained"),
-        "real": judged.get("real"),
-        "validation": fitted.validation,
-        "classes": list(dataset.classes),
-        "classifier": evaluator.describe() if evaluator else None,
-        **provenance.provenance(),
-    }
-
-
-def opening(config: Any) -> str:
-    """What is trained, in a few words."""
-    kind = "class-conditional GAN" if config.gan.conditional else "GAN"
-    return f"{kind}, {from_config.decoder_name(config)} generator"
-
-
-def title(summary: dict[str, Any]) -> str:
-    """What was trained, in a few words."""
-    return f"{summary['decoder']} generator"
-
-
-def closing(summary: dict[str, Any]) -> list[str]:
-    """The lines that a finished run prints, after what was trained on what."""
-    test = summary["test"]
-    if not test:
-        return []
-    lines = [
-        f"  {name:<10} FID {row['fid']:7.3f}  KID {row['kid']:8.5f}  precision {row['precision']:.3f}  "
-        f"recall {row['recall']:.3f}  coverage {row['coverage']:.3f}  confident {row['confident']:6.1%}  "
-        f"checkerboard {row['harmonic_energy']:.5f}"
-        for name, row in (("untrained", summary["untrained"]), ("samples", test), ("real", summary["real"]))
-    ]
-    shares = " ".join(f"{100 * share:.1f}" for share in test["class_share"])
-    classifier = summary["classifier"]
-    return [
-        *lines,
-        f"  classes (%) {shares}",
-        f"  judged by a classifier of accuracy {classifier['accuracy']:.2%} (sha256 {classifier['sha256'][:12]})",
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,64 +11,85 @@ import numpy as np
 from aeden.data.batches import to_unit
 from aeden.data.dataset import Dataset
 from aeden.measures import checkerboard, sample_quality
+from aeden.measures.metric import Metric
 from aeden.runtime import devices
 from aeden.shapes import Array
 from aeden.tasks.gan.judge import Judge
 from aeden.training.evaluation import in_batches
 
-# Training images among which a copied one is looked for, at most: with more, every pair takes minutes.
+# Cap on the training images among which copies are searched: with more, comparing all pairs takes minutes.
 KNOWN = 60_000
+# A sample is confident if the judge gives its class this probability or more.
+CONFIDENT = 0.9
+
+CONFIDENT_SHARE = Metric("confident", "confident", "", True, 3)
+SMALLEST_CLASS = Metric("smallest_class", "smallest class", "", True, 3)
+LARGEST_CLASS = Metric("largest_class", "largest class", "", None, 3)
+# Of samples, artifacts are best at the value of real images.
+ARTIFACTS = tuple(
+    dataclasses.replace(metric, higher_is_better=None)
+    for metric in (checkerboard.HARMONIC_ENERGY, checkerboard.PHASE_VARIATION)
+)
 
 
-def class_shares(shares: np.ndarray) -> np.ndarray:
-    """The share of samples told to be of each class: [classes]. `shares` are probabilities [n, classes]."""
-    return np.bincount(shares.argmax(1), minlength=shares.shape[1]) / len(shares)
+def class_shares(probabilities: np.ndarray) -> np.ndarray:
+    """The share of samples predicted as each class [classes], from class probabilities [n, classes]."""
+    return np.bincount(probabilities.argmax(1), minlength=probabilities.shape[1]) / len(probabilities)
 
 
-def confident(shares: np.ndarray) -> float:
-    """The share of samples whose class is told with a probability of 0.9 or more."""
-    return float(np.mean(shares.max(1) >= 0.9))
+def confident_share(probabilities: np.ndarray) -> float:
+    """The share of samples whose predicted class has a probability of 0.9 or more."""
+    return float(np.mean(probabilities.max(1) >= CONFIDENT))
 
 
 def judge_samples(
-    evaluator: Judge, dataset: Dataset, made: dict[str, np.ndarray], stride: int
+    judge: Judge, dataset: Dataset, sets: dict[str, np.ndarray], stride: int
 ) -> dict[str, dict[str, Any]]:
-    """Figures of several sets of images, by name, each against as many training images.
+    """Figures of several sets of images, each compared with as many training images.
 
     Args:
-      evaluator: the frozen classifier.
+      judge: the frozen classifier.
       dataset: the real images.
-      made: name -> uint8 [n, h, w, c].
-      stride: the generator's last factor, whose period artifacts have.
+      sets: name -> uint8 [n, h, w, c].
+      stride: stride of the generator's last layer: the period of its artifacts.
+
+    Returns:
+      name -> figures, see `aeden.measures.sample_quality` and `artifacts`.
     """
-    count = max(map(len, made.values()))
-    known = evaluator.judge(np.asarray(dataset.train.images[: max(KNOWN, count)]))[0]
+    count = max(map(len, sets.values()))
+    known = judge.classify(np.asarray(dataset.train.images[: max(KNOWN, count)]))[0]
     reference = known[:count]
     spectrum = artifacts(np.asarray(dataset.train.images[:count]), stride)[1]
-    judged = {}
-    for name, images in made.items():
-        features, shares = evaluator.judge(images)
-        precision, recall = sample_quality.precision_and_recall(reference, features)
-        density, coverage = sample_quality.density_and_coverage(reference, features)
-        figures, own = artifacts(images, stride)
-        judged[name] = {
-            "fid": sample_quality.frechet_distance(features, reference),
-            "kid": sample_quality.kernel_distance(features, reference),
-            "precision": precision,
-            "recall": recall,
-            "density": density,
-            "coverage": coverage,
-            "authenticity": sample_quality.authenticity(known, features),
-            "class_share": class_shares(shares).tolist(),
-            "confident": confident(shares),
-            **figures,
-            "spectrum_distance_db": float(checkerboard.spectrum_distance(jnp.asarray(own), jnp.asarray(spectrum))),
-        }
-    return judged
+    return {name: _judge_set(judge, images, (known, reference, spectrum), stride) for name, images in sets.items()}
+
+
+def _judge_set(
+    judge: Judge, images: np.ndarray, training: tuple[np.ndarray, np.ndarray, np.ndarray], stride: int
+) -> dict[str, Any]:
+    """The figures of one set. `training`: features of all and of some training images; spectrum of the latter."""
+    known, reference, spectrum = training
+    features, probabilities = judge.classify(images)
+    precision, recall = sample_quality.precision_and_recall(reference, features)
+    density, coverage = sample_quality.density_and_coverage(reference, features)
+    figures, own_spectrum = artifacts(images, stride)
+    distance = checkerboard.spectrum_distance(jnp.asarray(own_spectrum), jnp.asarray(spectrum))
+    return {
+        "fid": sample_quality.frechet_distance(features, reference),
+        "kid": sample_quality.kernel_distance(features, reference),
+        "precision": precision,
+        "recall": recall,
+        "density": density,
+        "coverage": coverage,
+        "authenticity": sample_quality.authenticity(known, features),
+        "class_share": class_shares(probabilities).tolist(),
+        "confident": confident_share(probabilities),
+        **figures,
+        "spectrum_distance_db": float(distance),
+    }
 
 
 def artifacts(images: np.ndarray, stride: int) -> tuple[dict[str, float], np.ndarray]:
-    """Mean checkerboard measures at the stride of the last layer, and the mean radial spectrum, of uint8 images."""
+    """Mean checkerboard measures at a stride, and the mean radial spectrum, of images uint8 [n, h, w, c]."""
 
     def of_images(params: None, some: Array) -> Array:
         unit = to_unit(some)

@@ -1,7 +1,8 @@
-"""Training a generator and a discriminator against each other: the losses, the penalties, the step."""
+"""Objective "adversarial": a generator and a discriminator are trained against each other. Losses, penalties, step."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from aeden.nn.gan import Discriminator, Generator
 from aeden.nn.parameters import apply
 from aeden.shapes import Array, Float, Integer, Key, PyTree
 from aeden.training.gradient_step import GradientStep, TrainState
-from aeden.training.loop import Objective
+from aeden.training.objective import Objective
 
 LOSSES = ("relativistic", "nonsaturating")
 
@@ -25,9 +26,9 @@ class GanState(struct.PyTreeNode):
     """What adversarial training carries from step to step.
 
     Attributes:
-      step: int32 [], the steps taken.
-      generator, discriminator: parameters and optimiser of each.
-      average: exponential moving average of the generator's parameters, which makes the samples.
+      step: int32 [], number of steps taken.
+      generator, discriminator: parameters and optimiser state of each.
+      average: exponential moving average of the generator's parameters; it generates the samples.
     """
 
     step: Any
@@ -36,8 +37,32 @@ class GanState(struct.PyTreeNode):
     average: PyTree
 
 
+@dataclasses.dataclass(frozen=True)
+class Adversaries:
+    """The two networks and how they are trained.
+
+    Attributes:
+      generator, discriminator: the networks, both with classes or both without. With classes, samples have the labels
+        of the batch.
+      latent: size of the latent vectors.
+      gradient_steps: how the parameters of generator and discriminator follow their gradients.
+      loss: one of `LOSSES`.
+      r1, r2: weights of the gradient penalties on real images and on samples.
+      decay: decay per step of the moving average of the generator.
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    latent: int
+    gradient_steps: tuple[GradientStep, GradientStep]
+    loss: str
+    r1: float
+    r2: float
+    decay: float
+
+
 def discriminator_loss(kind: str, real: Float[Array, b], fake: Float[Array, b]) -> Float[Array, b]:
-    """What the discriminator descends, of each pair of a real image's score and a sample's.
+    """Loss of the discriminator for each pair of scores of a real image and of a sample.
 
     "nonsaturating" (Goodfellow et al. 2014): softplus(-real) + softplus(fake). "relativistic" (Jolicoeur-Martineau
     2019; Huang et al. 2024, "The GAN is dead; long live the GAN!", equation 2): softplus(fake - real).
@@ -46,16 +71,16 @@ def discriminator_loss(kind: str, real: Float[Array, b], fake: Float[Array, b]) 
 
 
 def generator_loss(kind: str, real: Float[Array, b], fake: Float[Array, b]) -> Float[Array, b]:
-    """What the generator descends: softplus(-fake), or relativistic softplus(real - fake)."""
+    """Loss of the generator: softplus(-fake), or relativistic softplus(real - fake)."""
     return nn.softplus(real - fake) if kind == "relativistic" else nn.softplus(-fake)
 
 
 def scores_and_penalty(
     model: Discriminator, params: PyTree, images: Float[Array, "b h w c"], label: Integer[Array, b] | None
 ) -> tuple[Float[Array, b], Float[Array, b]]:
-    """Scores of images, and half the squared norm of each one's gradient by its pixels.
+    """Scores of images, and half the squared norm of the gradient of each score by the pixels.
 
-    On real images it is R1, on samples R2 (Mescheder et al. 2018, "Which training methods for GANs do actually
+    On real images the penalty is R1, on samples R2 (Mescheder et al. 2018, "Which training methods for GANs do actually
     converge?", equation 9).
     """
     scores, pullback = jax.vjp(lambda x: apply(model, params, x, label), images)
@@ -66,95 +91,92 @@ def scores_and_penalty(
 def sample(
     model: Generator, params: PyTree, latent: Float[Array, "b d"], label: Integer[Array, b] | None
 ) -> Float[Array, "b h w c"]:
-    """Images in [0, 1] of latents."""
+    """Images in [0, 1] that the generator makes of latent vectors."""
     return nn.sigmoid(apply(model, params, latent, label))
 
 
 def latents(example_keys: Key[Array, b], size: int) -> Float[Array, "b d"]:
-    """Normal latents, each of its own key."""
+    """Normally distributed latent vectors, one per key."""
     return jax.vmap(lambda key: jax.random.normal(key, (size,)))(example_keys)
 
 
 def adversarial_objective(
-    generator: Generator,
-    discriminator: Discriminator,
-    descents: tuple[GradientStep, GradientStep],
-    loss: str,
-    penalties: tuple[float, float],
-    latent: int,
-    decay: float,
+    gan: Adversaries,
     validate: Callable[[GanState], dict[str, float]],
-    watch: Callable[[dict[str, int | float]], list[str]],
+    warn: Callable[[dict[str, int | float]], list[str]],
 ) -> Objective:
-    """A task in which the discriminator takes a step, and then the generator against it.
+    """The objective in which the discriminator takes a step, and then the generator takes one against it.
 
     Args:
-      generator, discriminator: with classes both or neither; with classes, samples have the labels of the batch.
-      descents: how the generator's and the discriminator's parameters follow their gradients.
-      loss: one of `LOSSES`.
-      penalties: weights of R1 and R2.
-      latent: size of the latents.
-      decay: of the moving average, a step.
-      validate: state -> figures.
-      watch: a row of the log -> warnings.
+      gan: networks, optimisers and losses.
+      validate: state -> metrics.
+      warn: row of the metrics log -> warnings.
 
     Raises:
       ValueError: unknown loss.
     """
-    if loss not in LOSSES:
-        raise ValueError(f"unknown gan.loss {loss!r}: use one of {', '.join(LOSSES)}")
-    conditional = generator.classes > 0
-
-    def init(key: Array) -> GanState:
-        keys_ = jax.random.split(key)
-        label = jnp.zeros(1, jnp.int32) if conditional else None
-        image = jnp.zeros((1, *generator.shape))
-        params = [
-            generator.init(keys_[0], jnp.zeros((1, latent)), label)["params"],
-            discriminator.init(keys_[1], image, label)["params"],
-        ]
-        states = [descent.start(own) for descent, own in zip(descents, params, strict=True)]
-        # A copy: the state is given away at each step, and no memory can be given away twice.
-        return GanState(jnp.int32(0), states[0], states[1], jax.tree.map(jnp.copy, params[0]))
+    if gan.loss not in LOSSES:
+        raise ValueError(f"unknown gan.loss {gan.loss!r}: use one of {', '.join(LOSSES)}")
 
     def step(state: GanState, batch: PyTree, key: Key[Array, ""]) -> tuple[GanState, dict[str, Array]]:
-        own_keys = random_keys.split_each(random_keys.example_keys(key, state.step, batch["index"]), 2)
+        draws = random_keys.split_each(random_keys.example_keys(key, state.step, batch["index"]), 2)
         shared = {"real": to_unit(batch["image"]), "mask": batch["mask"]}
-        if conditional:
+        if gan.generator.classes:
             shared["label"] = batch["label"]
-
-        def score(params: PyTree, images: Array, part: PyTree) -> Array:
-            return apply(discriminator, params, images, part.get("label"))
-
-        def discriminator_losses(params: PyTree, part: PyTree) -> Array:
-            label = part.get("label")
-            fake = jax.lax.stop_gradient(sample(generator, state.generator.params, part["latent"], label))
-            real_score, r1 = scores_and_penalty(discriminator, params, part["real"], label)
-            if penalties[1]:
-                fake_score, r2 = scores_and_penalty(discriminator, params, fake, label)
-            else:
-                fake_score, r2 = score(params, fake, part), jnp.zeros_like(r1)
-            return discriminator_loss(loss, real_score, fake_score) + penalties[0] * r1 + penalties[1] * r2
-
-        draw = {**shared, "latent": latents(own_keys[0], latent)}
-        judge, judged = descents[1].step(state.discriminator, discriminator_losses, draw)
-
-        def generator_losses(params: PyTree, part: PyTree) -> Array:
-            fake = score(judge.params, sample(generator, params, part["latent"], part.get("label")), part)
-            real = score(judge.params, part["real"], part) if loss == "relativistic" else fake
-            return generator_loss(loss, real, fake)
-
-        draw = {**shared, "latent": latents(own_keys[1], latent)}
-        maker, made = descents[0].step(state.generator, generator_losses, draw)
-        # Young averages follow faster, so that they forget where training began.
-        follow = jnp.maximum(1.0 - decay, 1.0 / (state.step + 1.0))
-        average = jax.tree.map(lambda old, new: old + follow * (new - old), state.average, maker.params)
-        losses = {
-            "loss": judged["loss"] + made["loss"],
+        first, second = ({**shared, "latent": latents(draws[i], gan.latent)} for i in range(2))
+        discriminator, judged = _discriminator_step(gan, state, first)
+        generator, generated = _generator_step(gan, state, discriminator.params, second)
+        # Young averages follow faster, so that they forget the initial parameters.
+        follow = jnp.maximum(1.0 - gan.decay, 1.0 / (state.step + 1.0))
+        average = jax.tree.map(lambda old, new: old + follow * (new - old), state.average, generator.params)
+        metrics = {
+            "loss": judged["loss"] + generated["loss"],
             "discriminator_loss": judged["loss"],
-            "generator_loss": made["loss"],
-            "learning_rate": made["learning_rate"],
+            "generator_loss": generated["loss"],
+            "learning_rate": generated["learning_rate"],
         }
-        return GanState(state.step + 1, maker, judge, average), losses
+        return GanState(state.step + 1, generator, discriminator, average), metrics
 
-    return Objective(jax.jit(init), step, validate, watch)
+    return Objective(jax.jit(lambda key: _initial_state(gan, key)), step, validate, warn)
+
+
+def _initial_state(gan: Adversaries, key: Array) -> GanState:
+    generator_key, discriminator_key = jax.random.split(key)
+    label = jnp.zeros(1, jnp.int32) if gan.generator.classes else None
+    image = jnp.zeros((1, *gan.generator.shape))
+    params = [
+        gan.generator.init(generator_key, jnp.zeros((1, gan.latent)), label)["params"],
+        gan.discriminator.init(discriminator_key, image, label)["params"],
+    ]
+    states = [step.start(own) for step, own in zip(gan.gradient_steps, params, strict=True)]
+    # A copy: every step donates the buffers of the state, and no buffer can be donated twice.
+    return GanState(jnp.int32(0), states[0], states[1], jax.tree.map(jnp.copy, params[0]))
+
+
+def _score(gan: Adversaries, params: PyTree, images: Array, part: PyTree) -> Array:
+    return apply(gan.discriminator, params, images, part.get("label"))
+
+
+def _discriminator_step(gan: Adversaries, state: GanState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
+    def losses(params: PyTree, part: PyTree) -> Array:
+        label = part.get("label")
+        fake = jax.lax.stop_gradient(sample(gan.generator, state.generator.params, part["latent"], label))
+        real_score, r1 = scores_and_penalty(gan.discriminator, params, part["real"], label)
+        if gan.r2:
+            fake_score, r2 = scores_and_penalty(gan.discriminator, params, fake, label)
+        else:
+            fake_score, r2 = _score(gan, params, fake, part), jnp.zeros_like(r1)
+        return discriminator_loss(gan.loss, real_score, fake_score) + gan.r1 * r1 + gan.r2 * r2
+
+    return gan.gradient_steps[1].step(state.discriminator, losses, batch)
+
+
+def _generator_step(
+    gan: Adversaries, state: GanState, discriminator: PyTree, batch: PyTree
+) -> tuple[TrainState, dict[str, Array]]:
+    def losses(params: PyTree, part: PyTree) -> Array:
+        fake = _score(gan, discriminator, sample(gan.generator, params, part["latent"], part.get("label")), part)
+        real = _score(gan, discriminator, part["real"], part) if gan.loss == "relativistic" else fake
+        return generator_loss(gan.loss, real, fake)
+
+    return gan.gradient_steps[0].step(state.generator, losses, batch)

@@ -1,8 +1,8 @@
-"""Restoring corrupted images with any autoencoder: the loss, the training task, the evaluation."""
+"""Objective "restoration": an autoencoder learns to restore corrupted images or codes. Loss, step, evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -21,18 +21,27 @@ from aeden.runtime import devices
 from aeden.shapes import Array, Float, Key, PyTree
 from aeden.training.evaluation import EVALUATION_BATCH, make_means
 from aeden.training.gradient_step import GradientStep, TrainState, part_pixels
-from aeden.training.loop import Objective
+from aeden.training.objective import Objective
 from aeden.transforms import Transform
 
 Figures = dict[str, float]
-# noisy images -> restored images
+# noisy images, float32 [n, h, w, c] -> restored images in [0, 1], the same shape
 Restore = Callable[[np.ndarray], np.ndarray]
+# (indices of examples in their split, int32 [b]; images [b, h, w, c] in [0, 1]) -> noisy images
+FixedNoise = Callable[[Array, Array], Array]
 
+LOSSES = ("bce", "mse", "l1")
+# Number of test images that pictures show.
 SAMPLES = 10
 
 
 def reconstruction_loss(kind: str, logits: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
-    """Loss of each image, mean over its pixels: "bce" (nats), "mse" or "l1" of the logits' sigmoid.
+    """Loss of each image, mean over its pixels.
+
+    Args:
+      kind: "bce" (binary cross-entropy, nats), "mse" or "l1", of the sigmoid of the logits.
+      logits: output of the model.
+      target: clean images in [0, 1].
 
     Raises:
       ValueError: unknown kind.
@@ -48,65 +57,77 @@ def reconstruction_loss(kind: str, logits: Float[Array, "b h w c"], target: Floa
     return jnp.mean(losses, axis=(1, 2, 3))
 
 
+def image_losses(kind: str, model: Autoencoder) -> Callable[[PyTree, Array, Array], Array]:
+    """The reconstruction loss of a model: (parameters, noisy images, clean images) -> loss of each image [b]."""
+    return lambda params, noisy, clean: reconstruction_loss(kind, apply(model, params, noisy), clean)
+
+
 def restoration_objective(
     init: Callable[[Array], PyTree],
-    descent: GradientStep,
+    gradient_step: GradientStep,
     noise: Transform,
     losses: Callable[[PyTree, Array, Array], Array],
     validate: Callable[[PyTree], Figures],
-    moves: Transform | None = None,
+    augment: Transform | None = None,
     target: Callable[[PyTree, Array], Array] = lambda params, images: images,
 ) -> Objective:
-    """A task that restores corrupted images, or what is made of them.
+    """The objective of restoring corrupted images, or the corrupted code of images.
 
     Args:
-      init: key -> the initial parameters; compiled by whoever makes it.
-      descent: how they follow the gradient.
-      noise: (keys, targets) -> corrupted targets.
-      losses: (params, corrupted, targets) -> the loss of each [b].
-      validate: params -> figures on the validation split.
-      moves: (keys, images) -> images moved at random, before all else; None for none.
-      target: (params, images [b, h, w, c] in [0, 1]) -> what is corrupted and restored: the images, or their code.
+      init: key -> initial parameters.
+      gradient_step: how the parameters follow the gradient.
+      noise: corrupts the targets.
+      losses: (parameters, corrupted targets, targets) -> loss of each example [b].
+      validate: parameters -> metrics on the validation split.
+      augment: random transform of the training images, applied first; None for none.
+      target: (parameters, images [b, h, w, c] in [0, 1]) -> what is corrupted and restored: the images or their code.
     """
 
     def step(state: TrainState, batch: PyTree, key: Key[Array, ""]) -> tuple[TrainState, dict[str, Array]]:
         noise_keys, images = random_keys.example_keys(key, state.step, batch["index"]), to_unit(batch["image"])
-        if moves is not None:
-            noise_keys, move_keys = random_keys.split_each(noise_keys, 2)
-            images = moves(move_keys, images)
+        if augment is not None:
+            noise_keys, augment_keys = random_keys.split_each(noise_keys, 2)
+            images = augment(augment_keys, images)
         clean = target(state.params, images)
         noisy = noise(noise_keys, clean)
-        return descent.step(
+        return gradient_step.step(
             state,
             lambda params, part: losses(params, part["noisy"], part["clean"]),
             {"clean": clean, "noisy": noisy, "mask": batch["mask"]},
         )
 
-    return Objective(lambda key: jax.jit(descent.start)(init(key)), step, lambda state: validate(state.params))
+    return Objective(lambda key: jax.jit(gradient_step.start)(init(key)), step, lambda state: validate(state.params))
 
 
-def image_losses(kind: str, model: Autoencoder) -> Callable[[PyTree, Array, Array], Array]:
-    """(params, noisy images, images) -> `reconstruction_loss` of a kind of what a model restores."""
-    return lambda params, noisy, clean: reconstruction_loss(kind, apply(model, params, noisy), clean)
+def fixed_noise(noise: Transform, seed: int, stream: random_keys.Stream) -> FixedNoise:
+    """The noise of an evaluation: that of an example depends on the seed, the stream and its index only.
+
+    Args:
+      noise: the transform.
+      seed: seed of the run.
+      stream: `Stream.VALIDATION` or `Stream.TEST`.
+    """
+
+    def corrupt(index: Array, images: Array) -> Array:
+        return noise(random_keys.example_keys(random_keys.stream_key(seed, stream), 0, index), images)
+
+    return corrupt
 
 
 def make_evaluation(
-    model: Autoencoder, noises: dict[str, Transform], seed: int, stream: random_keys.Stream
+    model: Autoencoder, noises: Mapping[str, FixedNoise]
 ) -> Callable[[PyTree, Split], dict[str, dict[str, Figures]]]:
-    """Compiles the evaluation of a whole split under several corruptions.
-
-    The noise of an example depends on the seed, the stream and its index only.
+    """Compiles the evaluation of a whole split under several kinds or levels of noise.
 
     Returns:
-      (params, split) -> {name of the corruption: {"noisy": metrics of the input, "restored": of the output}}.
+      (parameters, split) -> {name of the noise: {"noisy": metrics of the input, "restored": metrics of the output}}.
     """
 
     def sums(params: PyTree, batch: PyTree) -> PyTree:
         target, mask = to_unit(batch["image"]), batch["mask"]
-        example_keys = random_keys.example_keys(random_keys.stream_key(seed, stream), 0, batch["index"])
         totals: dict[str, Any] = {}
         for name, noise in noises.items():
-            noisy = noise(example_keys, target)
+            noisy = noise(batch["index"], target)
             restored = nn.sigmoid(apply(model, params, noisy))
             totals[name] = {
                 "noisy": image_quality.restoration_sums(noisy, target, mask),
@@ -117,15 +138,15 @@ def make_evaluation(
     return make_means(sums)
 
 
-def corrupt_split(
-    noise: Transform, split: Split, seed: int, stream: random_keys.Stream
-) -> tuple[np.ndarray, np.ndarray]:
-    """All images of a split and what `make_evaluation` makes of them: clean and noisy, float32 [n, h, w, c] each."""
+def make_validation(model: Autoencoder, noise: FixedNoise, split: Split) -> Callable[[PyTree], Figures]:
+    """Compiles the validation: parameters -> metrics of the restored images of a split."""
+    evaluate = make_evaluation(model, {"validation": noise})
+    return lambda params: evaluate(params, split)["validation"]["restored"]
 
-    @jax.jit
-    def corrupt(index: Array, images: Array) -> Array:
-        return noise(random_keys.example_keys(random_keys.stream_key(seed, stream), 0, index), to_unit(images))
 
+def corrupt_split(noise: FixedNoise, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """All images of a split, clean and noisy as in the evaluation: float32 [n, h, w, c] each."""
+    corrupt = jax.jit(lambda index, images: noise(index, to_unit(images)))
     noisy = []
     for start in range(0, len(split), EVALUATION_BATCH):
         index = np.arange(start, min(start + EVALUATION_BATCH, len(split)), dtype=np.int32)
@@ -134,27 +155,33 @@ def corrupt_split(
 
 
 def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...]) -> Restore:
-    """Compiles the restoration of noisy images of a shape: float32 [n, h, w, c] -> the same in [0, 1]."""
+    """Compiles the restoration of noisy images [n, *image_shape] with given parameters."""
     pixels = part_pixels(model, image_shape)
     return devices.map_examples(lambda p, images: nn.sigmoid(apply(model, p, images)), params, pixels)
 
 
 def shown(count: int) -> np.ndarray:
-    """Which of so many test images pictures show: int32 [n]."""
+    """The indices of the test images that pictures show, out of `count`: int32 [n]."""
     return spread(count, SAMPLES).astype(np.int32)
 
 
-def restore_samples(
-    model: Autoencoder, params: PyTree, noise: Transform, split: Split, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images spread over the test split, as the evaluation saw them.
+def restore_samples(model: Autoencoder, params: PyTree, noise: FixedNoise, split: Split) -> dict[str, np.ndarray]:
+    """Some images of a split, corrupted as in the evaluation.
 
     Returns:
-      clean, noisy, restored: [n, h, w, c] each.
+      `clean`, `noisy` and `restored` images: [n, h, w, c] each.
     """
     index = shown(len(split))
     clean = to_unit(jnp.asarray(split.images[index]))
-    noisy = noise(
-        random_keys.example_keys(random_keys.stream_key(seed, random_keys.Stream.TEST), 0, jnp.asarray(index)), clean
-    )
-    return np.asarray(clean), np.asarray(noisy), make_restore(model, params, clean.shape[1:])(np.asarray(noisy))
+    noisy = noise(jnp.asarray(index), clean)
+    restored = make_restore(model, params, clean.shape[1:])(np.asarray(noisy))
+    return {"clean": np.asarray(clean), "noisy": np.asarray(noisy), "restored": restored}
+
+
+def psnr_of(images: dict[str, np.ndarray]) -> dict[str, list[float]]:
+    """The PSNR in dB of each `noisy` and each `restored` image, compared with the `clean` ones."""
+    clean = jnp.asarray(images["clean"])
+    return {
+        name: np.asarray(image_quality.psnr(jnp.asarray(images[name]), clean)).tolist()
+        for name in ("noisy", "restored")
+    }

@@ -1,221 +1,202 @@
-"""The parts of a grid's page that are about restoring images: by level, artifacts, pictures, baselines."""
+"""The sections of the report that only a grid of denoising runs has."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from aeden.runtime import files
-from aeden.runtime.files import Row
+from aeden.runtime.files import Row, columns
 from experiments.ablate import baselines, metrics, results
 from experiments.ablate.grid import dataset_of, place
-from experiments.ablate.report import figures
+from experiments.ablate.report import baseline_table, costs, figures
+from experiments.ablate.report.grid_result import GridResult, by_level, heads, metric_names
 from experiments.ablate.report.html import note, table
+from experiments.ablate.report.saved_figures import add_figure
 
-if TYPE_CHECKING:
-    from experiments.ablate.report.page import Report
-
-# Values by noise level and seed.
+# Noise level -> {seed: metric}.
 Points = dict[float, dict[int, float]]
-# Of the images that every run shows, so many lie side by side.
+# Number of example images of a run that are shown.
 SHOWN = 6
-# The middle of a 28 x 28 image, in which a checkerboard is seen best.
+# Side of the enlarged crop: the middle of a 28 x 28 image, where a checkerboard is seen best.
 CROP = 14
-# What a run kept of its decoder's answers begins so (`aeden.tasks.denoise.decoder_artifacts.measure`).
-ANSWERS = ("constant", "impulse")
+# Names of a decoder's responses in examples.npz begin with these (`aeden.tasks.denoise.decoder_artifacts.measure`).
+RESPONSES = ("constant", "impulse")
 MEASURES = (
-    "Of the residual (restored minus clean): checkerboard energy, the share of its variance that repeats with the "
-    "stride's period; phase variation, how unequal its variance is by place within the stride; the distance of "
-    "restored images' radially averaged spectrum to that of clean ones. Of the decoder: the ripple that a "
-    "constant code makes, and how unevenly an impulse's energy falls, before and after training."
+    "Measured on the residual (restored minus clean image): checkerboard energy is the share of its variance that "
+    "repeats with the period of the stride; phase variation is how much its variance differs between positions within "
+    "the stride. Spectrum distance compares the radially averaged spectrum of restored images with that of clean ones. "
+    "Measured on the decoder, before and after training: ripple is the variation of its response to a constant code; "
+    "unevenness is how unequally the energy of an impulse is spread over positions within the stride."
 )
 PICTURES = (
-    "a crop of the first; the power spectrum of the error over the test split, frequency 0 in the middle: a "
-    "checkerboard is a spot at the border."
-)
-POSTERIOR = (
-    "The posterior mean is the average of the training images weighed by their likelihood: no estimator beats it, "
-    "in squared error, on images drawn from the training set itself. Test images are not, so it bounds nothing "
-    "here: a network that has learnt what such images have in common may well be better."
+    "Crop: the middle of the first image, enlarged. Error's spectrum: power spectrum of the error over the test split, "
+    "with frequency 0 in the middle; a checkerboard is a bright spot at the border."
 )
 
 
-def levels(report: Report) -> list[str]:
-    """The metric by noise level: trained at each level, or tested at others than trained at."""
-    trained_at_each = report.axes == ["noise.level"]
-    tested_at_others = not report.axes and len(report.settings.experiment.eval.levels) > 0
+def sections(result: GridResult) -> list[str]:
+    """The sections of a grid of denoising runs, as HTML."""
+    return [
+        *levels(result),
+        *costs.section(result),
+        *artifacts(result),
+        *pictures(result),
+        *baseline_table.section(result),
+    ]
+
+
+def levels(result: GridResult) -> list[str]:
+    """The metric by noise level, if runs were trained at several levels or tested at several levels."""
+    trained_at_each = result.axes == ["noise.level"]
+    tested_at_others = not result.axes and len(result.settings.experiment.eval.levels) > 0
     if not trained_at_each and not tested_at_others:
         return []
-    metric = report.settings.metric if report.settings.metric in metrics.BY_LEVEL else "psnr"
-    told = metrics.metric(metric)
     rows = [
         row
-        for row in report.tested
+        for row in result.denoising.levels
         if isinstance(row["level"], float) and (not trained_at_each or row["level"] == row["noise.level"])
     ]
     if not rows:
         return []
-    known: dict[str, Points] = {name: {} for name in report.contenders}
-    for row in rows:
-        known[row["contender"]].setdefault(row["level"], {})[row["seed"]] = row[metric]
-    known = {name: points for name, points in known.items() if points}
+    name = result.settings.metric if by_level(result.settings.metric) else "psnr"
+    metric, reference = metrics.metric(name), result.settings.reference
+    points = _points(rows, name, result.contenders)
     curves = {
-        name: {level: list(by_seed.values()) for level, by_seed in points.items()} for name, points in known.items()
-    } | _without_training(report, rows, told.more, metric)
-    reference = report.settings.reference
-    if trained_at_each:
-        across, name, caption = "noise level", "levels", "Trained and tested at each level."
-    else:
-        trained = place({"noise.level": report.cells[0].level})
-        across, name = "noise level of the test", "test_levels"
-        caption = f"Trained at {trained}, tested at others."
-    labels = (told.label, f"difference to {reference} ({told.label})")
-    drawn = figures.levels(curves, differences(known, reference), labels, across, report.palette)
-    return ["<h2>By noise level</h2>", report.figure(name, drawn, f"{caption} Bands: 95 % intervals over seeds.")]
-
-
-def differences(known: dict[str, Points], reference: str) -> dict[str, dict[float, list[float]]]:
-    """To the reference at the same level under the same seed."""
-    beside = known.get(reference, {})
-    found = {
-        name: {
-            level: [value - beside[level][seed] for seed, value in by_seed.items() if seed in beside[level]]
-            for level, by_seed in points.items()
-            if level in beside
-        }
-        for name, points in known.items()
-        if name != reference
+        contender: {level: list(by_seed.values()) for level, by_seed in members.items()}
+        for contender, members in points.items()
     }
-    return {name: kept for name, points in found.items() if (kept := {x: v for x, v in points.items() if v})}
+    if trained_at_each:
+        across, file, caption = "noise level", "levels", "Trained and tested at each level."
+    else:
+        trained = place({"noise.level": result.runs.cells[0].level})
+        across, file = "noise level of the test", "test_levels"
+        caption = f"Trained at {trained} and tested at several levels."
+    drawn = figures.levels(
+        curves | _without_training(result, rows, name),
+        differences(points, reference),
+        (metric.label, f"difference to {reference} ({metric.label})"),
+        across,
+        result.palette,
+    )
+    return ["<h2>By noise level</h2>", add_figure(result, file, drawn, f"{caption} Bands: 95 % intervals over seeds.")]
 
 
-def _without_training(report: Report, rows: list[Row], more: bool, metric: str) -> dict[str, dict[float, list[float]]]:
-    """Curves of what needs no training: the noisy input, and, where they were measured, the best of the baselines."""
+def _points(rows: list[Row], name: str, contenders: list[str]) -> dict[str, Points]:
+    """A metric by contender, noise level and seed; contenders without a row are left out."""
+    points: dict[str, Points] = {contender: {} for contender in contenders}
+    for row in rows:
+        points[row["contender"]].setdefault(row["level"], {})[row["seed"]] = row[name]
+    return {contender: members for contender, members in points.items() if members}
+
+
+def differences(points: Mapping[str, Points], reference: str) -> dict[str, dict[float, list[float]]]:
+    """Differences of each contender to the reference at the same noise level and with the same seed.
+
+    Args:
+      points: metric by contender, noise level and seed.
+      reference: name of the contender to compare with.
+
+    Returns:
+      Contender -> {noise level: one difference per shared seed}; levels without a shared seed are left out.
+    """
+    baseline = points.get(reference, {})
+    paired: dict[str, dict[float, list[float]]] = {}
+    for contender, members in points.items():
+        for level, by_seed in members.items() if contender != reference else ():
+            of_reference = baseline.get(level, {})
+            values = [value - of_reference[seed] for seed, value in by_seed.items() if seed in of_reference]
+            if values:
+                paired.setdefault(contender, {})[level] = values
+    return paired
+
+
+def _without_training(result: GridResult, rows: list[Row], name: str) -> dict[str, dict[float, list[float]]]:
+    """Curves of the noisy input, the best classical baseline and the posterior mean, where they were measured."""
     noisy: dict[float, list[float]] = {}
     for row in rows:
-        noisy.setdefault(row["level"], []).append(row[f"noisy_{metric}"])
+        noisy.setdefault(row["level"], []).append(row[f"noisy_{name}"])
     curves = {"noisy input": noisy}
-    measured = [row for row in report.classical.rows if metric in row] if report.classical else []
-    measured = [row for row in measured if row["level"] in noisy]
-    for level, value in baselines.best_by_level(measured, metric, more).items():
+    measured = result.denoising.baselines.rows if result.denoising.baselines else []
+    measured = [row for row in measured if name in row and row["level"] in noisy]
+    for level, value in baselines.best_by_level(measured, name, metrics.metric(name).more).items():
         curves.setdefault("best classical", {})[level] = [value]
     for row in measured:
         if row["method"] == baselines.POSTERIOR:
-            curves.setdefault(baselines.POSTERIOR, {})[row["level"]] = [row[metric]]
+            curves.setdefault(baselines.POSTERIOR, {})[row["level"]] = [row[name]]
     return curves
 
 
-def artifacts(report: Report) -> list[str]:
+def artifacts(result: GridResult) -> list[str]:
     """Checkerboard and spectrum measures, before and after training."""
-    known = files.columns(report.rows)
-    names = [name for name in metrics.FIGURES["denoise"] if name in known and name not in metrics.BY_LEVEL]
+    known = columns(result.rows)
+    names = [name for name in metric_names("denoise") if name in known and not by_level(name)]
     if not names:
         return []
     lines = [
         [contender, *setting, *(results.cell(members, name) for name in names)]
-        for contender, setting, members in report.groups()
+        for contender, setting, members in result.groups()
     ]
-    heads = ["contender", *report.axes, *(metrics.HEADS[name] for name in names)]
+    parts = ["<h2>Artifacts</h2>", table(["contender", *result.axes, *heads(names)], lines), note(MEASURES)]
+    return [*parts, *_spectra(result), *_responses(result)]
+
+
+def _spectra(result: GridResult) -> list[str]:
+    """Spectra of restored and of clean images, from the first finished run of each contender."""
     spectra = {
         cell.contender: summary["artifacts"]["residual"]["spectrum"]
-        for cell, summary in reversed(report.summaries.items())
+        for cell, summary in reversed(result.runs.summaries.items())
         if "artifacts" in summary
     }
-    curves = {name: spectra[name]["restored"] for name in report.contenders if name in spectra}
+    curves = {name: spectra[name]["restored"] for name in result.contenders if name in spectra}
     curves["clean images"] = next(iter(spectra.values()))["clean"]
-    size = min(dataset_of(report.cells[0].config).image_shape[:2])
-    drawn = figures.spectra(curves, size, report.palette)
-    caption = f"Radially averaged power of restored and of clean test images{_first_place(report)}."
-    parts = ["<h2>Artifacts</h2>", table(heads, lines), note(MEASURES), report.figure("spectra", drawn, caption)]
-    answers = {
-        contender: {name: image for name, image in kept.items() if name.startswith(ANSWERS)}
-        for contender, kept in _examples(report).items()
+    size = min(dataset_of(result.runs.cells[0].config).image_shape[:2])
+    drawn = figures.spectra(curves, size, result.palette)
+    caption = f"Radially averaged power of restored and of clean test images{result.first_setting}."
+    return [add_figure(result, "spectra", drawn, caption)]
+
+
+def _responses(result: GridResult) -> list[str]:
+    """Responses of the decoders of the first runs, if those kept any."""
+    responses = {
+        contender: {name: image for name, image in kept.items() if name.startswith(RESPONSES)}
+        for contender, kept in _examples(result).items()
     }
-    answers = {contender: found for contender, found in answers.items() if found}
-    if answers:
-        caption = f"The decoder's answer to a code, in logits{_first_place(report)}; first seed."
-        parts.append(report.figure("responses", figures.responses(answers), caption, images=True))
-    return parts
+    responses = {contender: images for contender, images in responses.items() if images}
+    if not responses:
+        return []
+    caption = f"Response of the decoder to a code, in logits{result.first_setting}; first seed."
+    return [add_figure(result, "responses", figures.responses(responses), caption, images=True)]
 
 
-def _examples(report: Report) -> dict[str, dict[str, np.ndarray]]:
-    """What the runs at the grid's first setting and seed kept to be shown, by contender."""
-    found = {}
-    for cell in report.cells[: len(report.contenders)]:
-        path = report.workdir / "runs" / cell.folder / "examples.npz"
+def _examples(result: GridResult) -> dict[str, dict[str, np.ndarray]]:
+    """examples.npz of each contender's first run: contender -> {name: array}."""
+    examples = {}
+    for cell in result.first_cells:
+        path = result.workdir / "runs" / cell.folder / "examples.npz"
         if path.exists():
             with np.load(path) as kept:
-                found[cell.contender] = dict(kept)
-    return found
+                examples[cell.contender] = dict(kept)
+    return examples
 
 
-def pictures(report: Report) -> list[str]:
-    """The same images by every contender at the grid's first setting and seed."""
+def pictures(result: GridResult) -> list[str]:
+    """The same test images as restored by each contender and each baseline."""
     rows: dict[str, np.ndarray] = {}
     power: dict[str, np.ndarray] = {}
-    for contender, kept in _examples(report).items():
+    for contender, kept in _examples(result).items():
         rows = {"clean": kept["clean"][:SHOWN], "noisy": kept["noisy"][:SHOWN], **rows}
         rows[contender] = kept["restored"][:SHOWN]
         if "residual power" in kept:
             power[contender] = kept["residual power"]
-    if report.classical:
-        rows |= {name: images[:SHOWN] for name, images in report.classical.shown.items() if name != baselines.NOISY}
+    if result.denoising.baselines:
+        shown = result.denoising.baselines.shown
+        rows |= {name: images[:SHOWN] for name, images in shown.items() if name != baselines.NOISY}
     if not rows:
         return []
     side = min(rows["clean"].shape[1:3])
-    crop = slice(max(side - CROP, 0) // 2, max(side - CROP, 0) // 2 + min(CROP, side))
+    start = max(side - CROP, 0) // 2
+    crop = slice(start, start + min(CROP, side))
     drawn = figures.pictures(rows, (crop, crop), power)
-    caption = f"Test images under the first seed's noise{_first_place(report)}; {PICTURES}"
-    return ["<h2>Pictures</h2>", report.figure("pictures", drawn, caption, images=True)]
-
-
-def baseline_table(report: Report) -> list[str]:
-    """What needs no training, and the contenders, on the very same images: those of the first seed."""
-    if not report.classical:
-        return []
-    first = report.cells[0].seed
-    networks = [{"method": row["contender"], **row} for row in report.tested if row["seed"] == first]
-    by, measured = [*report.axes, "level"], report.classical.rows
-    if "noise.level" in report.axes:
-        # Each at its own level: levels.csv and baselines.csv have the rest.
-        by = report.axes
-        networks, measured = (
-            [row for row in rows if row["level"] == row["noise.level"]] for rows in (networks, measured)
-        )
-    places = list(results.grouped(measured, by))
-    settings = list(dict.fromkeys(key[:-1] for key in places))
-    if all(isinstance(key[-1], float) for key in places):
-        places.sort(key=lambda key: (settings.index(key[:-1]), key[-1]))
-    if len(places) == 1:
-        networks = [row for row in networks if row["level"] == measured[0]["level"]]
-        heads = ["method", "PSNR, dB", "SSIM", "strength"]
-        lines: list[list[Any]] = [
-            [
-                row["method"],
-                (f"{row['psnr']:.2f}", row["psnr"]),
-                (f"{row['ssim']:.4f}", row["ssim"]),
-                "" if row.get("strength") is None else f"{row['strength']:g}",
-            ]
-            for row in [*measured, *networks]
-        ]
-        more = ""
-    else:
-        heads = ["PSNR, dB", *(place(dict(zip(by, key, strict=True))) for key in places)]
-        lines = []
-        for (method,), rows in results.grouped([*measured, *networks], ["method"]).items():
-            found = {tuple(row[name] for name in by): row["psnr"] for row in rows}
-            lines.append([method, *((f"{found[key]:.2f}", found[key]) if key in found else "" for key in places)])
-        more = " baselines.csv has their SSIM and strengths too."
-    return [
-        "<h2>Baselines</h2>",
-        table(heads, lines),
-        note(
-            "On the same corrupted test images, those of the first seed, each baseline at the strength with the "
-            f"best PSNR on {baselines.TUNED_ON} validation images.{more} {POSTERIOR}"
-        ),
-    ]
-
-
-def _first_place(report: Report) -> str:
-    return f" ({report.cells[0].place})" if report.axes else ""
+    caption = f"Test images with the noise of the first seed{result.first_setting}. {PICTURES}"
+    return ["<h2>Pictures</h2>", add_figure(result, "pictures", drawn, caption, images=True)]

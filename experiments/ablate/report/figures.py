@@ -1,60 +1,53 @@
-"""Figures of a grid of experiments: who differs from whom, by level, by cost, by spectrum, and in pictures."""
+"""Figures of a grid: differences to the reference, results by noise level and by cost, spectra, and images."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from aeden.measures.paired_statistics import Comparison, bootstrap_interval
-from aeden.plots.style import GRAY, INK, image_grid, plain_axes
+from aeden.plots.style import GRAY, INK, image_grid, panel, panels, plain_axes, row_label, show_image, show_signed
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-# Told apart by people who see colours otherwise too (Okabe & Ito 2008), in both light and dark.
+# Distinct for readers with colour-vision deficiencies (Okabe & Ito 2008), on light and on dark pages.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f")
 MARKERS = "osD^vPX*"
-Figure = Any
+# Resolution that layouts are computed for; `saved_figures` chooses the one that is written.
+DPI = 100
+# Colour by contender. Names that are not in it, such as baselines, are drawn in gray with broken lines.
+Palette = Mapping[str, str]
+# Name -> {noise level: one value per seed}.
+Curves = Mapping[str, Mapping[float, Sequence[float]]]
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
-    """The colour of each contender, the same in every figure."""
+    """Assigns each contender a colour, which is the same in every figure."""
     return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
 
 
-def forest(
-    comparisons: Mapping[str, Comparison], reference: str, unit: str, places: int, palette: Mapping[str, str]
-) -> Figure:
-    """A line a comparison: the mean difference to the reference and its interval.
+def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, digits: int, palette: Palette) -> Figure:
+    """Draws the mean difference to the reference with its interval, one line per comparison.
 
     Args:
-      comparisons: label, which begins with the contender's name -> what was found.
-      reference: who is at 0.
-      unit: of the differences, e.g. "PSNR, dB".
-      places: digits behind the point.
+      comparisons: label, which begins with the contender's name -> result.
+      reference: the contender at 0.
+      unit: metric and unit of the differences, e.g. "PSNR, dB".
+      digits: number of decimals.
       palette: colour by contender.
     """
     count = len(comparisons)
-    figure, axis = plt.subplots(figsize=(7.2, 0.42 * count + 1.1))
-    for y, (label, found) in enumerate(reversed(list(comparisons.items()))):
+    figure, axis = panel((7.2, 0.42 * count + 1.1), DPI)
+    for y, (label, one) in enumerate(reversed(list(comparisons.items()))):
         color = palette.get(label.split(",")[0], INK)
-        if np.isfinite(found.low):
-            axis.plot([found.low, found.high], [y, y], color=color, linewidth=2.2, solid_capstyle="round")
-        axis.plot(found.mean, y, "o", color=color, markersize=6)
-        shown = found.verdict() != "no difference shown"
-        axis.annotate(
-            f"{found.mean:+.{places}f} [{found.low:+.{places}f}, {found.high:+.{places}f}]"
-            f"{'' if shown else '  not shown'}",
-            (1.01, y),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=8,
-            color=INK,
-        )
+        if np.isfinite(one.low):
+            axis.plot([one.low, one.high], [y, y], color=color, linewidth=2.2, solid_capstyle="round")
+        axis.plot(one.mean, y, "o", color=color, markersize=6)
+        # x as a share of the width, y in data coordinates.
+        place = axis.get_yaxis_transform()
+        axis.annotate(_interval(one, digits), (1.01, y), xycoords=place, va="center", fontsize=8, color=INK)
     axis.axvline(0, color=GRAY, linewidth=1, linestyle="--")
     axis.set_yticks(range(count), list(reversed(list(comparisons))), fontsize=9)
     axis.set_ylim(-0.6, count - 0.4)
@@ -63,46 +56,48 @@ def forest(
     return figure
 
 
-Curves = Mapping[str, Mapping[float, Sequence[float]]]
+def _interval(one: Comparison, digits: int) -> str:
+    """A mean difference with its interval, and whether it is not significant, e.g. "-0.20 [-0.31, -0.10]"."""
+    interval = f"[{one.low:+.{digits}f}, {one.high:+.{digits}f}]" if np.isfinite(one.low) else "(one seed)"
+    note = "  not significant" if one.verdict() == "no difference shown" else ""
+    return f"{one.mean:+.{digits}f} {interval}{note}"
 
 
-def levels(
-    curves: Curves, differences: Curves, labels: tuple[str, str], across: str, palette: Mapping[str, str]
-) -> Figure:
-    """A curve a contender with the band of its interval over seeds, and beside it their differences to the reference.
+def levels(curves: Curves, differences: Curves, labels: tuple[str, str], across: str, palette: Palette) -> Figure:
+    """Draws the mean over seeds by noise level, with bands for its interval, and the differences to the reference.
 
     Args:
-      curves: name -> {level: a value a seed}; names without a colour are drawn broken in gray.
-      differences: the same, of what is compared with the reference; {} for no second figure.
-      labels: what the two show, with units.
-      across: what the levels are.
+      curves: metric by name and level.
+      differences: difference to the reference by name and level; {} leaves out the second panel.
+      labels: metric and unit of each panel.
+      across: label of the horizontal axes.
       palette: colour by contender.
     """
     shown = [curves, differences] if differences else [curves]
-    figure, axes = plt.subplots(1, len(shown), figsize=(4.6 * len(shown) + 1.4, 3.8), squeeze=False)
+    figure, (axes,) = panels(1, len(shown), (4.6 * len(shown) + 1.4, 3.8), DPI)
     order = {name: i for i, name in enumerate(curves)}
-    for axis, some, label in zip(axes[0], shown, labels, strict=False):
-        _curves(axis, some, order, palette)
+    for axis, some, label in zip(axes, shown, labels, strict=False):
+        _level_curves(axis, some, order, palette)
+        axis.locator_params(axis="x", nbins=8)
         axis.set_xlabel(across, fontsize=9, color=INK)
         axis.set_ylabel(label, fontsize=9, color=INK)
     if differences:
-        axes[0][1].axhline(0, color=GRAY, linewidth=1, linestyle="--")
-    handles, names = axes[0][0].get_legend_handles_labels()
-    axes[0][-1].legend(handles, names, frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
-    _finish(figure, *axes[0])
+        axes[1].axhline(0, color=GRAY, linewidth=1, linestyle="--")
+    handles, names = axes[0].get_legend_handles_labels()
+    axes[-1].legend(handles, names, frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    _finish(figure, *axes)
     return figure
 
 
-def _curves(axis: Any, curves: Curves, order: Mapping[str, int], palette: Mapping[str, str]) -> None:
-    """Markers by the place of each name in the order, so that they are the same in every figure."""
+def _level_curves(axis: Axes, curves: Curves, order: Mapping[str, int], palette: Palette) -> None:
+    """Draws curves with bands; `order` gives the index of each name's marker, so that it is the same in both panels."""
     dashes = itertools.cycle(("--", ":", "-."))
     for name, points in curves.items():
         x = sorted(points)
-        means = [float(np.mean(points[level])) for level in x]
         color = palette.get(name, GRAY)
         axis.plot(
             x,
-            means,
+            [float(np.mean(points[level])) for level in x],
             color=color,
             marker=MARKERS[order[name] % len(MARKERS)],
             markersize=4,
@@ -110,16 +105,23 @@ def _curves(axis: Any, curves: Curves, order: Mapping[str, int], palette: Mappin
             label=name,
             linestyle="-" if name in palette else next(dashes),
         )
-        bands = [bootstrap_interval(np.asarray(points[level])) for level in x]
-        if all(np.isfinite(bands).ravel()):
-            axis.fill_between(x, *np.transpose(bands), color=color, alpha=0.18, linewidth=0)
+        bands = np.array([bootstrap_interval(np.asarray(points[level])) for level in x])
+        if np.isfinite(bands).all():
+            axis.fill_between(x, bands[:, 0], bands[:, 1], color=color, alpha=0.18, linewidth=0)
 
 
 def quality_by_cost(
-    points: Mapping[str, tuple[float, Sequence[float]]], label: str, cost: str, palette: Mapping[str, str]
+    points: Mapping[str, tuple[float, Sequence[float]]], label: str, cost: str, palette: Palette
 ) -> Figure:
-    """Where each contender lies: what it costs, and what it restores, a value a seed with its interval."""
-    figure, axis = plt.subplots(figsize=(6.4, 3.8))
+    """Draws the mean metric over seeds, with its interval, against cost.
+
+    Args:
+      points: contender -> (cost, metric of each seed).
+      label: metric and unit.
+      cost: label of the horizontal axis.
+      palette: colour by contender.
+    """
+    figure, axis = panel((6.4, 3.8), DPI)
     for i, (name, (x, values)) in enumerate(points.items()):
         low, high = bootstrap_interval(np.asarray(values))
         mean = float(np.mean(values))
@@ -134,21 +136,22 @@ def quality_by_cost(
     return figure
 
 
-def spectra(curves: Mapping[str, Sequence[float]], size: int, palette: Mapping[str, str]) -> Figure:
-    """Radially averaged power by spatial frequency; a name without a colour is drawn dashed in gray."""
-    figure, axis = plt.subplots(figsize=(6.4, 3.6))
+def spectra(curves: Mapping[str, Sequence[float]], size: int, palette: Palette) -> Figure:
+    """Draws radially averaged power by spatial frequency.
+
+    Args:
+      curves: name -> power at 0, 1, 2 ... cycles per image.
+      size: pixels along the shorter side of an image.
+      palette: colour by contender.
+    """
+    figure, axis = panel((6.4, 3.6), DPI)
     for name, power in curves.items():
         frequency = np.arange(1, len(power)) / size
-        axis.semilogy(
-            frequency,
-            np.maximum(power[1:], 1e-12),
-            color=palette.get(name, GRAY),
-            linewidth=1.6,
-            label=name,
-            linestyle="-" if name in palette else "--",
-        )
+        style = "-" if name in palette else "--"
+        color = palette.get(name, GRAY)
+        axis.semilogy(frequency, np.maximum(power[1:], 1e-12), style, color=color, linewidth=1.6, label=name)
     axis.axvline(0.5, color=GRAY, linewidth=0.8, linestyle=":")
-    axis.set_xlabel("cycles a pixel (dotted: Nyquist frequency of rows and columns)", fontsize=9, color=INK)
+    axis.set_xlabel("cycles per pixel (dotted: Nyquist frequency of rows and columns)", fontsize=9, color=INK)
     axis.set_ylabel("power", fontsize=9, color=INK)
     axis.legend(frameon=False, fontsize=8)
     _finish(figure, axis)
@@ -156,82 +159,71 @@ def spectra(curves: Mapping[str, Sequence[float]], size: int, palette: Mapping[s
 
 
 def pictures(rows: Mapping[str, np.ndarray], crop: tuple[slice, slice], power: Mapping[str, np.ndarray]) -> Figure:
-    """The same images by every contender, a crop of the first enlarged, and the spectrum of what is wrong with them.
+    """Draws the same images as restored by each method, an enlarged crop of the first, and the error's spectrum.
 
     Args:
       rows: name -> images [n, h, w, c] in [0, 1].
       crop: rows and columns of the enlarged part.
-      power: name -> [h, w], the residual's power, frequency 0 in the middle; for the rows that have one.
+      power: name -> power spectrum of the residual [h, w], frequency 0 in the middle; for the rows that have one.
     """
     count = len(next(iter(rows.values())))
-    figure, axes = plt.subplots(len(rows), count + 2, figsize=(0.85 * (count + 2) + 1.3, 0.9 * len(rows) + 0.3))
+    figure, axes = panels(len(rows), count + 2, (0.85 * (count + 2) + 1.3, 0.9 * len(rows) + 0.3), DPI)
     logs = {name: np.log10(np.maximum(image, 1e-9)) for name, image in power.items()}
-    low, high = _limits(logs)
-    for line, (name, images) in zip(np.atleast_2d(axes), rows.items(), strict=True):
-        for axis, image in zip(line, [*images, images[0][crop]], strict=False):
-            axis.imshow(np.clip(image, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    low = min((float(log.min()) for log in logs.values()), default=0.0)
+    high = max((float(log.max()) for log in logs.values()), default=1.0)
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        for axis, image in zip(line[:-1], [*images, images[0][crop]], strict=True):
+            show_image(axis, np.clip(image, 0, 1))
         if name in logs:
             line[-1].imshow(logs[name], cmap="magma", vmin=low, vmax=high, interpolation="nearest")
-        else:
-            line[-1].set_visible(False)
         for axis in line:
             axis.set(xticks=[], yticks=[])
             axis.spines[:].set_visible(False)
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9, color=INK, labelpad=6)
-    for i, title in ((count, "crop"), (count + 1, "error's\nspectrum")):
-        np.atleast_2d(axes)[0][i].set_title(title, fontsize=8, color=INK)
-    np.atleast_2d(axes)[0][count + 1].set_visible(True)
-    figure.tight_layout(pad=0.3, w_pad=0.15, h_pad=0.15)
+        row_label(line[0], name)
+    axes[0, count].set_title("crop", fontsize=8, color=INK)
+    axes[0, count + 1].set_title("error's\nspectrum", fontsize=8, color=INK)
+    figure.tight_layout(pad=0.3, w_pad=0.5, h_pad=0.15)
     return figure
 
 
 def responses(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """What each decoder makes of a code: images [h, w] of either sign, by contender and by what they show.
+    """Draws how each decoder responds to a constant code and to an impulse.
 
-    Constants are on one scale in each column, so that a decoder that keeps them is blank; an impulse's is its own.
+    Responses to a constant share one colour scale per column, so that a decoder without ripple looks blank. Each
+    response to an impulse has its own scale.
+
+    Args:
+      rows: contender -> {name, e.g. "impulse, trained": logits [h, w]}, the same names for each contender.
     """
     names = list(next(iter(rows.values())))
-    figure, axes = plt.subplots(
-        len(rows), len(names), figsize=(1.75 * len(names) + 1.0, 1.6 * len(rows) + 0.4), squeeze=False
-    )
+    figure, axes = panels(len(rows), len(names), (1.75 * len(names) + 1.0, 1.6 * len(rows) + 0.4), DPI)
     shared = {name: max(float(np.abs(row[name]).max()) for row in rows.values()) for name in names}
     for line, (contender, row) in zip(axes, rows.items(), strict=True):
         for axis, name in zip(line, names, strict=True):
             largest = max(shared[name] if name.startswith("constant") else float(np.abs(row[name]).max()), 1e-9)
-            axis.imshow(row[name], cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+            show_signed(axis, row[name], largest)
             axis.set(xticks=[], yticks=[])
             axis.set_xlabel(f"± {largest:.2g}", fontsize=7, color=GRAY, labelpad=2)
-        line[0].set_ylabel(contender, rotation=0, ha="right", va="center", fontsize=9, color=INK, labelpad=6)
+        row_label(line[0], contender)
     for axis, name in zip(axes[0], names, strict=True):
         axis.set_title(name, fontsize=8, color=INK)
     figure.tight_layout(pad=0.4)
     return figure
 
 
-def _limits(logs: Mapping[str, np.ndarray]) -> tuple[float, float]:
-    if not logs:
-        return 0.0, 1.0
-    return min(float(x.min()) for x in logs.values()), max(float(x.max()) for x in logs.values())
-
-
-def _finish(figure: Figure, *axes: Any) -> None:
-    for axis in axes:
-        plain_axes(axis)
-        axis.tick_params(labelsize=8, colors=INK)
-    figure.tight_layout()
-
-
-def close(figure: Figure) -> None:
-    """Lets go of a figure's memory."""
-    plt.close(figure)
-
-
 def side_by_side(sets: Mapping[str, np.ndarray], across: int = 8) -> Figure:
-    """Sets of images beside each other under their names: uint8 [n, h, w, c] each, a square of them shown."""
-    figure, axes = plt.subplots(1, len(sets), figsize=(3.6 * len(sets), 3.9), squeeze=False)
-    for axis, (name, images) in zip(axes[0], sets.items(), strict=True):
+    """Draws the first `across`² images of each set, uint8 [n, h, w, c], as squares next to each other."""
+    figure, (axes,) = panels(1, len(sets), (3.6 * len(sets), 3.9), DPI)
+    for axis, (name, images) in zip(axes, sets.items(), strict=True):
         axis.imshow(image_grid(images[: across * across], across), interpolation="nearest")
         axis.set_title(name, fontsize=10, color=INK)
         axis.axis("off")
     figure.tight_layout(pad=0.6)
     return figure
+
+
+def _finish(figure: Figure, *axes: Axes) -> None:
+    for axis in axes:
+        plain_axes(axis)
+        axis.tick_params(labelsize=8, colors=INK)
+    figure.tight_layout()

@@ -1,52 +1,53 @@
-"""The part of a grid's page that is about generators: both side by side, and what their samples were told to be."""
+"""The section of the report that only a grid of GANs has."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from experiments.ablate import metrics, results
+from experiments.ablate import results
 from experiments.ablate.report import figures
+from experiments.ablate.report.grid_result import GridResult, heads, metric_names
 from experiments.ablate.report.html import note, table
-
-if TYPE_CHECKING:
-    from experiments.ablate.report.page import Report
+from experiments.ablate.report.saved_figures import add_figure
 
 
-def sections(report: Report) -> list[str]:
-    """Samples of the same latents side by side, and the figures of samples, of untrained ones and of real images."""
-    folders = {cell: report.workdir / "runs" / cell.folder for cell in report.summaries}
-    sets = {
-        f"{cell.contender}, seed {cell.seed}": results.newest_samples(folders[cell])
-        for cell in report.cells[: len(report.contenders)]
-        if cell in folders
-    }
+def sections(result: GridResult) -> list[str]:
+    """Samples of the same latents side by side, and metrics of samples, of untrained generators and of real images."""
     parts = ["<h2>Generators side by side</h2>"]
+    sets = {
+        f"{cell.contender}, seed {cell.seed}": results.newest_samples(result.workdir / "runs" / cell.folder)
+        for cell in result.first_cells
+        if cell in result.runs.summaries
+    }
     if sets:
         drawn = figures.side_by_side(sets)
-        parts.append(report.figure("samples", drawn, "Samples of the same latents.", images=True))
+        parts.append(add_figure(result, "samples", drawn, "Samples of the same latents.", images=True))
+    return [*parts, *_metrics(result)]
+
+
+def _metrics(result: GridResult) -> list[str]:
+    """A table of sample metrics, with notes on the classifier that they depend on."""
     classifiers = {
-        (one["classifier"]["accuracy"], one["classifier"]["sha256"][:12]) for one in report.summaries.values()
+        (one["classifier"]["accuracy"], one["classifier"]["sha256"][:12]) for one in result.runs.summaries.values()
     }
-    told = "; ".join(f"test accuracy {accuracy:.2%}, sha256 {sha}" for accuracy, sha in sorted(classifiers))
+    parts = []
     if len(classifiers) > 1:
         parts.append(
-            note(f"{len(classifiers)} classifiers judged these samples: figures of different ones compare badly.")
+            note(f"{len(classifiers)} different classifiers judged these samples: do not compare across them.")
         )
-    judged = [row for cell, folder in folders.items() for row in results.judged(cell, folder)]
-    names = [name for name in metrics.FIGURES["gan"] if name in judged[0]]
-    by = ["generator", "images", *report.axes]
-    judged.sort(key=lambda row: row["images"] == "real")  # the floor below all that is compared with it
+    judged = [
+        row for cell in result.runs.summaries for row in results.judged(cell, result.workdir / "runs" / cell.folder)
+    ]
+    judged.sort(key=lambda row: row["images"] == "real")  # the best possible values come last
+    names = [name for name in metric_names("gan") if name in judged[0]]
+    by = ["generator", "images", *result.axes]
     lines = [
         [*key, *(results.cell(members, name) for name in names)] for key, members in results.grouped(judged, by).items()
     ]
-    return [
-        *parts,
-        table([*by, *(metrics.HEADS.get(name, name) for name in names)], lines),
-        note(
-            f"{report.settings.experiment.gan.samples:,} samples a run, judged by a classifier trained here "
-            f"({told}), never by "
-            'an Inception network: compare these figures with one another only. "Real" is the test split against '
-            "the training split: the floor. Authenticity: the share that are no copies of a "
-            "training image; one well below that of real images means images learnt by heart."
-        ),
-    ]
+    described = "; ".join(f"test accuracy {accuracy:.2%}, sha256 {sha}" for accuracy, sha in sorted(classifiers))
+    text = (
+        f"{result.settings.experiment.gan.samples:,} samples per run, judged by a classifier trained here "
+        f"({described}), not by an Inception network: compare these values only with each other. Real: the test split "
+        "compared with the training split; it shows the values that real images reach. Authenticity: the share of "
+        "samples that are not copies of a training image; a value well below that of real images means that training "
+        "images were memorised."
+    )
+    return [*parts, table([*by, *heads(names)], lines), note(text)]

@@ -1,17 +1,10 @@
-"""A page that opens from a disk without a network: its style, its tables that sort, its figures inside it."""
+"""An HTML page that needs no other file and no network: its style sheet, text and sortable tables."""
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 from typing import Any
-
-from aeden.plots.style import GRAY, INK
-
-# Ink and grid of a figure become the page's own, which follow its light or dark.
-INHERITED = {INK: "var(--ink)", GRAY: "var(--gray)", "#e5e7eb": "var(--line)"}
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2430; --gray: #6b7280; --line: #e5e7eb; --page: #ffffff; --soft: #f6f7f9;
@@ -29,7 +22,10 @@ p { margin: .5rem 0; } .note, figcaption, small { color: var(--gray); font-size:
 figure { margin: 1rem 0; } figure svg, figure img { max-width: 100%; height: auto; display: block; }
 figure.lines { overflow-x: auto; } figure.lines svg { max-width: none;
   width: min(100%, calc(var(--inches) * 7rem)); min-width: calc(var(--inches) * 4.6rem); }
-figure.pixels img { image-rendering: pixelated; background: #fff; border-radius: 4px; }
+figure.pixels { overflow-x: auto; } figure.pixels img { image-rendering: pixelated; background: #fff;
+  border-radius: 4px; max-width: max(100%, calc(var(--inches) * 4.6rem)); }
+/* Reduced without smoothing, the labels would be unreadable. */
+@media (max-width: 72rem) { figure.pixels img { image-rendering: auto; } }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
@@ -62,7 +58,12 @@ document.querySelectorAll('table').forEach(table => table.querySelectorAll('th')
 
 
 def page(title: str, body: Sequence[str]) -> str:
-    """A whole page of parts made by the functions below."""
+    """A complete page.
+
+    Args:
+      title: of the browser's window, as plain text.
+      body: parts of the page as HTML.
+    """
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -73,17 +74,22 @@ def page(title: str, body: Sequence[str]) -> str:
 
 
 def escape(text: Any) -> str:
-    """Text as HTML."""
+    """Converts plain text to HTML."""
     return html.escape(str(text))
 
 
 def note(text: str) -> str:
-    """A paragraph in small print."""
+    """A paragraph of plain text in small print."""
     return f'<p class="note">{escape(text)}</p>'
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table that sorts by a click on its heads; a cell may be (shown, what it sorts by)."""
+    """A table that is sorted by a column if its head is clicked.
+
+    Args:
+      heads: of the columns, as plain text.
+      rows: cells of each row: a value, or (text to show, value to sort by).
+    """
     lines = ["<div class=scroll><table><thead><tr>", *(f'<th scope="col">{escape(head)}</th>' for head in heads)]
     lines.append("</tr></thead><tbody>")
     for row in rows:
@@ -94,34 +100,3 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
             + "</tr>"
         )
     return "".join([*lines, "</tbody></table></div>"])
-
-
-def vector(figure: Any, caption: str, alt: str) -> str:
-    """A matplotlib figure of lines, whose ink is the page's."""
-    from matplotlib import rc_context
-
-    text = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": alt, "font.family": "sans-serif"}):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None}, bbox_inches="tight")
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    for colour, variable in INHERITED.items():
-        svg = svg.replace(colour, variable)
-    # What matplotlib draws in its default black, text above all.
-    svg = svg.replace(
-        "<svg ",
-        f'<svg role="img" aria-label="{escape(alt)}" fill="var(--ink)" style="--inches:{figure.get_figwidth():g}" ',
-        1,
-    )
-    return f"<figure class=lines>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
-
-
-def raster(figure: Any, caption: str, alt: str) -> str:
-    """A matplotlib figure of images, as a PNG inside the page."""
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=130, facecolor="white", metadata={"Software": None})
-    encoded = base64.b64encode(data.getvalue()).decode()
-    return (
-        f'<figure class=pixels><img alt="{escape(alt)}" src="data:image/png;base64,{encoded}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )

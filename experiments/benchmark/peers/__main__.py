@@ -1,7 +1,8 @@
-"""One contender at work: `python -m experiments.benchmark.peers "MODULE VARIANT"`, for `experiments.benchmark.race`.
+"""The process of one peer: `python -m experiments.benchmark.peers "MODULE VARIANT"`, started by `race`.
 
-It reads a request a line, {"job", "settings", "steps"}, and answers each with a line: {"seconds", "description"}, or
-{"absent": why}. A job is built and warmed up when it is first asked for, and kept. It ends where its input ends.
+It reads one request per line, {"job", "settings", "steps"}, and answers each with one line: {"seconds", "description"},
+or {"absent": reason}. A job is built and warmed up at its first request and kept until another job is requested. The
+process exits at the end of its input.
 """
 
 from __future__ import annotations
@@ -16,32 +17,38 @@ from typing import Any
 from experiments.benchmark.peers import Absent, Job
 
 WARM_UP_STEPS = 3
+LONGEST_REASON = 200
 
 
 def main() -> None:
-    """Answers requests until there are no more."""
+    """Answers requests until the input ends."""
     module, _, variant = sys.argv[1].partition(" ")
-    # Whatever a library prints must not be taken for an answer.
+    # Libraries print to standard output too: answers keep the real one, and descriptor 1 becomes standard error.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     jobs: dict[str, Job] = {}
     for line in sys.stdin:
         request = json.loads(line)
-        name = json.dumps([request["job"], request["settings"]])
+        key = json.dumps([request["job"], request["settings"]])
         try:
-            if name not in jobs:
-                jobs.clear()  # a library's memory pools are kept, its arrays are not
-                jobs[name] = build(module, variant, request["job"], request["settings"])
-            run, description = jobs[name]
+            if key not in jobs:
+                jobs.clear()  # frees the arrays of the job before
+                jobs[key] = build(module, variant, request["job"], request["settings"])
+            run, description = jobs[key]
             began = time.perf_counter()
             run(request["steps"])
-            print(json.dumps({"seconds": time.perf_counter() - began, "description": description}), file=answers)
+            answer = {"seconds": time.perf_counter() - began, "description": description}
         except Exception as error:
-            print(json.dumps({"absent": f"{type(error).__name__}: {error}".splitlines()[0][:200]}), file=answers)
+            answer = {"absent": reason(error)}
+        print(json.dumps(answer), file=answers)
 
 
 def build(module: str, variant: str, job: str, settings: dict[str, Any]) -> Job:
-    """A job, warm."""
+    """Builds a job and warms it up.
+
+    Raises:
+      Absent: the peer does not have this job, or cannot run it here.
+    """
     make = getattr(importlib.import_module(f"experiments.benchmark.peers.{module}"), job, None)
     if make is None:
         raise Absent(f"{module} has no {job}")
@@ -49,6 +56,12 @@ def build(module: str, variant: str, job: str, settings: dict[str, Any]) -> Job:
     run, description = make(variant, **settings)
     run(WARM_UP_STEPS)
     return run, {**description, "warm_up_seconds": time.perf_counter() - began}
+
+
+def reason(error: Exception) -> str:
+    """Why a peer is absent, in one line."""
+    text = str(error) if isinstance(error, Absent) else f"{type(error).__name__}: {error}"
+    return text.splitlines()[0][:LONGEST_REASON]
 
 
 if __name__ == "__main__":

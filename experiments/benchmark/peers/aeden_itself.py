@@ -1,4 +1,7 @@
-"""aeden, as `experiments.main` runs it: its own batches, task and pmapped steps. Variant: its lowering, "" for auto."""
+"""aeden as `experiments.main` runs it: its batches, objectives and pmapped steps. The variant is the lowering.
+
+The variant "" lets aeden choose the lowering of its layers ("auto").
+"""
 
 from __future__ import annotations
 
@@ -8,86 +11,86 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ml_collections import ConfigDict
 
 from aeden import random_keys
-from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.nn import layers
+from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import count_parameters
-from aeden.runtime import devices, provenance
-from aeden.tasks import from_config
-from aeden.tasks.denoise.run import build_task
+from aeden.runtime import devices as jax_devices
+from aeden.runtime import provenance
+from aeden.tasks.execute import prepare
 from aeden.tasks.objectives import restoration
-from aeden.tasks.stack import phases
-from aeden.training.loop import Objective
 from configs import base
-from experiments.benchmark.peers import DENSE, DROPOUT, LEARNING_RATE, MASKING, Absent, Job
+from experiments.benchmark.peers import DENSE, DROPOUT, LEARNING_RATE, MASKING, Absent, Job, LayerSettings
 from experiments.benchmark.peers.layer_pass import layer_pass
 
+STEPS = 1_000_000  # of the learning-rate schedule; more than any benchmark takes
 
-def training(variant: str, decoder: str, batch: int, size: int, cpu_devices: int = 0, dtype: str = "float32") -> Job:
-    """Training steps, every metric read at once as on a CPU.
+
+def training(variant: str, decoder: str, batch: int, size: int, devices: int = 0) -> Job:
+    """Training steps. On a CPU the metrics of every step are read at once, as in `aeden.training.loop`.
 
     Args:
-      variant: the lowering; "" for aeden's choice.
+      variant: the lowering; "" lets aeden choose.
       decoder: "transpose" or "upsample".
-      batch: images a step.
-      size: height and width of the images, in pixels.
-      cpu_devices: 0 for aeden's choice.
-      dtype: type of the computation.
+      batch: images per step.
+      size: height and width of the images in pixels.
+      devices: number of CPU devices; 0 lets aeden choose.
     """
-    _configure(batch, cpu_devices)
-    config = base.get_config()
-    config.batch_size, config.model.decoder, config.model.lowering = batch, decoder, variant or "auto"
-    config.model.dtype, config.learning_rate = dtype, LEARNING_RATE
-    config.optimizer.name, config.optimizer.weight_decay = "adam", 0.0
+    _configure(batch, devices)
+    config = _config(batch)
+    config.model.decoder, config.model.lowering = decoder, variant or "auto"
     images = np.random.default_rng(0).integers(0, 256, (4 * batch, size, size, 1), dtype=np.uint8)
-    batches = TrainBatches(Split(images), batch, seed=0)
-    model = from_config.build_model(config, images.shape[1:])
-    task = build_task(config, model, images.shape[1:], 1_000_000, Split(images[:batch]))
-    return _steps(task, batches)
+    return _training_job(config, Split(images), Split(images[:batch]))
 
 
 def dense(variant: str, network: str, batch: int) -> Job:
-    """Training steps of a dense network of three layers of 1,000 nodes on one device, as aeden runs it.
+    """Training steps of a dense network with three hidden layers of 1,000 nodes. aeden runs it on one device.
 
     Args:
       variant: unused.
-      network: "autoencoder", which restores, or "classifier", which tells ten classes, with dropout.
-      batch: images a step.
+      network: "autoencoder", which restores images, or "classifier", with ten classes and dropout.
+      batch: images per step.
     """
     _configure(batch, 1)
-    config = base.get_config()
-    config.batch_size, config.learning_rate, config.optimizer.name = batch, LEARNING_RATE, "adam"
-    config.optimizer.weight_decay, config.noise.kind, config.noise.level = 0.0, "masking", MASKING
+    config = _config(batch)
+    config.noise.kind, config.noise.level = "masking", MASKING
     config.model.architecture, config.model.hidden, config.stack.dropout = "dense", DENSE, DROPOUT
+    if network == "classifier":
+        config.task, config.stack.pretrain_epochs = "stack", 0.0
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4 * batch, 28, 28, 1), dtype=np.uint8)
     split = Split(images, rng.integers(0, 10, 4 * batch).astype(np.int32), tuple("0123456789"))
-    if network == "autoencoder":
-        model = from_config.build_model(config, (28, 28, 1))
-        task = build_task(config, model, (28, 28, 1), 1_000_000, split)
-    else:
-        config.stack.pretrain_epochs = 0.0
-        dataset = Dataset("random", "random", split, split, split, "")
-        task = phases.head_task(config, from_config.build_stack(config, (28, 28, 1)), dataset, {}, 1_000_000)
-    return _steps(task, TrainBatches(split, batch, seed=0))
+    return _training_job(config, split, split)
 
 
-def _steps(task: Objective, batches: TrainBatches) -> Job:
-    state = devices.replicate(task.init(jax.random.key(0)))
-    step = devices.pmap_steps(lambda s, b: task.step(s, b, random_keys.stream_key(0, random_keys.Stream.TRAIN)))
-    dispatch = devices.steps_per_dispatch()
+def _config(batch: int) -> ConfigDict:
+    """The settings that all peers share."""
+    config = base.get_config()
+    config.batch_size, config.learning_rate, config.epochs, config.steps = batch, LEARNING_RATE, 0.0, STEPS
+    config.optimizer.name, config.optimizer.weight_decay = "adam", 0.0
+    return config
+
+
+def _training_job(config: ConfigDict, train: Split, validation: Split) -> Job:
+    """Steps of the only training of an experiment."""
+    (training,) = prepare(config, Dataset("random", "random", train, validation, validation, "")).abstract_trainings()
+    state = jax_devices.replicate(training.objective.init(jax.random.key(0)))
+    key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
+    step = jax_devices.pmap_steps(lambda s, b: training.objective.step(s, b, key))
+    dispatch = jax_devices.steps_per_dispatch()
     description = {**_description(), "parameters": count_parameters(state.params)}
     taken = 0
 
     def run(steps: int) -> None:
         nonlocal state, taken
         for _ in range(0, steps, dispatch):
-            state, metrics = step(state, devices.deal(batches.at(taken, dispatch)))
+            state, metrics = step(state, jax_devices.deal(training.batches.at(taken, dispatch)))
             taken += dispatch
-            if devices.runs_in_step():
+            if jax_devices.runs_in_step():
                 jax.device_get(metrics)
         jax.block_until_ready(state)
 
@@ -95,11 +98,9 @@ def _steps(task: Objective, batches: TrainBatches) -> Job:
 
 
 def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Restoring a batch of noisy images, from NumPy to NumPy."""
+    """Restoring a batch of noisy images, NumPy array in, NumPy array out."""
     _configure(128, 0)
-    config = base.get_config()
-    config.model.decoder, config.model.lowering = decoder, variant or "auto"
-    model = from_config.build_model(config, (size, size, 1))
+    model = ConvAutoencoder(decoder, lowering=variant or "auto")
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))["params"]
     restore = restoration.make_restore(model, params, (size, size, 1))
     noisy = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
@@ -111,74 +112,82 @@ def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
     return run, _description()
 
 
-def layer(
-    variant: str, kind: str, pass_: str, batch: int, size: int, channels: int, features: int, kernel: int, stride: int
-) -> Job:
-    """A decoder's layer on size x size inputs, dealt to the devices.
-
-    Args:
-      variant: the lowering; "" for aeden's choice.
-      kind: "transpose" or "upsample".
-      pass_: "forward", "input gradient", "kernel gradient" or "forward and backward".
-      batch: images a step.
-      size: height and width of the input.
-      channels, features: channels in and out.
-      kernel, stride: in pixels; the stride is the upsampling's factor.
-    """
-    _configure(batch, 0)
-    chosen = variant or "auto"
+def layer(variant: str, **settings: Any) -> Job:
+    """One pass of a decoder layer, with the batch split among the devices, see `LayerSettings`."""
+    s = LayerSettings(**settings)
+    _configure(s.batch, 0)
+    lowering = variant or "auto"
     module: Any = (
-        layers.TransposeConv(features, kernel, stride, lowering=chosen)
-        if kind == "transpose"
-        else layers.UpsampleConv(features, kernel, stride, lowering=chosen)
+        layers.TransposeConv(s.features, s.kernel, s.stride, lowering=lowering)
+        if s.kind == "transpose"
+        else layers.UpsampleConv(s.features, s.kernel, s.stride, lowering=lowering)
     )
-    share = batch // jax.device_count()
-    params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, size, size, channels)))
-    one = layer_pass(lambda p, x: module.apply(p, x), pass_)
+    share = s.batch // jax.device_count()
+    params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, s.size, s.size, s.channels)))
+    one = layer_pass(lambda p, x: module.apply(p, x), s.pass_)
     mapped = jax.pmap(one, in_axes=(None, 0, 0))
     rng = np.random.default_rng(0)
-    shapes = ((size, channels), (stride * size, features))
-    x, g = (rng.normal(size=(jax.device_count(), share, s, s, c)).astype(np.float32) for s, c in shapes)
-    given = (devices.replicate(params), *jax.device_put((x, g), devices.split_sharding()))
+    shapes = ((s.size, s.channels), (s.output_size, s.features))
+    x, g = (rng.normal(size=(jax.device_count(), share, n, n, c)).astype(np.float32) for n, c in shapes)
+    inputs = (jax_devices.replicate(params), *jax.device_put((x, g), jax_devices.split_sharding()))
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            jax.block_until_ready(mapped(*given))
+            jax.block_until_ready(mapped(*inputs))
 
     return run, _description()
 
 
 def peaks(variant: str) -> Job:
-    """The machine's limits, for the description: matrix products of 1024^3, and copies of 256 MB, on all devices."""
+    """Measures the machine's limits on all devices, for the description. A step of this job does nothing.
+
+    The description has `hardware`, `gflops` (square matrix products of 1,024 rows on a CPU, 8,192 elsewhere) and
+    `gigabytes_per_second` (an array of 128 MiB per device, read and written).
+    """
     _configure(128, 0)
     count = jax.device_count()
     side = 1024 if jax.default_backend() == "cpu" else 8192
-    a = jax.device_put(np.ones((count, side, side), np.float32), devices.split_sharding())
-    big = jax.device_put(np.ones((count, 1 << 25), np.float32), devices.split_sharding())
-    rates = {}
-    for name, function, given, amount in (
-        ("gflops", lambda x: x @ x, a, 2e-9 * side**3 * count),
-        ("gigabytes_per_second", lambda x: x + 1, big, 2e-9 * big.nbytes),
-    ):
-        mapped = jax.pmap(function)
-        jax.block_until_ready(mapped(given))
-        times = []
-        for _ in range(12):
-            began = time.perf_counter()
-            jax.block_until_ready(mapped(given))
-            times.append(time.perf_counter() - began)
-        rates[name] = amount / min(times)
+    a = jax.device_put(np.ones((count, side, side), np.float32), jax_devices.split_sharding())
+    big = jax.device_put(np.ones((count, 1 << 25), np.float32), jax_devices.split_sharding())
+    rates = {
+        "gflops": 2e-9 * side**3 * count / _shortest(jax.pmap(lambda x: x @ x), a),
+        "gigabytes_per_second": 2e-9 * big.nbytes / _shortest(jax.pmap(lambda x: x + 1), big),
+    }
     return lambda steps: None, {**_description(), **rates, "hardware": provenance.hardware()}
 
 
-def _configure(batch: int, cpu_devices: int) -> None:
-    """Sets JAX up once; the number of CPU devices cannot change afterwards, so a job that wants another is absent."""
-    if not getattr(_configure, "done", False):
-        devices.configure(batch, None, cpu_devices)
-        _configure.done = True  # type: ignore[attr-defined]
-    elif cpu_devices and cpu_devices != jax.device_count():
+def _shortest(function: Any, x: jax.Array) -> float:
+    """The shortest of twelve calls, in seconds, after one call to compile."""
+    jax.block_until_ready(function(x))
+    times = []
+    for _ in range(12):
+        began = time.perf_counter()
+        jax.block_until_ready(function(x))
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+_configured = False
+
+
+def _configure(batch: int, devices: int) -> None:
+    """Sets JAX up at the first call.
+
+    Args:
+      batch: images per step.
+      devices: number of CPU devices; 0 lets aeden choose, or keeps the number of an earlier call.
+
+    Raises:
+      Absent: JAX is already set up with another number of devices, which a process cannot change.
+      ValueError: the devices cannot share the batch evenly.
+    """
+    global _configured
+    if not _configured:
+        jax_devices.configure(batch, None, devices)
+        _configured = True
+    elif devices and devices != jax.device_count():
         raise Absent(f"{jax.device_count()} devices are set up in this process")
-    devices.check_divides(batch)
+    jax_devices.check_divides(batch)
 
 
 def _description() -> dict[str, Any]:

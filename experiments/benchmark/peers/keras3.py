@@ -1,7 +1,8 @@
-"""Keras 3, as its example "Convolutional autoencoder for image denoising" writes it. Variant: its backend."""
+"""Keras 3, as in its example "Convolutional autoencoder for image denoising". The variant is the Keras backend."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from typing import Any
 
@@ -11,7 +12,14 @@ from experiments.benchmark.peers import LEARNING_RATE, NOISE, Job
 
 
 def build(backend: str, decoder: str, size: int, noisy: bool) -> Any:
-    """The example's network with either decoder, compiled; with `noisy`, new noise at every training step."""
+    """The compiled model of the example, with either decoder.
+
+    Args:
+      backend: "tensorflow" or "jax".
+      decoder: "transpose" or "upsample".
+      size: height and width of the images in pixels.
+      noisy: add new Gaussian noise to the input at every training step.
+    """
     os.environ["KERAS_BACKEND"] = backend
     import keras
     from keras import layers
@@ -33,8 +41,8 @@ def build(backend: str, decoder: str, size: int, noisy: bool) -> Any:
     return model
 
 
-def training(variant: str, decoder: str, batch: int, size: int, dtype: str = "float32") -> Job:
-    """Training steps: Gaussian noise of 0.4 clipped, binary cross-entropy, Adam; by `Model.fit`, images as float32."""
+def training(variant: str, decoder: str, batch: int, size: int) -> Job:
+    """Training steps by `Model.fit` on float32 images: clipped Gaussian noise, binary cross-entropy, Adam."""
     model = build(variant, decoder, size, noisy=True)
     images = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
 
@@ -46,7 +54,7 @@ def training(variant: str, decoder: str, batch: int, size: int, dtype: str = "fl
 
 
 def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Restoring a batch of noisy images, from NumPy to NumPy, by the faster of Keras' two ways for a batch."""
+    """Restoring a batch of noisy images, by `predict_on_batch`: for one batch it is faster than `predict`."""
     model = build(variant, decoder, size, noisy=False)
     noisy = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
 
@@ -58,8 +66,6 @@ def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
 
 
 def _description(backend: str) -> dict[str, Any]:
-    import importlib.metadata
-
     import keras
 
     return {"devices": "cpu", "version": f"{keras.__version__} on {backend} {importlib.metadata.version(backend)}"}

@@ -1,15 +1,21 @@
-"""A forward or backward pass of one layer, for every JAX peer."""
+"""One pass of one layer, for the peers that use JAX."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
 
-def layer_pass(apply: Any, pass_: str) -> Any:
-    """(params, x, gradient of the output) -> what a pass of a layer yields; the backward passes run forward too only
-    where they need it, which a linear layer does not.
+def layer_pass(apply: Callable[[Any, Any], Any], pass_: str) -> Callable[[Any, Any, Any], Any]:
+    """Builds a function (params, x, gradient of the output) -> results of one pass.
+
+    The two gradients alone need no forward pass, since the layer is linear; JAX leaves it out.
+
+    Args:
+      apply: (params, x) -> output of the layer.
+      pass_: see `LayerSettings.pass_`.
     """
     if pass_ == "forward":
         return lambda p, x, g: apply(p, x)

@@ -1,4 +1,7 @@
-"""Flax as its documentation writes it: nn.Conv, nn.max_pool, nn.ConvTranspose or jax.image.resize, and one jit."""
+"""Flax as in its documentation: nn.Conv, nn.max_pool, nn.ConvTranspose or jax.image.resize, one jit per function.
+
+Imports nothing of aeden. There is one variant, "".
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from experiments.benchmark.peers import LEARNING_RATE, NOISE, Job
+from experiments.benchmark.peers import LEARNING_RATE, NOISE, Job, LayerSettings
 from experiments.benchmark.peers.layer_pass import layer_pass
 
 
@@ -47,8 +50,8 @@ class Autoencoder(nn.Module):
         return nn.Conv(1, (3, 3))(x)
 
 
-def training(variant: str, decoder: str, batch: int, size: int, dtype: str = "float32") -> Job:
-    """Training steps: Gaussian noise of 0.4 clipped, binary cross-entropy, Adam."""
+def training(variant: str, decoder: str, batch: int, size: int) -> Job:
+    """Training steps: clipped Gaussian noise, binary cross-entropy, Adam."""
     model = Autoencoder(decoder)
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))
     optimizer = optax.adam(LEARNING_RATE)
@@ -84,7 +87,7 @@ def training(variant: str, decoder: str, batch: int, size: int, dtype: str = "fl
 
 
 def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Restoring a batch of noisy images, from NumPy to NumPy."""
+    """Restoring a batch of noisy images, NumPy array in, NumPy array out."""
     model = Autoencoder(decoder)
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))
     restore = jax.jit(lambda x: jax.nn.sigmoid(jnp.asarray(model.apply(params, x))))
@@ -97,16 +100,15 @@ def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
     return run, _description()
 
 
-def layer(
-    variant: str, kind: str, pass_: str, batch: int, size: int, channels: int, features: int, kernel: int, stride: int
-) -> Job:
-    """A decoder's layer on size x size inputs, see `aeden_itself.layer`."""
-    module = Layer(kind, features, kernel, stride)
-    params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, size, size, channels)))
-    compiled = jax.jit(layer_pass(lambda p, x: module.apply(p, x), pass_))
+def layer(variant: str, **settings: Any) -> Job:
+    """One pass of a decoder layer on one device, see `LayerSettings`."""
+    s = LayerSettings(**settings)
+    module = Layer(s.kind, s.features, s.kernel, s.stride)
+    params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, s.size, s.size, s.channels)))
+    compiled = jax.jit(layer_pass(lambda p, x: module.apply(p, x), s.pass_))
     rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.normal(size=(batch, size, size, channels)), jnp.float32)
-    g = jnp.asarray(rng.normal(size=(batch, stride * size, stride * size, features)), jnp.float32)
+    x = jnp.asarray(rng.normal(size=(s.batch, s.size, s.size, s.channels)), jnp.float32)
+    g = jnp.asarray(rng.normal(size=(s.batch, s.output_size, s.output_size, s.features)), jnp.float32)
 
     def run(steps: int) -> None:
         for _ in range(steps):

@@ -1,13 +1,14 @@
-"""PyTorch. Variant: "eager", "channels_last", "compile" (channels last too) or "graphs" (CUDA graphs)."""
+"""PyTorch. Variants: "eager", "channels_last", "compile" and "graphs" (CUDA graphs); the last two use channels last."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from experiments.benchmark.peers import DENSE, DROPOUT, LEARNING_RATE, MASKING, NOISE, Absent, Job
+from experiments.benchmark.peers import DENSE, DROPOUT, LEARNING_RATE, MASKING, NOISE, Absent, Job, LayerSettings
 
 
 def _layer(kind: str, channels: int, features: int, kernel: int = 3, stride: int = 2) -> Any:
@@ -44,7 +45,7 @@ def _device(variant: str) -> Any:
 
 
 def _prepared(model: Any, variant: str, device: Any) -> tuple[Any, Any]:
-    """The model as the variant wants it, and the memory format of its images."""
+    """The model on its device in the variant's memory format, and that format."""
     import torch
 
     memory = torch.contiguous_format if variant == "eager" else torch.channels_last
@@ -59,38 +60,22 @@ def _compiled(function: Any, variant: str) -> Any:
     return function
 
 
-def training(variant: str, decoder: str, batch: int, size: int, dtype: str = "float32") -> Job:
-    """Training steps: Gaussian noise of 0.4 clipped, binary cross-entropy, Adam."""
+def training(variant: str, decoder: str, batch: int, size: int) -> Job:
+    """Training steps: clipped Gaussian noise, binary cross-entropy, Adam."""
     import torch
 
     device = _device(variant)
     model, memory = _prepared(_autoencoder(decoder), variant, device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
     images = torch.as_tensor(np.random.default_rng(0).integers(0, 256, (4 * batch, 1, size, size), dtype=np.uint8))
     images = images.to(device)
-    order = torch.Generator().manual_seed(1)
-    half = dtype == "bfloat16"
 
     def loss_of(image: Any) -> Any:
         target = (image.float() / 255).contiguous(memory_format=memory)
         noisy = (target + NOISE * torch.randn_like(target)).clamp(0, 1)
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            logits = model(noisy)
-        return torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), target)
+        return torch.nn.functional.binary_cross_entropy_with_logits(model(noisy), target)
 
     compiled = _compiled(loss_of, variant)
-
-    def run(steps: int) -> None:
-        for _ in range(steps):
-            chosen = torch.randint(len(images), (batch,), generator=order).to(device)
-            optimizer.zero_grad(set_to_none=True)
-            compiled(images[chosen]).backward()
-            optimizer.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
-    parameters = sum(p.numel() for p in model.parameters())
-    return run, {**_description(device), "parameters": parameters}
+    return _training_job(model, device, batch, len(images), lambda chosen: compiled(images[chosen]))
 
 
 def dense(variant: str, network: str, batch: int) -> Job:
@@ -99,21 +84,10 @@ def dense(variant: str, network: str, batch: int) -> Job:
     from torch import nn
 
     device = _device(variant)
-    widths, parts = (784, *DENSE), []
-    for m, n in itertools.pairwise(widths):
-        parts += [nn.Linear(m, n), nn.ReLU(), *([nn.Dropout(DROPOUT)] if network == "classifier" else [])]
-    if network == "classifier":
-        parts.append(nn.Linear(widths[-1], 10))
-    else:
-        for m, n in itertools.pairwise(reversed(widths)):
-            parts += [nn.Linear(m, n), nn.ReLU()]
-        parts.pop()
-    model = nn.Sequential(*parts).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    model = _dense_network(network).to(device)
     rng = np.random.default_rng(0)
     images = torch.as_tensor(rng.integers(0, 256, (4 * batch, 784), dtype=np.uint8)).to(device)
     labels = torch.as_tensor(rng.integers(0, 10, 4 * batch)).to(device)
-    order = torch.Generator().manual_seed(1)
 
     def loss_of(image: Any, label: Any) -> Any:
         target = image.float() / 255
@@ -123,21 +97,53 @@ def dense(variant: str, network: str, batch: int) -> Job:
         return nn.functional.binary_cross_entropy_with_logits(logits, target)
 
     compiled = _compiled(loss_of, variant)
+    return _training_job(model, device, batch, len(images), lambda chosen: compiled(images[chosen], labels[chosen]))
+
+
+def _dense_network(network: str) -> Any:
+    """The network of `dense`: "autoencoder", or "classifier" with ten classes and dropout."""
+    from torch import nn
+
+    widths, parts = (784, *DENSE), []
+    for m, n in itertools.pairwise(widths):
+        parts += [nn.Linear(m, n), nn.ReLU(), *([nn.Dropout(DROPOUT)] if network == "classifier" else [])]
+    if network == "classifier":
+        parts.append(nn.Linear(widths[-1], 10))
+    else:
+        for m, n in itertools.pairwise(reversed(widths)):
+            parts += [nn.Linear(m, n), nn.ReLU()]
+        parts.pop()
+    return nn.Sequential(*parts)
+
+
+def _training_job(model: Any, device: Any, batch: int, count: int, loss_of: Callable[[Any], Any]) -> Job:
+    """Adam steps on random batches.
+
+    Args:
+      model: already on the device.
+      device: a torch.device.
+      batch: images per step.
+      count: number of images.
+      loss_of: indices of the chosen images [batch] -> loss.
+    """
+    import torch
+
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    order = torch.Generator().manual_seed(1)
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            chosen = torch.randint(len(images), (batch,), generator=order).to(device)
+            chosen = torch.randint(count, (batch,), generator=order).to(device)
             optimizer.zero_grad(set_to_none=True)
-            compiled(images[chosen], labels[chosen]).backward()
+            loss_of(chosen).backward()
             optimizer.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        _wait_for(device)
 
     return run, {**_description(device), "parameters": sum(p.numel() for p in model.parameters())}
 
 
 def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Restoring a batch of noisy images, from NumPy to NumPy."""
+    """Restoring a batch of noisy images, NumPy array in, NumPy array out."""
     import torch
 
     device = _device(variant)
@@ -153,36 +159,42 @@ def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
     return run, _description(device)
 
 
-def layer(
-    variant: str, kind: str, pass_: str, batch: int, size: int, channels: int, features: int, kernel: int, stride: int
-) -> Job:
-    """A decoder's layer on size x size inputs, see `aeden_itself.layer`."""
+def layer(variant: str, **settings: Any) -> Job:
+    """One pass of a decoder layer, see `LayerSettings`."""
     import torch
 
+    s = LayerSettings(**settings)
     device = _device(variant)
-    module, memory = _prepared(_layer(kind, channels, features, kernel, stride), variant, device)
+    module, memory = _prepared(_layer(s.kind, s.channels, s.features, s.kernel, s.stride), variant, device)
     compiled = _compiled(module, variant)
-    x = torch.randn(batch, channels, size, size, device=device).contiguous(memory_format=memory)
-    g = torch.randn(batch, features, stride * size, stride * size, device=device).contiguous(memory_format=memory)
+    x = torch.randn(s.batch, s.channels, s.size, s.size, device=device).contiguous(memory_format=memory)
+    g = torch.randn(s.batch, s.features, s.output_size, s.output_size, device=device).contiguous(memory_format=memory)
     parameters = list(module.parameters())
-    wanted = {"forward": [], "input gradient": [x], "kernel gradient": parameters}.get(pass_, [x, *parameters])
+    wanted = {"forward": [], "input gradient": [x], "kernel gradient": parameters}.get(s.pass_, [x, *parameters])
     for tensor in (x, *parameters):
         tensor.requires_grad_(any(tensor is one for one in wanted))
-    out = compiled(x) if pass_.endswith("gradient") else None
+    out = compiled(x) if s.pass_.endswith("gradient") else None
 
     def run(steps: int) -> None:
         for _ in range(steps):
-            if pass_ == "forward":
+            if s.pass_ == "forward":
                 with torch.inference_mode():
                     compiled(x)
             elif out is not None:
                 torch.autograd.grad(out, wanted, g, retain_graph=True)
             else:
                 torch.autograd.grad(compiled(x), wanted, g)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+        _wait_for(device)
 
     return run, _description(device)
+
+
+def _wait_for(device: Any) -> None:
+    """Waits until all kernels on a GPU are done; on a CPU they are."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def _description(device: Any) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""The description of a metric: its name, unit and direction, in one place.
+
+How to add a metric:
+
+1. Write the function in the file of its subject: `image_quality.py`, `checkerboard.py` or `sample_quality.py`. A metric
+   of images returns one value per example, so that it can be averaged over a split.
+2. Define a `Metric` constant above it. Its `name` is the key of the value in the summaries of runs.
+3. Compute it where the summary is written (`image_quality.METRICS` for restored images, `aeden.tasks` for the rest),
+   and add the constant to the table of its task in `experiments/ablate/metrics.py`. Test the function against an
+   independent implementation.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """How a metric is named, printed and compared.
+
+    Attributes:
+      name: key in summaries, e.g. "psnr".
+      label: name in tables and plots, e.g. "PSNR".
+      unit: unit of the value, e.g. "dB"; "" for none.
+      higher_is_better: whether a higher value is better; None if neither direction is, and the value should be close to
+        that of real images.
+      digits: decimals of a printed difference.
+    """
+
+    name: str
+    label: str
+    unit: str
+    higher_is_better: bool | None
+    digits: int
+
+    @property
+    def axis_label(self) -> str:
+        """Label and unit, e.g. "PSNR, dB"."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
+
+    def format_difference(self, value: float) -> str:
+        """A difference of two values with its sign and unit, e.g. "+0.31 dB"."""
+        return f"{value:+.{self.digits}f}{f' {self.unit}' if self.unit else ''}"

@@ -1,0 +1,96 @@
+"""config.task="denoise": train an autoencoder on corrupted images, test it, report it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aeden.data.batches import TrainBatches
+from aeden.data.dataset import Dataset
+from aeden.measures import checkerboard, image_quality
+from aeden.nn.parameters import make_init
+from aeden.random_keys import Stream
+from aeden.tasks import from_config
+from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
+from aeden.tasks.denoise.run import DenoiseRun
+from aeden.tasks.objectives.restoration import fixed_noise, image_losses, make_validation, restoration_objective
+from aeden.tasks.summary import Identification
+from aeden.tasks.task import Summary, Task
+from aeden.training.gradient_step import part_pixels
+
+
+def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
+    """The run of a config, see `aeden.tasks.task.Task`.
+
+    Raises:
+      ValueError: a field of the config has an invalid value.
+    """
+    shape, seed = dataset.image_shape, config.seed
+    model, noise = from_config.build_model(config, shape), from_config.build_noise(config)
+    loss = from_config.check_loss(config)
+    batches = TrainBatches(dataset.train, config.batch_size, seed)
+    schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
+    objective = restoration_objective(
+        make_init(model, shape),
+        from_config.gradient_step_maker(config)(config.learning_rate, schedule.steps, part_pixels(model, shape)),
+        noise,
+        image_losses(loss, model),
+        make_validation(model, fixed_noise(noise, seed, Stream.VALIDATION), dataset.validation),
+        from_config.build_augmentation(config),
+    )
+    levels = {f"{level:g}": from_config.build_noise(config, level) for level in config.eval.levels}
+    return DenoiseRun(
+        name=Identification("denoise", from_config.decoder_name(config), seed),
+        dataset=dataset,
+        model=model,
+        training=from_config.build_training(config, objective, batches, schedule, "psnr"),
+        noise=fixed_noise(noise, seed, Stream.TEST),
+        levels={level: fixed_noise(noise, seed, Stream.TEST) for level, noise in levels.items()},
+        noise_fields=config.noise.to_dict(),
+        noise_name=from_config.noise_name(config),
+        loss=loss,
+    )
+
+
+def title(summary: Summary) -> str:
+    """See `aeden.tasks.task.Task`."""
+    return f"{summary['decoder']} decoder"
+
+
+def closing(summary: Summary) -> list[str]:
+    """See `aeden.tasks.task.Task`."""
+    return [
+        f"  {name:<9} PSNR {row['psnr']:6.2f} dB   SSIM {row['ssim']:.4f}   MSE {row['mse']:.5f}   "
+        f"BCE {row['bce']:.4f} ({row['bce_excess']:.4f} above a perfect restoration)"
+        for name, row in (("noisy", summary["noisy"]), ("restored", summary["test"]))
+    ]
+
+
+def figures(summary: Summary) -> dict[str, float]:
+    """See `aeden.tasks.task.Task`: the metrics of the test, and the decoder's artifacts."""
+    values = dict(summary["test"])
+    if "artifacts" in summary:
+        artifacts = summary["artifacts"]
+        values |= artifacts["residual"]
+        for when in ("initial", "trained"):
+            values |= {f"{name}_{when}": value for name, value in artifacts[when].items()}
+    return {metric.name: values[metric.name] for metric in METRICS if metric.name in values}
+
+
+METRICS = (
+    image_quality.PSNR,
+    image_quality.SSIM,
+    image_quality.BCE,
+    image_quality.MSE,
+    checkerboard.HARMONIC_ENERGY,
+    checkerboard.PHASE_VARIATION,
+    checkerboard.SPECTRUM_DISTANCE,
+    *RESPONSE_METRICS,
+)
+DENOISE = Task(
+    sections=("optimizer", "data", "augment", "noise", "model", "eval", "checkpoint"),
+    metrics=METRICS,
+    prepare=prepare,
+    title=title,
+    closing=closing,
+    figures=figures,
+)

@@ -1,0 +1,146 @@
+"""config.task="gan": a generator with one of the decoders, trained against a discriminator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optax
+
+from aeden.data.batches import TrainBatches
+from aeden.data.dataset import Dataset
+from aeden.measures import checkerboard, sample_quality
+from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.gan import DOWNSAMPLINGS, Discriminator, Generator
+from aeden.tasks import from_config
+from aeden.tasks.gan import sample_figures
+from aeden.tasks.gan.judge import check_labels
+from aeden.tasks.gan.run import GanRun
+from aeden.tasks.gan.sampler import Sampler
+from aeden.tasks.objectives.adversarial import LOSSES, Adversaries
+from aeden.tasks.summary import Identification
+from aeden.tasks.task import Summary, Task
+from aeden.training.gradient_step import GradientStep
+from aeden.training.optimizers import learning_rate_schedule
+
+
+def prepare(config: Any, dataset: Dataset) -> GanRun:
+    """The run of a config, see `aeden.tasks.task.Task`.
+
+    Raises:
+      ValueError: a field of the config has an invalid value.
+    """
+    gan, shape = config.gan, dataset.image_shape
+    generator, discriminator = _networks(config, dataset)
+    _check_training(gan)
+    if gan.samples:
+        check_labels(dataset)
+    batches = TrainBatches(dataset.train, config.batch_size, config.seed)
+    schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
+    rate = learning_rate_schedule(config.learning_rate, schedule.steps, config.optimizer.warmup_steps)
+    gradient_step = GradientStep(optax.adam(rate, gan.b1, gan.b2), rate, shape[0] * shape[1])
+    return GanRun(
+        name=Identification("gan", from_config.decoder_name(config), config.seed),
+        dataset=dataset,
+        networks=Adversaries(
+            generator,
+            discriminator,
+            gan.latent,
+            (gradient_step, gradient_step),
+            gan.loss,
+            gan.r1,
+            gan.r2,
+            gan.average,
+        ),
+        sampler=Sampler(generator, gan.latent, config.seed, shape),
+        samples=gan.samples,
+        stride=config.model.factors[0],
+        make_training=lambda objective: from_config.build_training(
+            config, objective, batches, schedule, sample_figures.CONFIDENT_SHARE.name
+        ),
+    )
+
+
+def _networks(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
+    gan = config.gan
+    autoencoder = from_config.build_model(config, dataset.image_shape)
+    if not isinstance(autoencoder, ConvAutoencoder):
+        raise ValueError("the decoder of a generator is convolutional: set model.architecture=conv")
+    if min(gan.latent, gan.width, *gan.hidden, *gan.discriminator) < 1:
+        raise ValueError("gan.latent, gan.width, gan.hidden and gan.discriminator take numbers from 1 up")
+    if gan.modes and not 2 <= gan.modes < gan.latent:
+        raise ValueError(f"gan.modes {gan.modes} takes 2 or more, and less than gan.latent {gan.latent}; 0 for none")
+    if gan.conditional and dataset.train.labels is None:
+        raise ValueError(f"gan.conditional needs labels, and {dataset.name} has none")
+    classes = len(dataset.classes) if gan.conditional else 0
+    height, width, channels = dataset.image_shape
+    return (
+        Generator((height, width, channels), autoencoder.mirrored(), gan.width, classes, tuple(gan.hidden), gan.modes),
+        Discriminator(tuple(gan.discriminator), gan.downsampling, classes=classes, lowering=config.model.lowering),
+    )
+
+
+def _check_training(gan: Any) -> None:
+    for name in ("b1", "b2", "average"):
+        if not 0 <= gan[name] < 1:
+            raise ValueError(f"gan.{name} {gan[name]:g} is out of range: use 0 or more, and less than 1")
+    if min(gan.r1, gan.r2, gan.samples) < 0:
+        raise ValueError("gan.r1, gan.r2 and gan.samples take 0 or more")
+    from_config.check_choice("gan.loss", gan.loss, LOSSES)
+    from_config.check_choice("gan.downsampling", gan.downsampling, DOWNSAMPLINGS)
+
+
+def title(summary: Summary) -> str:
+    """See `aeden.tasks.task.Task`."""
+    return f"{summary['decoder']} generator"
+
+
+def closing(summary: Summary) -> list[str]:
+    """See `aeden.tasks.task.Task`."""
+    test = summary["test"]
+    if not test:
+        return []
+    lines = [
+        f"  {name:<10} FID {row['fid']:7.3f}  KID {row['kid']:8.5f}  precision {row['precision']:.3f}  "
+        f"recall {row['recall']:.3f}  coverage {row['coverage']:.3f}  confident {row['confident']:6.1%}  "
+        f"checkerboard {row['harmonic_energy']:.5f}"
+        for name, row in (("untrained", summary["untrained"]), ("samples", test), ("real", summary["real"]))
+    ]
+    shares = " ".join(f"{100 * share:.1f}" for share in test["class_share"])
+    judge = summary["classifier"]
+    return [
+        *lines,
+        f"  classes (%) {shares}",
+        f"  judged by a classifier with an accuracy of {judge['accuracy']:.2%} (sha256 {judge['sha256'][:12]})",
+    ]
+
+
+def set_figures(figures: dict[str, Any]) -> dict[str, float]:
+    """The metrics of a judged set of images: samples, samples of the untrained generator, or real images."""
+    values = dict(figures)
+    if "class_share" in values:
+        values |= {"smallest_class": min(values["class_share"]), "largest_class": max(values["class_share"])}
+    return {metric.name: values[metric.name] for metric in METRICS if metric.name in values}
+
+
+METRICS = (
+    sample_quality.KID,
+    sample_quality.FID,
+    sample_quality.PRECISION,
+    sample_quality.RECALL,
+    sample_quality.COVERAGE,
+    sample_figures.CONFIDENT_SHARE,
+    sample_figures.SMALLEST_CLASS,
+    sample_figures.LARGEST_CLASS,
+    sample_quality.AUTHENTICITY,
+    sample_quality.DENSITY,
+    *sample_figures.ARTIFACTS,
+    checkerboard.SPECTRUM_DISTANCE,
+)
+GAN = Task(
+    sections=("optimizer", "data", "model", "gan", "eval", "checkpoint"),
+    metrics=METRICS,
+    prepare=prepare,
+    title=title,
+    closing=closing,
+    figures=lambda summary: set_figures(summary["test"]),
+)

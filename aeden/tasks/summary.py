@@ -1,0 +1,61 @@
+"""The keys that the summary of every run has, whatever its task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from aeden.data.batches import epochs
+from aeden.data.dataset import Dataset
+from aeden.nn.parameters import count_parameters
+from aeden.runtime import provenance
+from aeden.shapes import PyTree
+from aeden.training.loop import Fitted, Training
+from aeden.training.running_totals import Clock
+
+
+@dataclasses.dataclass(frozen=True)
+class Identification:
+    """What a run is called in its summary.
+
+    Attributes:
+      task: value of `config.task`.
+      decoder: "transpose", "upsample", "subpixel" or "dense".
+      seed: seed of the run.
+    """
+
+    task: str
+    decoder: str
+    seed: int
+
+
+def common_summary(
+    run: Identification, dataset: Dataset, params: PyTree, trainings: Sequence[Training], fitted: Sequence[Fitted]
+) -> dict[str, Any]:
+    """The shared keys of a summary.
+
+    Args:
+      run: what the run is called.
+      dataset: the data.
+      params: the parameters whose number is reported.
+      trainings, fitted: the trainings of the run and their results, in order. Steps and times are summed over them;
+        epochs, validation and checkpoints are those of the last one.
+    """
+    clock = sum((one.clock for one in fitted), Clock())
+    last, result = trainings[-1], fitted[-1]
+    return {
+        **dataset.describe(),
+        "task": run.task,
+        "decoder": run.decoder,
+        "parameters": count_parameters(params),
+        "seed": run.seed,
+        "steps": sum(training.schedule.steps for training in trainings),
+        "epochs": epochs(last.schedule.steps, last.batches.batch_size, len(last.batches.split)),
+        "best_step": result.best_step,
+        "tested_step": result.step,
+        "wall_seconds": clock.wall_seconds,
+        "images_per_second": clock.images_per_second(),
+        "validation": result.validation,
+        **provenance.provenance(),
+    }

@@ -1,0 +1,85 @@
+"""The protocol of a task: what every value of `config.task` provides.
+
+To add a task called NAME:
+
+1. Write the package `aeden/tasks/NAME/` with `task.py`, which ends in a constant `NAME = Task(...)` (see
+   `aeden/tasks/denoise/`). `prepare` turns a config and a data set into a `PreparedRun`; after it nothing takes a
+   config. An objective that is new goes to `aeden/tasks/objectives/`.
+2. Give its own fields a section in `configs/base.py`, and write `configs/NAME_mnist.py`.
+3. Add one line to `TASKS` in `aeden/tasks/execute.py`.
+4. Write `tests/tasks/test_NAME.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from aeden.data.dataset import Dataset
+from aeden.measures.metric import Metric
+from aeden.training.loop import Training
+
+Summary = dict[str, Any]
+
+
+@runtime_checkable
+class PreparedRun(Protocol):
+    """An experiment that is ready to run: its data, networks, noise, schedules and optimisers exist.
+
+    It is made once per run, by `Task.prepare`. Making it allocates no parameters and compiles nothing.
+    """
+
+    @property
+    def description(self) -> str:
+        """What is trained, in a few words, e.g. "transpose decoder"."""
+        ...
+
+    def abstract_trainings(self) -> list[Training]:
+        """The trainings of the run, with whatever earlier trainings or files would provide left out.
+
+        Tests take one abstract step of each (`jax.eval_shape`).
+        """
+        ...
+
+    def run(self, workdir: Path, started: float) -> Summary:
+        """Trains, tests and reports in a locked run folder; continues where an earlier start stopped.
+
+        Args:
+          workdir: the run folder; everything that the run produces is written below it, except `summary.json`.
+          started: `time.monotonic()` when the run began.
+
+        Returns:
+          The summary: the shared keys (`aeden.tasks.summary.common_summary`), `test` (metric -> value) and whatever
+          else the task reports. It must be serialisable as JSON.
+
+        Raises:
+          ValueError: something that can be known only now does not fit, e.g. another run's checkpoint.
+          TrainingDiverged, Interrupted, OSError: see `aeden.training.loop.fit`.
+        """
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A kind of experiment, chosen by `config.task`.
+
+    Attributes:
+      sections: the sections of the config that the task reads, besides the fields at the top level. Fields of other
+        sections do not count when a run is recognised (`aeden.runtime.identity`).
+      metrics: the metrics of a summary's `test` (and of what `figures` adds) that tables and verdicts can be about,
+        most important first.
+      prepare: (config, data set) -> the run. Raises ValueError, naming the field and the remedy, for any value that
+        cannot work, before anything is trained.
+      title: summary -> what was trained, in a few words.
+      closing: summary -> the lines that a finished run prints, after the line that says what was trained on what.
+      figures: summary -> metric -> value, for tables over many runs.
+    """
+
+    sections: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    prepare: Callable[[Any, Dataset], PreparedRun]
+    title: Callable[[Summary], str]
+    closing: Callable[[Summary], list[str]]
+    figures: Callable[[Summary], dict[str, float]]

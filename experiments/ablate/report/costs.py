@@ -1,0 +1,43 @@
+"""The section of the report that compares quality with cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from experiments.ablate.report import figures
+from experiments.ablate.report.grid_result import GridResult
+from experiments.ablate.report.html import table
+from experiments.ablate.report.saved_figures import add_figure
+
+
+def section(result: GridResult) -> list[str]:
+    """Quality against the time of a training step, and a table of all costs; empty if nothing was timed."""
+    if not result.denoising.costs:
+        return []
+    lines: list[list[Any]] = []
+    points: dict[str, tuple[float, list[float]]] = {}
+    for contender, setting, members in result.groups():
+        cost = result.denoising.costs[result.kind(contender, setting)]
+        shown = (
+            (f"{cost['parameters']:,}", cost["parameters"]),
+            (f"{cost['multiplications'] / 1e6:.2f}", cost["multiplications"]),
+            (f"{cost['forward_ms']:.1f}", cost["forward_ms"]),
+            (f"{cost['training_ms']:.1f}", cost["training_ms"]),
+        )
+        lines.append([contender, *setting, *shown])
+        points.setdefault(contender, (cost["training_ms"], [row[result.settings.metric] for row in members]))
+    batch = result.settings.experiment.batch_size
+    across = f"milliseconds per training step (batch of {batch})"
+    drawn = figures.quality_by_cost(points, result.metric.label, across, result.palette)
+    caption = "Mean over seeds with its 95 % interval, against the time of a training step."
+    names = (
+        "parameters",
+        "million multiplications per image",
+        f"forward pass, ms per batch of {batch}",
+        "training step, ms",
+    )
+    return [
+        "<h2>Cost</h2>",
+        add_figure(result, "cost", drawn, caption),
+        table(["contender", *result.axes, *names], lines),
+    ]

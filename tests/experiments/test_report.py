@@ -1,0 +1,227 @@
+"""The sections of a grid's report, from made-up results."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from aeden.measures.paired_statistics import compare
+from aeden.runtime import files
+from aeden.tasks.execute import TASKS
+from experiments.ablate import baselines, grid
+from experiments.ablate.report import baseline_table, denoise, gan, html, page
+from experiments.ablate.report.grid_result import Denoising, GridResult, Runs
+
+PROVENANCE = {
+    "dataset": "glyphs/digits",
+    "requested_dataset": "glyphs/digits",
+    "dataset_sha256": "0",
+    "steps": 1200,
+    "hardware": {"platform": "gpu", "device_kind": "an accelerator", "processor": "a processor"},
+    "versions": {},
+    "commit": "c0ffee0123456789+changes",
+}
+
+
+def make_result(settings, workdir, **metrics):
+    """The result of a grid whose runs all ended with the same metrics, but for 0.1 more per seed."""
+    cells = grid.expand(settings)
+    rows = [
+        {
+            "contender": cell.contender,
+            "dataset": "glyphs/digits",
+            "level": cell.level,
+            **cell.setting,
+            "seed": cell.seed,
+            **{name: value + 0.1 * cell.seed for name, value in metrics.items()},
+            "folder": cell.folder,
+        }
+        for cell in cells
+    ]
+    runs = Runs(cells, [f"python {cell.name}" for cell in cells], dict.fromkeys(cells, PROVENANCE), {})
+    values = [row[settings.metric] for row in rows[: settings.seeds]]
+    return GridResult("made up", settings, workdir, runs, rows, compare({"k3": (values, values)}))
+
+
+def text_of(parts):
+    """What a reader sees of HTML parts."""
+    return html.html.unescape(re.sub(r"<[^>]+>", " ", "\n".join(parts)))
+
+
+def test_the_page_has_the_sections_of_its_task(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "SECTIONS", {"denoise": lambda result: [f"<p>{result.task} only</p>"]})
+    result = make_result(settings, tmp_path, psnr=20.0)
+    page.write(result)
+    assert "denoise only" in (tmp_path / "report.html").read_text()
+    monkeypatch.setattr(page, "SECTIONS", {})
+    page.write(result)
+    assert "denoise only" not in (tmp_path / "report.html").read_text()
+
+
+def test_sections_are_those_of_known_tasks():
+    assert page.SECTIONS.keys() <= TASKS.keys()
+
+
+def test_the_opening_says_what_was_run(settings, tmp_path):
+    result = make_result(settings, tmp_path, psnr=20.0)
+    noise = settings.experiment.noise
+    assert page.subtitle(result) == (
+        f"glyphs/digits; {noise.kind} noise of level {noise.level}, clipped to [0, 1]; 4 runs over 2 seeds, 1,200 "
+        "steps each; an accelerator; commit c0ffee012345+changes"
+    )
+    assert "warning" not in "".join(page.opening(result))
+    runs = dataclasses.replace(result.runs, failures={"k3, seed 1": "the disk is <full>"})
+    opening = page.opening(dataclasses.replace(result, rows=result.rows[:2], runs=runs))
+    assert "Runs that failed: 1. Runs that are not finished: 1." in text_of(opening)
+    assert "k3, seed 1: the disk is &lt;full&gt;" in opening[-1]
+
+
+def test_a_comparison_of_one_seed_has_no_interval(settings, tmp_path):
+    settings.seeds = 1
+    parts = page.comparison(make_result(settings, tmp_path, psnr=20.0))
+    assert "+0.00 (one seed)  not significant" in text_of(parts)
+    assert not re.search(r"\b(nan|inf)\b", text_of(parts))
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"forest.png", "forest.svg"}
+
+
+def test_the_table_of_the_comparison_has_the_metric_of_the_verdict(settings, tmp_path):
+    parts = page.comparison(make_result(settings, tmp_path, psnr=20.0, bce=0.1, ssim=0.5))
+    assert re.findall(r"<th scope[^>]*>(.*?)</th>", "".join(parts)) == [
+        "contender",
+        "PSNR, dB",
+        "SSIM",
+        "BCE",
+        "difference",
+        "corrected p",
+        "improvement",
+        "seeds won",
+    ]
+    settings.metric = "harmonic_energy"
+    parts = page.comparison(make_result(settings, tmp_path, psnr=20.0, harmonic_energy=0.1))
+    assert '<th scope="col">checkerboard energy</th>' in "".join(parts)
+
+
+def test_groups_are_ordered_contender_by_contender(settings, tmp_path):
+    settings.axes = {"noise": {"level": (0.1, 0.4)}}
+    result = make_result(settings, tmp_path, psnr=20.0)
+    groups = [(contender, setting, [row["seed"] for row in rows]) for contender, setting, rows in result.groups()]
+    assert groups == [(name, (level,), [0, 1]) for name in ("nearest", "k3") for level in (0.1, 0.4)]
+    assert result.kind("k3", (0.4,)) == "k3, noise.level=0.4"
+    assert result.first_setting == " (noise.level=0.1)"
+
+
+def test_the_first_cells_are_of_one_setting_and_seed_in_part_of_a_grid(settings, tmp_path):
+    result = make_result(settings, tmp_path, psnr=20.0)
+    names = ("nearest, seed 0", "nearest, seed 1", "k3, seed 1")
+    some = Runs([cell for cell in result.runs.cells if cell.name in names], [], {}, {})
+    assert [cell.name for cell in dataclasses.replace(result, runs=some).first_cells] == ["nearest, seed 0"]
+    assert [cell.name for cell in result.first_cells] == ["nearest, seed 0", "k3, seed 0"]
+
+
+def test_each_noise_level_is_compared_with_baselines_of_its_own(settings, tmp_path):
+    """Where runs are trained at several levels, and each is tested at others too."""
+    settings.axes, settings.experiment.eval.levels = {"noise": {"level": (0.1, 0.4)}}, (0.9,)
+
+    def rows(name, key):
+        return [
+            {key: name, "noise.level": level, "level": tested, "psnr": 100 * level + tested, "ssim": 0.5, "seed": 0}
+            for level in (0.1, 0.4)
+            for tested in (level, 0.9)
+        ]
+
+    result = make_result(settings, tmp_path, psnr=20.0)
+    measured = baselines.Baselines(rows("median", "method"), {})
+    result = dataclasses.replace(result, denoising=Denoising(rows("k3", "contender"), {}, measured))
+    heads, lines = baseline_table.baseline_rows(result, measured)
+    assert heads == ["PSNR, dB", "noise.level=0.1", "noise.level=0.4"]
+    assert lines == [[name, ("10.10", 10.1), ("40.40", 40.4)] for name in ("median", "k3")]
+    assert "also has SSIM and strengths" in text_of(baseline_table.section(result))
+
+
+def test_baselines_at_one_level_show_their_strength(settings, tmp_path):
+    result = make_result(settings, tmp_path, psnr=20.0)
+    row = {"level": 0.4, "psnr": 15.0, "ssim": 0.5}
+    tested = [{"contender": "k3", "seed": seed, **row} for seed in (0, 1)]
+    measured = baselines.Baselines([{"method": "median", "strength": 3.0, **row}], {})
+    result = dataclasses.replace(result, denoising=Denoising(tested, {}, measured))
+    heads, lines = baseline_table.baseline_rows(result, measured)
+    assert heads == ["method", "PSNR, dB", "SSIM", "strength"]
+    assert lines == [
+        ["median", ("15.00", 15.0), ("0.5000", 0.5), "3"],
+        ["k3", ("15.00", 15.0), ("0.5000", 0.5), ""],
+    ]
+    assert "also has" not in text_of(baseline_table.section(result))
+    assert baseline_table.section(dataclasses.replace(result, denoising=Denoising())) == []
+
+
+def test_differences_to_the_reference_pair_by_level_and_seed():
+    points = {
+        "nearest": {0.1: {0: 20.0, 1: 21.0}, 0.5: {0: 15.0}},
+        "k3": {0.1: {1: 20.5, 2: 30.0}, 0.3: {0: 18.0}, 0.5: {0: 15.25}},
+        "late": {0.5: {1: 15.0}},
+    }
+    assert denoise.differences(points, "nearest") == {"k3": {0.1: [-0.5], 0.5: [0.25]}}
+    assert denoise.differences({"k3": points["k3"]}, "nearest") == {}
+
+
+def test_runs_trained_at_each_level_are_drawn_at_their_own(settings, tmp_path, monkeypatch):
+    settings.axes = {"noise": {"level": (0.1, 0.4)}}
+    result = make_result(settings, tmp_path, psnr=20.0)
+    tested = [{**row, "level": level, "noisy_psnr": 10.0} for row in result.rows for level in (row["noise.level"], 0.9)]
+    curves = []
+    draw = denoise.figures.levels
+    monkeypatch.setattr(denoise.figures, "levels", lambda *given: curves.append(given[0]) or draw(*given))
+    parts = denoise.levels(dataclasses.replace(result, denoising=Denoising(tested)))
+    assert "Trained and tested at each level." in text_of(parts)
+    assert {name: sorted(points) for name, points in curves[0].items()} == {
+        name: [0.1, 0.4] for name in ("nearest", "k3", "noisy input")
+    }
+    assert curves[0]["k3"][0.4] == [20.0, 20.1]
+
+
+@pytest.fixture
+def gans(settings, tmp_path, rng):
+    """The result of a grid of GANs."""
+    settings.experiment.task, settings.metric = "gan", "kid"
+    result = make_result(settings, tmp_path, kid=0.2, fid=3.0)
+    test = {"kid": 0.2, "fid": 3.0, "class_share": [0.25, 0.75]}
+    for cell in result.runs.cells:
+        folder = tmp_path / "runs" / cell.folder
+        (folder / "progress").mkdir(parents=True)
+        np.save(folder / "progress/20.npy", rng.integers(0, 256, (100, 7, 7, 1), dtype=np.uint8))
+        one = {"task": "gan", "test": test, "untrained": test, "real": {**test, "kid": 0.0}, **PROVENANCE}
+        one["classifier"] = {"accuracy": 0.987, "sha256": "ab" * 32}
+        files.write_json(folder / "summary.json", one)
+        result.runs.summaries[cell] = one
+    return result
+
+
+def test_generators_are_compared_with_untrained_ones_and_with_real_images(gans, tmp_path):
+    parts = gan.sections(gans)
+    text = text_of(parts)
+    assert "judged by a classifier trained here (test accuracy 98.70%, sha256 abababababab)" in text
+    assert "different classifiers" not in text
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", parts[-2])]
+    assert [row[:2] for row in rows if row] == [
+        ["nearest", "trained"],
+        ["nearest", "untrained"],
+        ["k3", "trained"],
+        ["k3", "untrained"],
+        ["none", "real"],
+    ]
+    assert (tmp_path / "figures/samples.png").exists()
+    page.write(gans)
+    assert "gaussian noise" not in (tmp_path / "report.html").read_text()
+
+
+def test_different_classifiers_are_pointed_out(gans):
+    gans.runs.summaries[gans.runs.cells[0]]["classifier"]["accuracy"] = 0.9
+    assert "2 different classifiers judged these samples" in text_of(gan.sections(gans))
+
+
+def test_html_is_escaped_and_tables_sort_by_value():
+    assert html.note("a < b") == '<p class="note">a &lt; b</p>'
+    made = html.table(["one", "a & b"], [["x", ("1,000", 1000)]])
+    assert '<th scope="col">a &amp; b</th>' in made
+    assert '<td data-value="x">x</td><td data-value="1000">1,000</td>' in made

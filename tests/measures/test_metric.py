@@ -1,0 +1,52 @@
+"""Metric constants: how values are labelled and printed, and the keys of the summaries."""
+
+import pytest
+
+from aeden.measures import checkerboard, image_quality, sample_quality
+from aeden.measures.metric import Metric
+
+CONSTANTS = [
+    value
+    for module in (image_quality, checkerboard, sample_quality)
+    for value in vars(module).values()
+    if isinstance(value, Metric)
+]
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "difference"),
+    [
+        (image_quality.PSNR, "PSNR, dB", "+0.31 dB"),
+        (image_quality.SSIM, "SSIM", "+0.3142"),
+        (image_quality.BCE, "BCE, nats", "+0.3142 nats"),
+        (image_quality.MSE, "MSE", "+0.31416"),
+        (image_quality.ACCURACY, "accuracy", "+0.3142"),
+        (image_quality.CROSS_ENTROPY, "cross-entropy, nats", "+0.3142 nats"),
+        (checkerboard.HARMONIC_ENERGY, "checkerboard energy", "+0.31416"),
+        (checkerboard.SPECTRUM_DISTANCE, "spectrum distance, dB", "+0.31 dB"),
+        (sample_quality.KID, "KID", "+0.3142"),
+        (sample_quality.FID, "FID", "+0.314"),
+        (sample_quality.COVERAGE, "coverage", "+0.314"),
+    ],
+)
+def test_labels_and_differences(metric, label, difference):
+    assert metric.axis_label == label
+    assert metric.format_difference(0.314159) == difference
+    assert metric.format_difference(-0.314159) == difference.replace("+", "-")
+
+
+def test_names_are_the_keys_of_summaries():
+    assert {metric.name for metric in CONSTANTS} == {
+        *("psnr", "ssim", "bce", "bce_excess", "mse", "accuracy", "cross_entropy"),
+        *("harmonic_energy", "phase_variation", "spectrum_distance_db"),
+        *("fid", "kid", "precision", "recall", "density", "coverage", "authenticity"),
+    }
+    assert len(CONSTANTS) == 17
+    assert list(image_quality.METRICS) == ["bce", "bce_excess", "mse", "psnr", "ssim"]
+
+
+def test_directions():
+    higher = {metric.name for metric in CONSTANTS if metric.higher_is_better}
+    neither = {metric.name for metric in CONSTANTS if metric.higher_is_better is None}
+    assert higher == {"psnr", "ssim", "accuracy", "precision", "recall", "coverage"}
+    assert neither == {"density", "authenticity"}

@@ -1,0 +1,78 @@
+"""The current process: its cores, its parent and the signals that stop it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from conftest import ROOT
+
+from aeden.runtime import processes
+
+
+def python(code, **environment):
+    """Runs code in a new Python process, because it changes the process."""
+    return subprocess.run(
+        [sys.executable, "-c", f"from aeden.runtime import processes\n{code}"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_process_can_be_restricted_to_some_of_its_cores():
+    result = python("processes.keep_to_cores(0); print(processes.cores())")
+    assert int(result.stdout) == processes.cores() >= 1
+    if hasattr(os, "sched_setaffinity"):
+        result = python("processes.keep_to_cores(1); print(processes.cores())")
+        assert result.stdout.strip() == "1", result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot restrict a process to cores")
+@pytest.mark.parametrize("count", [-1, 10_000])
+def test_an_impossible_number_of_cores_is_refused(count):
+    with pytest.raises(ValueError, match=f"--cpu_cores={count}: this process has {processes.cores()} cores"):
+        processes.keep_to_cores(count)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_a_process_whose_parent_is_gone_refuses_to_start():
+    assert python("processes.stop_with_parent()", **{processes.PARENT: str(os.getpid())}).returncode == 0
+    result = python("processes.stop_with_parent()", **{processes.PARENT: "0"})
+    assert "ProcessLookupError: process 0, which started this one, is gone" in result.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_collected_and_the_next_has_its_usual_effect(number):
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    with processes.stop_signals() as received:
+        assert received == []
+        os.kill(os.getpid(), number)
+        assert received == [number]
+        assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_without_a_signal_the_handlers_are_restored():
+    before = signal.getsignal(signal.SIGTERM)
+    with processes.stop_signals() as received:
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert received == []
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_thread_collects_no_signals():
+    collected = []
+
+    def run():
+        with processes.stop_signals() as received:
+            collected.append(received)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert collected == [[]]

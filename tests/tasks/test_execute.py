@@ -1,0 +1,111 @@
+"""Runs in their folders: those of earlier versions are continued, and a task is chosen by the config."""
+
+import shutil
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_images
+
+from aeden.runtime import files, run_folder
+from aeden.tasks import execute
+from aeden.training.checkpoints import newest_params
+from configs import base, smoke
+
+# Made by commit cf409f4, before the packages of today existed, with the config below, and stopped at step 301.
+BEFORE = Path(__file__).parent / "fixtures/run_before_redesign.tar.gz"
+
+
+@pytest.fixture
+def config(tmp_path):
+    coarse = np.random.default_rng(7).integers(0, 256, (80, 3, 3), dtype=np.uint8)
+    write_images(tmp_path / "images", np.kron(coarse, np.ones((1, 4, 4), np.uint8)))
+    config = smoke.get_config()
+    config.data.name, config.data.dir, config.data.limit = "folder", str(tmp_path / "images"), 0
+    config.model.features, config.batch_size = (2, 2), 16
+    config.epochs, config.steps, config.log_every = 0.0, 600, 100
+    config.checkpoint.every, config.checkpoint.keep, config.eval.every = 100, 1, 300
+    return config
+
+
+def run(config, folder):
+    return execute.execute(config, base.get_config().to_dict(), folder, time.monotonic())
+
+
+def test_a_run_of_an_earlier_version_is_continued(config, tmp_path, capsys):
+    """To the end that this version reaches by itself, up to rounding, since the processor may be another one."""
+    with tarfile.open(BEFORE) as archive:
+        archive.extractall(tmp_path / "before", filter="data")
+    recorded = run_folder.recorded_config(tmp_path / "before")
+    assert "checkpoint" not in recorded["eval"]  # a field that was added since
+    continued, was_finished = run(config, tmp_path / "before")
+    assert not was_finished
+    assert "resuming at step 301" in capsys.readouterr().err
+    whole, _ = run(config, tmp_path / "whole")
+    for metric in ("psnr", "ssim", "bce", "mse"):
+        assert continued["test"][metric] == pytest.approx(whole["test"][metric], rel=1e-3)
+    params, expected = (newest_params(tmp_path / name / "checkpoints")[1] for name in ("before", "whole"))
+    for name in ("encoder", "decoder"):
+        for stage in expected[name]:
+            one, other = (
+                np.concatenate([x.ravel() for x in _leaves(tree[name][stage])]) for tree in (params, expected)
+            )
+            np.testing.assert_allclose(one, other, atol=1e-2)
+    assert run(config, tmp_path / "before")[1]
+
+
+def _leaves(tree):
+    return [tree] if not isinstance(tree, dict) else [leaf for name in sorted(tree) for leaf in _leaves(tree[name])]
+
+
+def test_a_finished_run_stays_finished_when_other_tasks_get_fields(config, tmp_path):
+    config.steps = 2
+    run(config, tmp_path / "run")
+    later, defaults = config.copy_and_resolve_references(), base.get_config()
+    for changed in (later, defaults):
+        with changed.unlocked():
+            changed.gan.new, changed.model.new, changed.segment = 3, "a", {"classes": 10}
+    assert execute.execute(later, defaults.to_dict(), tmp_path / "run", time.monotonic())[1]
+    later.model.new = "b"
+    with pytest.raises(run_folder.RunFolderError, match=r"model.new: 'a' there, 'b' now"):
+        execute.execute(later, defaults.to_dict(), tmp_path / "run", time.monotonic())
+
+
+def test_the_best_checkpoint_is_tested_if_asked_for(config, tmp_path):
+    """The summary's step and metrics are those of the best checkpoint."""
+    config.steps, config.eval.every, config.learning_rate = 60, 20, 1.0  # too high a rate: it gets worse again
+    config.optimizer.name, config.optimizer.weight_decay, config.optimizer.warmup_steps = "sgd", 0.0, 0
+    config.noise.level, config.eval.checkpoint = 0.2, "best"
+    summary, _ = run(config, tmp_path / "best")
+    rows = {row["step"]: row["validation_psnr"] for row in _validated(tmp_path / "best")}
+    assert summary["tested_step"] == summary["best_step"] == max(rows, key=rows.get)
+    assert summary["validation"]["psnr"] == pytest.approx(max(rows.values()), rel=1e-6)
+
+
+def _validated(folder):
+    import csv
+
+    with open(folder / "metrics.csv", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["validation_psnr"]]
+    return [{"step": int(row["step"]), "validation_psnr": float(row["validation_psnr"])} for row in rows]
+
+
+def test_a_config_that_cannot_work_claims_no_folder(config, tmp_path):
+    config.loss = "l2"
+    with pytest.raises(ValueError, match="unknown loss"):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run/config.json").exists()
+    config.task = "paint"
+    with pytest.raises(ValueError, match="unknown task 'paint': use one of denoise, stack, gan"):
+        run(config, tmp_path / "run")
+
+
+def test_a_damaged_summary_is_named(config, tmp_path):
+    config.steps = 2
+    run(config, tmp_path / "run")
+    (tmp_path / "run/summary.json").write_text("{")
+    with pytest.raises(files.DamagedFileError, match=r"summary.json is damaged"):
+        run(config, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")

@@ -1,4 +1,4 @@
-"""Every field once, with its default, unit and meaning. An experiment changes what it is about.
+"""Every field of an experiment, with its default, unit and meaning. An experiment changes only what it is about.
 
 On the command line: --config=configs/NAME.py --config.FIELD=VALUE, with --config first.
 """
@@ -7,94 +7,132 @@ from ml_collections import ConfigDict
 
 
 def get_config() -> ConfigDict:
-    """The defaults: the network, noise and batch of the Keras denoising example, trained with AdamW."""
+    """The defaults: network, noise and batch of the Keras denoising example, trained with AdamW."""
     config = ConfigDict()
-    config.task = "denoise"  # denoise | stack (pre-train layers, then tell classes by their code) | gan
-    config.seed = 0  # of the initial parameters, the order of the data and all noise
-    config.epochs = 8.0  # length in passes over the training split; 0 when `steps` says it
-    config.steps = 0  # length in steps; 0 when `epochs` says it
-    config.batch_size = 128  # examples a step over all devices, a multiple of their number
-    config.loss = "bce"  # bce | mse | l1, mean over pixels
-    config.learning_rate = 3e-3  # at its peak, after the warm-up and before the cosine
+    config.task = "denoise"  # denoise | stack (pre-train layers, then classify by their code) | gan
+    config.seed = 0  # seed of the initial parameters, the order of the data and all noise
+    config.epochs = 8.0  # length in epochs (passes over the training split); 0 if `steps` is set
+    config.steps = 0  # length in steps; 0 if `epochs` is set
+    config.batch_size = 128  # examples per step over all devices; must be divisible by their number
+    config.loss = "bce"  # bce (binary cross-entropy) | mse | l1; mean over pixels
+    config.learning_rate = 3e-3  # peak learning rate: after the warm-up, before the cosine decay
+    config.optimizer = _optimizer()
+    config.data = _data()
+    config.augment = _augment()
+    config.noise = _noise()
+    config.model = _model()
+    config.stack = _stack()
+    config.gan = _gan()
+    config.log_every = 20  # steps between rows of metrics.csv; 0 for once per epoch
+    config.steps_per_dispatch = 0  # steps per call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs
+    config.eval = _eval()
+    config.checkpoint = _checkpoint()
+    return config
 
-    config.optimizer = optimizer = ConfigDict()
+
+def _optimizer() -> ConfigDict:
+    optimizer = ConfigDict()
     optimizer.name = "adamw"  # any optimiser of optax that takes a learning rate
-    optimizer.warmup_steps = 100  # a tenth of the run at most
+    optimizer.warmup_steps = 100  # steps of linear warm-up; at most a tenth of the run
     optimizer.weight_decay = 1e-4  # for optimisers that take it
-    optimizer.grad_clip = 0.0  # largest global norm of the gradient; 0 for no limit
+    optimizer.grad_clip = 0.0  # limit of the global norm of the gradient; 0 for no limit
+    return optimizer
 
-    config.data = data = ConfigDict()
-    data.name = "mnist"  # mnist | notmnist[/large | /auto] | glyphs[/digits] | folder | a prepared TFDS set
-    data.dir = ""  # data folder; "" for AEDEN_DATA, else TFDS' default. For glyphs: a folder of fonts
-    data.fallback = "glyphs"  # stands in where MNIST or notMNIST cannot be had; "" makes that an error
-    data.limit = 0  # examples a split at most; 0 for all
-    data.train_limit = 0  # examples to train on at most, of all to test on; 0 for all
 
-    config.augment = augment = ConfigDict()  # random moves of each training image, before it is corrupted
-    augment.shift = 0.0  # pixels at most, along each axis
-    augment.turn = 0.0  # degrees at most, either way
-    augment.zoom = 0.0  # largest relative change of the size
+def _data() -> ConfigDict:
+    data = ConfigDict()
+    data.name = "mnist"  # mnist | notmnist[/large | /auto] | glyphs[/digits] | folder | a prepared TFDS data set
+    data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default. For glyphs: a folder of fonts
+    data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
+    data.limit = 0  # maximum number of examples per split; 0 for all
+    data.train_limit = 0  # maximum number of training examples; validation and test stay complete; 0 for all
+    return data
 
-    config.noise = noise = ConfigDict()
+
+def _augment() -> ConfigDict:
+    # A random transform of each training image, before the noise.
+    augment = ConfigDict()
+    augment.shift = 0.0  # maximum shift in pixels, along each axis
+    augment.turn = 0.0  # maximum rotation in degrees, in either direction
+    augment.zoom = 0.0  # maximum relative change of the size
+    return augment
+
+
+def _noise() -> ConfigDict:
+    noise = ConfigDict()
     noise.kind = "gaussian"  # gaussian | salt_and_pepper | masking | speckle | poisson
     noise.level = 0.4  # standard deviation for images in [0, 1]; share of pixels for salt_and_pepper and masking
-    noise.level_max = 0.0  # above `level`: each image's level is drawn evenly from [level, level_max]
+    noise.level_max = 0.0  # if above `level`, the level of each image is drawn uniformly from [level, level_max]
     noise.clip = True  # clip the noisy image to [0, 1]
+    return noise
 
-    config.model = model = ConfigDict()
-    model.architecture = "conv"  # conv (convolutional, either decoder) | dense (fully connected)
+
+def _model() -> ConfigDict:
+    model = ConfigDict()
+    model.architecture = "conv"  # conv (convolutional, with either decoder) | dense (fully connected)
     model.hidden = (512,)  # nodes of each layer of a dense encoder; its decoder mirrors them
-    model.tied = False  # a dense decoder's weights are its encoder's, transposed
+    model.tied = False  # the weights of a dense decoder are the transposed weights of its encoder
     model.decoder = "transpose"  # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve) | subpixel
-    model.resize = "nearest"  # nearest | bilinear | cubic | lanczos3 | lanczos5; of the upsample decoder
+    model.resize = "nearest"  # nearest | bilinear | cubic | lanczos3 | lanczos5; for the upsample decoder
     model.placement = "after"  # the upsample decoder convolves `after` or `before` the resize
     model.features = (32, 32)  # channels of each encoder stage; the decoder mirrors them
-    model.decoder_features = ()  # channels of each decoder stage, first to last, where they are others; () mirrors
-    model.factors = (2, 2)  # how many times each stage shrinks height and width
-    model.kernel_size = 3  # pixels
-    model.decoder_kernel_size = 0  # of the decoder layers that grow, where it is another; 0 for kernel_size
-    model.dtype = "float32"  # float32 | bfloat16, of the computation; parameters stay float32
-    model.lowering = "auto"  # reference (plain Flax) | fast (the same numbers) | auto (the faster on this backend)
+    model.decoder_features = ()  # channels of each decoder stage, first to last; () to mirror the encoder
+    model.factors = (2, 2)  # factor by which each stage reduces height and width
+    model.kernel_size = 3  # height and width of the kernels, in pixels
+    model.decoder_kernel_size = 0  # kernel size of the decoder layers that upsample; 0 for kernel_size
+    model.dtype = "float32"  # float32 | bfloat16: type of the computation; parameters stay float32
+    model.lowering = "auto"  # reference (plain Flax) | fast (same result) | auto (the faster one on this backend)
+    return model
 
-    config.stack = stack = ConfigDict()  # for task="stack"; `epochs` or `steps` is then the length of the head's phase
+
+def _stack() -> ConfigDict:
+    # For task="stack". `epochs` or `steps` is then the length of the head's phase.
+    stack = ConfigDict()
     stack.layerwise = True  # pre-train layer after layer (greedy); False: the whole autoencoder at once
-    stack.levels = ()  # noise.level of each layer's own input, lowest first; () for noise.level everywhere
-    stack.pretrain_epochs = 10.0  # of each layer; 0 for none: the head's phase starts from random parameters
-    stack.pretrain_learning_rate = 1e-3  # at its peak, of pre-training and unrolling
-    stack.unroll_epochs = 0.0  # of all layers together, as one deep autoencoder, after pre-training; 0 for none
-    stack.pretrained = ""  # a finished run folder whose autoencoder to take instead of pre-training one
+    stack.levels = ()  # noise.level of the input of each layer, lowest first; () for noise.level everywhere
+    stack.pretrain_epochs = 10.0  # epochs per layer; 0 for no pre-training: start from random parameters
+    stack.pretrain_learning_rate = 1e-3  # peak learning rate of pre-training and of fine-tuning as an autoencoder
+    stack.unroll_epochs = 0.0  # epochs of fine-tuning all layers as one autoencoder, after pre-training; 0 for none
+    stack.pretrained = ""  # folder of a finished run whose autoencoder is used instead of pre-training
     stack.head = "finetune"  # finetune (whole network) | frozen (code) | pixels (images themselves) | none (no classes)
-    stack.labels = 0  # labelled examples that the head's phase uses, as many of each class; 0 for all
-    stack.head_noise = 0.0  # noise.level of the images that the head's phase sees; 0 for none
-    stack.dropout = 0.0  # share of the nodes of each layer's code left out in the head's phase, in steps of 1/256
-    stack.label_smoothing = 0.0  # share of each label spread over all classes
-    stack.embedding = "tsne"  # tsne | pca | none: of the test images' code, for embedding.png
+    stack.labels = 0  # number of labelled examples for the head's phase, balanced over the classes; 0 for all
+    stack.head_noise = 0.0  # noise.level of the training images in the head's phase; 0 for none
+    stack.dropout = 0.0  # share of the nodes of each layer's code dropped in the head's phase, in steps of 1/256
+    stack.label_smoothing = 0.0  # share of each label spread evenly over all classes
+    stack.embedding = "tsne"  # tsne | pca | none: 2-D embedding of the test images' codes, for embedding.png
+    return stack
 
-    config.gan = gan = ConfigDict()  # for task="gan": model.decoder, features, factors ... are then the generator's
-    gan.latent = 64  # numbers that an image is made from, each of a normal distribution
-    gan.modes = 0  # clusters that the latents fall into, chosen by the first so many of these numbers; 0 for none
-    gan.hidden = (256,)  # nodes of the dense layers between latent and maps; () for none
-    gan.width = 64  # channels of the maps that the latent is projected to
-    gan.conditional = False  # tell generator and discriminator the class
+
+def _gan() -> ConfigDict:
+    # For task="gan". model.decoder, features, factors ... are then those of the generator.
+    gan = ConfigDict()
+    gan.latent = 64  # size of the latent vectors, which are normally distributed
+    gan.modes = 0  # number of clusters of the latent vectors, selected by their first `modes` entries; 0 for none
+    gan.hidden = (256,)  # nodes of the dense layers before the projection; () for none
+    gan.width = 64  # channels of the feature maps that the latent vector is projected to
+    gan.conditional = False  # give generator and discriminator the class
     gan.loss = "relativistic"  # relativistic | nonsaturating
-    gan.r1 = 1.0  # weight of half the squared gradient of the score by the pixels, on real images
-    gan.r2 = 1.0  # the same on samples; 0 is usual with nonsaturating
+    gan.r1 = 1.0  # weight of the gradient penalty on real images: half the squared gradient of the score by the pixels
+    gan.r2 = 1.0  # weight of the same penalty on samples; usually 0 with nonsaturating
     gan.discriminator = (32, 64, 128)  # channels of its stages, each of which halves height and width
-    gan.downsampling = "strided"  # strided | antialiased (some three times slower on a CPU)
-    gan.b1 = 0.0  # Adam's decay of the mean gradient, of both
-    gan.b2 = 0.99  # and of its square
-    gan.average = 0.999  # decay a step of the generator's moving average, which makes the samples
-    gan.samples = 10_000  # samples to judge at the end; 0 for none (a set without labels)
+    gan.downsampling = "strided"  # strided | antialiased (about three times slower on a CPU)
+    gan.b1 = 0.0  # Adam's decay of the mean gradient, for both networks
+    gan.b2 = 0.99  # Adam's decay of the mean squared gradient
+    gan.average = 0.999  # decay per step of the generator's moving average, which generates the samples
+    gan.samples = 10_000  # number of samples to judge at the end; 0 for none (data without labels)
+    return gan
 
-    config.log_every = 20  # steps between rows of metrics.csv; 0 for once an epoch
-    config.steps_per_dispatch = 0  # steps a call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs
 
-    config.eval = evaluation = ConfigDict()
-    evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once an epoch, 100 times at most
-    evaluation.checkpoint = "last"  # last | best (on validation): which checkpoint is tested
+def _eval() -> ConfigDict:
+    evaluation = ConfigDict()
+    evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once per epoch, at most 100 times
+    evaluation.checkpoint = "last"  # last | best (on validation): which checkpoint of a training is its result
     evaluation.levels = ()  # further noise levels to test at, e.g. (0.2, 0.6)
+    return evaluation
 
-    config.checkpoint = checkpoint = ConfigDict()
-    checkpoint.every = 0  # steps between checkpoints beside those at validations; 0 for none
-    checkpoint.keep = 2  # newest checkpoints to keep, beside the best on validation
-    return config
+
+def _checkpoint() -> ConfigDict:
+    checkpoint = ConfigDict()
+    checkpoint.every = 0  # steps between checkpoints in addition to those at validations; 0 for none
+    checkpoint.keep = 2  # number of newest checkpoints to keep, in addition to the best on validation
+    return checkpoint

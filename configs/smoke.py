@@ -1,8 +1,8 @@
-"""A run of seconds, to see that everything works: a small network on a few hundred drawn digits.
+"""A run of a few seconds, to check that everything works: a small network on a few hundred drawn digits.
 
     python -m experiments.main --config=configs/smoke.py
 
-Its figures mean nothing.
+Its results mean nothing.
 """
 
 from ml_collections import ConfigDict

@@ -1,9 +1,9 @@
-"""Telling the letters A to J of notMNIST by the encoder of a convolutional autoencoder whose decoders upsample.
+"""Classifying notMNIST with the encoder of a stacked convolutional autoencoder (upsample decoders).
 
 python -m experiments.main --config=configs/stacked_conv_notmnist.py
 
-Expect, where only small is on disk, 95.3 % of its test split told in 600 s on two cores of an AMD EPYC, other work
-beside it.
+Expect, if only notMNIST small is on disk, a test accuracy of 95.3 % in 600 s on two cores of an AMD EPYC with other
+work running.
 """
 
 from ml_collections import ConfigDict

@@ -1,6 +1,8 @@
 """The tests run on two CPU devices, with shapes checked at every call, and without the user's data, cache or home."""
 
+import gzip
 import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ import pytest  # noqa: E402
 from ml_collections import ConfigDict  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from aeden.data import mnist  # noqa: E402
 from configs import smoke  # noqa: E402
 from configs.ablations import grid_base  # noqa: E402
 
@@ -133,3 +136,16 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     coarse = np.random.default_rng(1).integers(0, 256, (300, 3, 3), dtype=np.uint8)
     write_images(folder, np.kron(coarse, np.ones((1, 4, 4), np.uint8)))
     return folder
+
+
+def idx(array: np.ndarray) -> bytes:
+    """An array of bytes as the content of an IDX file."""
+    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}i", *array.shape) + array.tobytes()
+
+
+def write_mnist(folder: Path, digits: dict[str, np.ndarray], suffix: str) -> None:
+    """Writes the four IDX files of MNIST, gzipped if the suffix is ".gz"."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, array in digits.items():
+        content = idx(array)
+        (folder / f"{mnist.FILES[part]}{suffix}").write_bytes(gzip.compress(content) if suffix else content)

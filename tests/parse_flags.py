@@ -49,8 +49,12 @@ def problem(own: flags.FlagValues, arguments: list[str]) -> str:
 if __name__ == "__main__":
     request = json.load(sys.stdin)
     sys.argv = [request["module"]]
-    # A module may have a set of flags of its own.
-    own = getattr(importlib.import_module(request["module"]), "FLAGS", flags.FLAGS)
+    started = importlib.import_module(request["module"])
+    # A command may have a set of flags of its own, in place of those of `experiments.cli` or added to them.
+    own = getattr(started, "FLAGS", flags.FLAGS)
+    if own is not flags.FLAGS and hasattr(started, "cli"):
+        flags.FLAGS.append_flag_values(own)
+        own = flags.FLAGS
     names = [
         flag.name
         for module, defined in own.flags_by_module_dict().items()

@@ -74,6 +74,40 @@ def test_files_are_below_300_lines(name):
     assert len(MODULES[name].read_text().splitlines()) < 300
 
 
+def functions(path):
+    """Every function of a file, nested ones included."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def parameters(function):
+    names = function.args
+    return [arg.arg for arg in (*names.posonlyargs, *names.args, *names.kwonlyargs) if arg.arg not in ("self", "cls")]
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_functions_are_below_60_lines_and_take_at_most_7_parameters(name):
+    for function in functions(MODULES[name]):
+        assert function.end_lineno - function.lineno < 60, f"{name}.{function.name}"
+        assert len(parameters(function)) <= 7, f"{name}.{function.name}"
+
+
+def test_configs_end_where_a_run_is_prepared():
+    """Below `from_config`, `execute` and the `task.py` of each task nothing takes a config."""
+    for name, path in MODULES.items():
+        reads_configs = name.startswith(("experiments", "configs", "aeden.runtime.identity", "aeden.runtime.run_folder"))
+        if not reads_configs and not name.startswith("aeden.tasks.") or name.startswith("aeden.tasks.objectives"):
+            assert [f.name for f in functions(path) if "config" in parameters(f)] == [] or reads_configs, name
+        elif name.startswith("aeden.tasks."):
+            door = name.rpartition(".")[2] in ("task", "checks", "from_config", "execute")
+            assert door or [f.name for f in functions(path) if "config" in parameters(f)] == [], name
+
+
+def test_ruff_decides_the_format():
+    skips = sum(path.read_text().count("# fmt: " + "skip") for path in [*MODULES.values(), *ROOT.glob("tests/**/*.py")])
+    assert skips <= 10
+
+
 def test_configs_import_configs_only():
     for name, path in MODULES.items():
         if name.startswith("configs"):

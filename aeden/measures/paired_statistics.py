@@ -82,7 +82,7 @@ class Comparison:
     pairs: int
 
     def verdict(self, level: float = 0.05) -> str:
-        """ "higher", "lower", or "no difference shown": the corrected p-value is above the significance level."""
+        """ "higher", "lower", or "no difference shown" if the corrected p-value is above `level`."""
         if self.corrected > level:
             return "no difference shown"
         return "higher" if self.mean > 0 else "lower"

@@ -36,7 +36,8 @@ class Baselines:
     """Results of methods that need no training on the test images of a grid.
 
     Attributes:
-      rows: one row per method, setting and noise level: `method`, the setting, `level`, `psnr` (dB), `ssim`, `strength`.
+      rows: one row per method, setting and noise level, with `method`, the setting, `level`, `psnr` (dB), `ssim` and
+        `strength`.
       shown: method -> the restored images that runs show, at the first setting: [n, h, w, c].
     """
 

@@ -1,102 +1,116 @@
-"""What a grid leaves beside its runs: tables, verdict, and the page that shows them."""
+"""Everything that a grid writes besides its runs: tables, verdict and report."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aeden.runtime import files, provenance
+from aeden.runtime.files import Row
+from aeden.tasks.task import Summary
 from experiments.ablate import baselines, metrics, results, verdict
 from experiments.ablate.grid import Cell, digests
+from experiments.ablate.plan import Plan
+from experiments.ablate.progress import say
 from experiments.ablate.report import page
-from experiments.ablate.report.grid_result import Denoising, GridResult, Runs
+from experiments.ablate.report.grid_result import Denoising, GridResult
+from experiments.ablate.run import command
+
+# Number of metrics in results.md; results.csv has all.
+SHOWN = 7
 
 
-def write(
-    name: str,
-    settings: Any,
-    cells: list[Cell],
-    commands: list[str],
-    failures: dict[str, str],
-    workdir: Path,
-    tell: Callable[[str], None],
-) -> str:
-    """Writes results.csv, results.md, levels.csv, baselines.csv, verdict.json and report.html of what is finished.
+def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str]) -> str:
+    """Writes results.csv, results.md, levels.csv, baselines.csv, verdict.json and report.html of the finished runs.
 
     Args:
-      name: of the grid.
-      settings: its config.
-      cells: its runs.
-      commands: what makes each of them alone.
-      failures: error by run.
-      workdir: holds the runs, and takes the files.
-      tell: called with what is being done.
+      plan: the runs of the grid.
+      failures: name of each failed run -> its error.
+      config_arguments: the options that choose the config of the grid, to time its networks in another process.
 
     Returns:
       The table and the verdict, to print.
     """
-    folders = {cell: workdir / "runs" / cell.folder for cell in cells}
-    finished = {cell: row for cell in cells if (row := results.row(cell, folders[cell])) is not None}
-    if not finished:
+    summaries = {cell: read_summary(plan, cell) for cell in plan.cells if plan.is_finished(cell)}
+    if not summaries:
         return "no run is finished: there is nothing to report"
-    rows, restoring = list(finished.values()), settings.experiment.task == "denoise"
-    timed = costs(cells, workdir, tell) if settings.costs and restoring else {}
-    for cell, row in finished.items() if restoring else ():
+    settings, axes, task = plan.settings, list(plan.cells[0].setting), plan.settings.experiment.task
+    metric = metrics.for_verdict(task, settings.metric)
+    by_cell = {cell: results.row(cell, summary, plan.label(cell)) for cell, summary in summaries.items()}
+    rows = list(by_cell.values())
+    timed = _add_costs(plan, by_cell, config_arguments) if task == "denoise" else {}
+    files.write_csv(plan.workdir / "results.csv", rows)
+    found = verdict.comparisons(rows, list(settings.contenders), axes, settings.reference, metric)
+    record = verdict.as_json(found, settings.reference, metric, settings.margin)
+    causes = results.causes(summaries.values())
+    files.write_json(plan.workdir / "verdict.json", {**record, "failures": failures, **causes})
+    denoising = _denoising(plan, summaries, timed) if task == "denoise" else Denoising()
+    commands = [command(plan, cell) for cell in plan.folders]
+    page.write(GridResult(plan, commands, rows, summaries, failures, found, denoising))
+    names = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
+    table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
+    files.write_text(plan.workdir / "results.md", table)
+    return f"{table}\n{record['text']}"
+
+
+def read_summary(plan: Plan, cell: Cell) -> Summary:
+    """The summary of a finished run."""
+    return files.read_json(plan.folders[cell] / "summary.json")
+
+
+def _add_costs(plan: Plan, rows: Mapping[Cell, Row], config_arguments: Sequence[str]) -> dict[str, Any]:
+    """Times the networks, if the grid asks for it, and adds their costs to the rows of the runs."""
+    timed = costs(plan, config_arguments) if plan.settings.costs else {}
+    for cell, row in rows.items():
         cost = timed.get(cell.kind, {})
         row |= {
             "multiplications": cost.get("multiplications", ""),
             "ms": cost.get("training_ms", ""),
             "forward_ms": cost.get("forward_ms", ""),
         }
-    files.write_csv(workdir / "results.csv", rows)
-    axes = list(cells[0].setting)
-    found = verdict.comparisons(rows, list(settings.contenders), axes, settings.reference, settings.metric)
-    summaries = {cell: files.read_json(folders[cell] / "summary.json") for cell in finished}
-    cause = results.causes(summaries.values())
-    said = verdict.as_json(found, settings.reference, settings.metric, settings.margin)
-    files.write_json(workdir / "verdict.json", {**said, "failures": failures, **cause})
-    tested = [row for cell in finished for row in results.levels(cell, folders[cell])] if restoring else []
+    return timed
+
+
+def _denoising(plan: Plan, summaries: Mapping[Cell, Summary], timed: dict[str, Any]) -> Denoising:
+    """Writes levels.csv and, if the grid asks for baselines, baselines.csv; returns what the report needs of them."""
+    levels = [row for cell, summary in summaries.items() for row in results.levels(cell, summary)]
+    files.write_csv(plan.workdir / "levels.csv", levels)
     compared = None
-    if restoring:
-        files.write_csv(workdir / "levels.csv", tested)
-    if restoring and settings.baselines:
-        compared = baselines.compare_grid(cells, workdir / "baselines", tell)
-        files.write_csv(workdir / "baselines.csv", compared.rows)
-    runs, denoising = Runs(cells, commands, summaries, failures), Denoising(tested, timed, compared)
-    page.write(GridResult(name, settings, workdir, runs, rows, found, denoising))
-    names = [figure for figure in metrics.FIGURES[settings.experiment.task] if figure in rows[0]][:7]
-    table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
-    files.write_text(workdir / "results.md", table)
-    return f"{table}\n{said['text']}"
+    if plan.settings.baselines:
+        compared = baselines.compare_grid(plan.cells, plan.workdir / "baselines", say)
+        files.write_csv(plan.workdir / "baselines.csv", compared.rows)
+    return Denoising(levels, timed, compared)
 
 
-def costs(cells: list[Cell], workdir: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """What the contenders cost, timed in a process of its own once all runs have ended; kept for the next time, while
+def costs(plan: Plan, config_arguments: Sequence[str]) -> dict[str, Any]:
+    """The costs of the contenders, see `experiments.ablate.cost`; {} if they could not be timed.
+
+    They are timed in a process of its own after all runs have ended. cost.json keeps them for the next time, as long as
     configs, code and machine are the same.
     """
-    path = workdir / "cost.json"
+    path = plan.workdir / "cost.json"
     if path.exists():
         kept = files.read_json(path)
-        if (
-            timing_key(kept) == timing_key(provenance.provenance())
-            and digests(cells).items() <= kept.get("configs", {}).items()
-        ):
+        same_machine = timing_key(kept) == timing_key(provenance.provenance())
+        if same_machine and digests(plan.cells).items() <= kept.get("configs", {}).items():
             return kept["costs"]
-    tell("timing the contenders ...")
-    given = [word for word in sys.argv[1:] if word.startswith("--config")]
-    made = subprocess.run(
-        [sys.executable, "-m", "experiments.ablate.cost", *given, f"--output={path}"], capture_output=True, text=True
-    )
-    if made.returncode:
-        said = made.stderr.strip().splitlines() or [f"ended with status {made.returncode}"]
-        tell(f"nothing was timed: {said[-1]}")
+    say("timing the contenders ...")
+    process = subprocess.run(cost_command(config_arguments, path), capture_output=True, text=True)
+    if process.returncode:
+        lines = process.stderr.strip().splitlines() or [f"ended with status {process.returncode}"]
+        say(f"the contenders were not timed: {lines[-1]}")
         return {}
     return files.read_json(path)["costs"]
 
 
-def timing_key(cause: dict[str, Any]) -> tuple[Any, ...]:
-    """What timings depend on, beside the configs."""
-    return cause["versions"], cause["commit"], cause["hardware"]["processor"]
+def cost_command(config_arguments: Sequence[str], path: Path) -> list[str]:
+    """The command that times the networks of a grid and writes a file."""
+    return [sys.executable, "-m", "experiments.ablate.cost", *config_arguments, f"--output={path}"]
+
+
+def timing_key(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What timings depend on besides the configs."""
+    return record["versions"], record["commit"], record["hardware"]["processor"]

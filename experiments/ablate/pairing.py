@@ -21,8 +21,8 @@ SOME_SHAPE = (8, 8, 1)
 def paired(config: Any, reference: Any, pairing: str, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:
     """Channels of a contender's decoder stages with which its network is closest in size to the reference.
 
-    They are those of the mirrored encoder, all scaled by the same factor. If the unscaled channels are the closest, they
-    are kept as they are, so that the same run serves grids with another pairing.
+    They are those of the mirrored encoder, all scaled by the same factor. If the unscaled channels are the closest,
+    they are kept as they are, so that the same run serves grids with another pairing.
 
     Args:
       config: the contender.

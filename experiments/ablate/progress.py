@@ -9,27 +9,28 @@ from pathlib import Path
 
 from aeden.training import progress
 from experiments.ablate.grid import Cell
+from experiments.ablate.plan import Plan
 
 
 class Progress:
-    """One line over the whole grid: how much is done, what runs, how long it will take.
+    """One line about the whole grid: how much is done, what runs, how long the rest will take.
 
     Args:
-      cells: all runs, finished ones too.
-      folders: of each, by name.
-      finished: how many were done before.
+      plan: all runs.
+      finished: number of runs that were finished before.
     """
 
     SECONDS_BETWEEN_LINES = 30.0
 
-    def __init__(self, cells: list[Cell], folders: dict[str, Path], finished: int):
-        self._cells, self._folders, self._before = {cell.name: cell for cell in cells}, folders, finished
+    def __init__(self, plan: Plan, finished: int):
+        self._folders = {cell.name: (cell, folder) for cell, folder in plan.folders.items()}
+        self._before = finished
         self._ended: set[str] = set()
         self._began = self._last = time.monotonic()
-        self._started = self._done()
+        self._done_before = self._done()
 
-    def tell(self, running: int) -> None:
-        """Shows where things stand, from time to time."""
+    def update(self, running: int) -> None:
+        """Prints the line if the last one is old enough."""
         terminal = sys.stderr.isatty()
         if time.monotonic() - self._last < (1.0 if terminal else self.SECONDS_BETWEEN_LINES):
             return
@@ -37,26 +38,26 @@ class Progress:
         line = f"{self._line()}, {running} running"
         print(f"\r\033[K{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
 
-    def say(self, name: str, what: str) -> None:
-        """Says that a run has ended."""
+    def end(self, name: str, result: str) -> None:
+        """Prints that a run has ended, and how."""
         self._ended.add(name)
         clear = "\r\033[K" if sys.stderr.isatty() else ""
-        print(f"{clear}{self._line()}: {name}: {what}", file=sys.stderr, flush=True)
+        print(f"{clear}{self._line()}: {name}: {result}", file=sys.stderr, flush=True)
 
     def _line(self) -> str:
-        total, share = len(self._cells), self._done()
-        gone, made = time.monotonic() - self._began, share - self._started
-        left = f", {progress.format_time(gone * (total - share) / made)} left" if made > 0.02 else ""
+        total, done = len(self._folders), self._done()
+        passed, new = time.monotonic() - self._began, done - self._done_before
+        left = f", {progress.format_time(passed * (total - done) / new)} left" if new > 0.02 else ""
         return f"[{self._before + len(self._ended)}/{total} runs{left}]"
 
     def _done(self) -> float:
-        """How many runs' worth of work is done, of running ones by their logbooks."""
-        unfinished = [name for name in self._cells if name not in self._ended]
-        return len(self._ended) + sum(part_done(self._cells[name], self._folders[name]) for name in unfinished)
+        """The work that is done, in runs. Running ones count in part, by their metrics log."""
+        unfinished = [both for name, both in self._folders.items() if name not in self._ended]
+        return len(self._ended) + sum(part_done(cell, folder) for cell, folder in unfinished)
 
 
 def part_done(cell: Cell, folder: Path) -> float:
-    """How much of a run is done by its logbook, in [0, 1]; 0 where that is not known."""
+    """The part of a run that is done, by its metrics log, in [0, 1]; 0 if it is unknown."""
     if (folder / "summary.json").exists():
         return 1.0
     with contextlib.suppress(OSError, ValueError, IndexError):
@@ -66,7 +67,12 @@ def part_done(cell: Cell, folder: Path) -> float:
 
 
 def last_line(log: Path, offset: int = 0) -> str:
-    """The last line of a run's log that says something, of what was written after so many bytes."""
+    """The last error in a log, or its last line that is not empty; "" if there is none.
+
+    Args:
+      log: the file.
+      offset: number of bytes to skip.
+    """
     with contextlib.suppress(OSError):
         text = log.read_bytes()[offset:].decode(errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -76,5 +82,5 @@ def last_line(log: Path, offset: int = 0) -> str:
 
 
 def say(text: str) -> None:
-    """Tells what is being done."""
+    """Prints a message on standard error."""
     print(text, file=sys.stderr, flush=True)

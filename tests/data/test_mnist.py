@@ -1,21 +1,16 @@
 """MNIST: from IDX files in several layouts, from a download, and what is refused."""
 
 import functools
-import gzip
 import http.server
 import shutil
-import struct
 import threading
 
 import numpy as np
 import pytest
+from conftest import idx, write_mnist
 
 from aeden.data import mnist
 from aeden.data.sources import open_dataset
-
-
-def idx(array):
-    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}i", *array.shape) + array.tobytes()
 
 
 @pytest.fixture
@@ -25,13 +20,6 @@ def digits(rng):
     images = {f"{split}_images": rng.integers(0, 256, (n, 28, 28), dtype=np.uint8) for split, n in counts.items()}
     labels = {f"{split}_labels": rng.integers(0, 10, n, dtype=np.uint8) for split, n in counts.items()}
     return {**images, **labels}
-
-
-def write_mnist(folder, digits, suffix):
-    folder.mkdir(parents=True, exist_ok=True)
-    for part, array in digits.items():
-        content = idx(array)
-        (folder / f"{mnist.FILES[part]}{suffix}").write_bytes(gzip.compress(content) if suffix else content)
 
 
 @pytest.mark.parametrize(("subfolder", "suffix"), [("", ".gz"), ("mnist", ""), ("MNIST/raw", "")])

@@ -20,17 +20,6 @@ def test_glyphs_replace_a_missing_set_within_seconds(tmp_path, requested, used):
     assert str(tmp_path) in data.notes[0]
 
 
-@pytest.mark.parametrize(("requested", "used"), [("mnist", "glyphs/digits"), ("notmnist", "glyphs/letters")])
-def test_the_banner_for_a_fallback_names_both_sets(tmp_path, requested, used):
-    from aeden.tasks import execute
-
-    data = open_dataset(requested, str(tmp_path), limit=50)
-    banner = execute.banner(data)
-    assert f"TRAINING ON {used.upper()} INSTEAD" in banner
-    assert str(tmp_path) in " ".join(banner.split())
-    assert len({len(line) for line in banner.splitlines()}) == 1
-
-
 def test_without_a_fallback_the_remedies_are_listed(tmp_path):
     with pytest.raises(DatasetNotFound, match=r"four IDX files.*--config.data.dir=FOLDER or AEDEN_DATA=FOLDER"):
         open_dataset("mnist", str(tmp_path), fallback="")

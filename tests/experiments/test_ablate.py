@@ -17,14 +17,15 @@ from conftest import start
 from aeden.runtime import files, run_folder
 from configs import smoke
 from configs.ablations import grid_base
-from experiments.ablate import __main__, baselines, grid, outcome, progress
+from experiments.ablate import baselines, grid, outcome, progress, run
+from experiments.ablate.plan import make_plan
 
 GRID = """
 from configs import smoke
-from configs.ablations import base
+from configs.ablations import grid_base
 
 def get_config():
-    config = base.get_config()
+    config = grid_base.get_config()
     config.experiment = smoke.get_config()
     config.experiment.data.limit, config.experiment.model.features = 64, (4, 4)
     config.experiment.epochs, config.experiment.steps = 0.0, 4
@@ -75,7 +76,7 @@ def test_a_run_alone_ends_with_the_same_bits(tmp_path):
     words = shlex.split(dict(zip(names, commands, strict=True))["k3, seed 0"])
     assert words[:3] == ["python", "-m", "experiments.main"], err
     out, err = start("experiments.ablate", *options).communicate(timeout=300)
-    assert "beside nearest" in out, err
+    assert "compared with nearest" in out, err
     there = Path(next(word for word in words if word.startswith("--workdir=")).partition("=")[2])
     alone = tmp_path / "alone"
     _, err = start(*words[2:], f"--workdir={alone}").communicate(timeout=300)
@@ -175,17 +176,17 @@ def report(tmp_path, monkeypatch, rng):
         }
         np.savez(folder / "examples.npz", **images, **pictures)
     cost = {"parameters": 1905, "multiplications": 10**6, "forward_ms": 2.0, "training_ms": 5.0}
-    monkeypatch.setattr(outcome, "costs", lambda cells, *_: {cell.kind: cost for cell in cells})
+    monkeypatch.setattr(outcome, "costs", lambda plan, *_: {cell.kind: cost for cell in plan.cells})
+    monkeypatch.setattr(outcome, "command", lambda plan, cell: "python")  # which would need parsed flags
 
-    def compare(config, folder):
-        level = config.noise.level
+    def compare(data, folder):
+        level = data.noise_fields["level"]
         made = [("noisy input", 11.0), ("median", 13.0 - level), ("Gaussian", 12.0), ("posterior mean", 14.0)]
         rows = [{"method": name, "psnr": psnr, "ssim": 0.5, "strength": None} for name, psnr in made]
         return rows, {name: np.full((6, 28, 28, 1), level) for name, _ in made}
 
     monkeypatch.setattr(baselines, "compare", compare)
-    text = outcome.write("made up", settings, cells, ["python"] * 24, {}, tmp_path, lambda _: None)
-    return tmp_path, text
+    return tmp_path, outcome.write(make_plan("made up", settings, cells, tmp_path), {}, [])
 
 
 def test_the_verdict_says_what_is_shown_and_what_is_not(report):
@@ -193,7 +194,7 @@ def test_the_verdict_says_what_is_shown_and_what_is_not(report):
     said = files.read_json(folder / "verdict.json")
     assert said["text"] in text
     assert re.search(
-        r"By PSNR, over 8 paired seeds, beside nearest: k3 is worse \(-0\.2\d dB, 95 % interval -0\.2\d dB to "
+        r"By PSNR, over 8 paired seeds, compared with nearest: k3 is worse \(-0\.2\d dB, 95 % interval -0\.2\d dB to "
         r"-0\.\d+ dB, corrected p = 0\.016\); no difference shown for k4\.",
         said["text"],
     )
@@ -260,10 +261,10 @@ def test_only_asks_for_runs_that_exist():
     settings.contenders.nearest = {"model": {"decoder": "upsample"}}
     settings.reference = "nearest"
     cells = grid.expand(settings)
-    assert [cell.seed for cell in __main__.select(cells, ["nearest, seed 3"])] == [3]
-    assert __main__.select(cells, []) == cells
+    assert [cell.seed for cell in run.select(cells, ["nearest, seed 3"])] == [3]
+    assert run.select(cells, []) == cells
     with pytest.raises(ValueError, match="no run 'nearest, seed 9'"):
-        __main__.select(cells, ["nearest, seed 9"])
+        run.select(cells, ["nearest, seed 9"])
 
 
 def test_progress_counts_what_running_ones_have_done(tmp_path):

@@ -15,7 +15,7 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import ROOT, start
+from conftest import ROOT, start, write_mnist
 from documents import documented_commands
 from PIL import Image
 
@@ -219,9 +219,7 @@ def test_missing_data_are_replaced_with_a_banner_and_told_everywhere(tmp_path, r
     assert "glyphs/digits (NOT mnist)" in result.stdout
     summary = read_json(tmp_path / "run/summary.json")
     assert (summary["dataset"], summary["requested_dataset"]) == ("glyphs/digits", "mnist")
-    # The data are found later: what was trained on others is not passed off as a result.
-    from test_sources import write_mnist
-
+    # The data are found later: results on other data must not pass as results on these.
     split = {
         "train": np.random.default_rng(0).integers(0, 256, (120, 28, 28), dtype=np.uint8),
         "test": np.zeros((20, 28, 28), np.uint8),

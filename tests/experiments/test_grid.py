@@ -1,19 +1,23 @@
-"""Grids: what they expand to, and what is refused before the first run."""
+"""Grids: the runs that they expand to, and what is refused before the first run."""
 
 import importlib
 import sys
 
 import jax
+import numpy as np
 import pytest
 from absl import flags
-from conftest import ROOT
+from conftest import ROOT, write_images
 from ml_collections import config_flags
 
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks import from_config
+from configs import gan_transpose_mnist
 from experiments.ablate import grid
 
-GRIDS = sorted(path.stem for path in (ROOT / "configs/ablations").glob("*.py") if path.stem not in ("__init__", "base"))
+GRIDS = sorted(
+    path.stem for path in (ROOT / "configs/ablations").glob("*.py") if path.stem not in ("__init__", "grid_base")
+)
 
 
 def test_every_contender_at_every_setting_under_every_seed(settings):
@@ -41,11 +45,13 @@ def test_the_command_of_a_run_makes_its_config(settings, monkeypatch):
     assert holder.value.to_dict() == cell.config.to_dict()
 
 
-def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
+def test_the_name_of_a_folder_depends_on_the_config_but_not_on_the_data_folder(settings):
     before = [cell.folder for cell in grid.expand(settings)]
     settings.experiment.data.dir = "/elsewhere"
     assert [cell.folder for cell in grid.expand(settings)] == before
     settings.seeds = 3
+    assert [cell.folder for cell in grid.expand(settings)][:4] == before
+    settings.experiment.gan.latent = 7  # read by other tasks only
     assert [cell.folder for cell in grid.expand(settings)][:4] == before
     settings.experiment.batch_size = 32
     assert not set(before) & {cell.folder for cell in grid.expand(settings)}
@@ -63,9 +69,20 @@ def test_a_folder_is_its_configs_whatever_the_data_folder(settings):
         ({"contenders": {"nearest": {"seed": 1}}}, "contender nearest sets seed"),
         ({"contenders": {"nearest": {"noise": {"level": 0.1}}}}, "sets noise.level: all are tested on the same images"),
         ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
-        ({"contenders": {"nearest": {"model": {"resize": "bilinear"}}}}, "resize=bilinear says nothing of .*transpose"),
+        (
+            {"contenders": {"nearest": {"model": {"resize": "bilinear"}}}},
+            "resize=bilinear has no effect with .*transpose",
+        ),
         ({"reference": "nobody"}, "'nobody' is none of the contenders"),
         ({"seeds": 0}, "seeds 0"),
+        (
+            {"contenders": {"nearest": {}, "k3": {"gan": {"r1": 2.0}}}},
+            "are the same experiment",
+        ),  # no autoencoder reads it
+        ({"shared_run": {"epochs": 2.0}}, "shared_run is set, but no contender uses it"),
+        ({"shared_run": {"seed": 2}}, "shared_run sets seed"),
+        ({"shared_run": {"epoch": 2.0}}, "shared_run: there is no field epoch; did you mean epochs"),
+        ({"contenders": {"nearest": {"stack": {"pretrained": "{shared_run}"}}}}, "but shared_run is empty"),
         ({"pairing": "width"}, "unknown pairing 'width'"),
     ],
 )
@@ -105,6 +122,51 @@ def test_a_setting_that_cannot_be_is_named_before_the_first(settings, noise, mat
     settings.axes = {"noise": noise}
     with pytest.raises(ValueError, match=match):
         grid.check(grid.expand(settings))
+
+
+def test_generators_cannot_be_compared_on_data_without_labels(settings, tmp_path, rng):
+    """They would end without the metric of the verdict."""
+    write_images(tmp_path, rng.integers(0, 256, (40, 28, 28), dtype=np.uint8), classes=("",))
+    settings.experiment = gan_transpose_mnist.get_config()
+    settings.experiment.data.name, settings.experiment.data.dir = "folder", str(tmp_path)
+    settings.metric = "kid"
+    with pytest.raises(ValueError, match=r"nearest: .*labels"):
+        grid.check(grid.expand(settings))
+
+
+def test_every_kind_of_run_is_checked_once(settings, monkeypatch):
+    settings.axes = {"noise": {"level": (0.1, 0.4)}}
+    prepared = []
+    prepare = grid.prepare
+    monkeypatch.setattr(grid, "prepare", lambda config, data: prepared.append(config.seed) or prepare(config, data))
+    grid.check(grid.expand(settings))
+    assert prepared == [0] * 4
+
+
+def test_few_labels_are_trained_on_for_the_fewest_steps(settings):
+    settings.experiment.task, settings.least_steps = "stack", 50
+    settings.experiment.epochs, settings.experiment.batch_size = 4.0, 64
+    settings.axes = {"stack": {"labels": (799, 800, 0)}}
+    lengths = [(cell.config.steps, cell.config.epochs) for cell in grid.expand(settings)[:6:2]]
+    assert lengths == [(50, 0.0), (0, 4.0), (0, 4.0)]
+    settings.experiment.epochs, settings.experiment.steps = 0.0, 10
+    assert {cell.config.steps for cell in grid.expand(settings)} == {10}
+
+
+def test_a_shared_run_is_made_once_per_seed(settings):
+    settings.experiment.task = "stack"
+    settings.shared_run = {"stack": {"head": "none"}, "epochs": 2.0}
+    settings.axes = {"stack": {"labels": (10, 0)}}
+    settings.contenders.k3 = {"stack": {"pretrained": grid.SHARED_RUN}}
+    cells = grid.expand(settings)
+    shared = grid.shared_runs(cells)
+    assert [cell.name for cell in shared] == ["shared run, seed 0", "shared run, seed 1"]
+    assert [(cell.config.seed, cell.config.stack.head, cell.config.epochs) for cell in shared] == [
+        (0, "none", 2.0),
+        (1, "none", 2.0),
+    ]
+    assert [cell.shared for cell in cells] == [None, shared[0], None, shared[0], None, shared[1], None, shared[1]]
+    assert all(cell.is_shared for cell in shared)
 
 
 @pytest.mark.parametrize("pairing", ["parameters", "multiplications"])

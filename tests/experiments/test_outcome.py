@@ -1,20 +1,32 @@
-"""What a grid says of its runs: in tables, in a sentence, and what it refuses to reuse."""
+"""What a grid says about its runs: in tables, in a sentence, and what it refuses to reuse."""
 
 import csv
+import re
 import subprocess
 
 import pytest
+from absl import flags
+from conftest import ROOT
+from ml_collections import config_flags
 
 from aeden.measures.paired_statistics import compare
 from aeden.runtime import files, provenance, run_folder
-from experiments.ablate import baselines, grid, launch, metrics, outcome, progress, results, verdict
-from experiments.ablate.report import denoise
+from aeden.tasks.execute import TASKS
+from configs.ablations import decoders_mnist, grid_base
+from experiments.ablate import __main__, grid, launch, metrics, outcome, progress, results, verdict
+from experiments.ablate.plan import make_plan
+
+PSNR = metrics.of_task("denoise")["psnr"]
 
 
 @pytest.fixture
 def settings(settings):
     settings.seeds = 1
     return settings
+
+
+def plan_of(settings, workdir):
+    return make_plan("a grid", settings, grid.expand(settings), workdir)
 
 
 def test_rows_of_several_kinds_make_one_table(tmp_path):
@@ -24,6 +36,12 @@ def test_rows_of_several_kinds_make_one_table(tmp_path):
         read = list(csv.DictReader(file))
     assert [row["harmonic_energy"] for row in read] == ["", "0.1"]
     assert files.columns(rows) == ["contender", "psnr", "harmonic_energy"]
+    assert results.table(rows, ["psnr", "harmonic_energy"], ["contender"]).splitlines() == [
+        "| contender | psnr | harmonic_energy | seeds |",
+        "|---|---|---|---|",
+        "| dense | 1 |  | 1 |",
+        "| k3 | 2 | 0.1 | 1 |",
+    ]
 
 
 def test_causes_are_listed_where_they_differ():
@@ -36,76 +54,108 @@ def test_a_lost_run_does_not_make_the_verdict_contradict_itself():
     reference = [20.0 + 0.1 * i for i in range(8)]
     worse = [value - 0.5 - 0.01 * i for i, value in enumerate(reference)]
     pairs = {f"w{i}": (worse, reference) for i in range(4)} | {"lost": (worse[:7], reference[:7])}
-    text = verdict.sentence(compare(pairs), "nearest", "psnr")
-    assert text.startswith("By PSNR, over 7 to 8 paired seeds, beside nearest: w0 is worse (-0.5")
+    text = verdict.sentence(compare(pairs), "nearest", PSNR)
+    assert text.startswith("By PSNR, over 7 to 8 paired seeds, compared with nearest: w0 is worse (-0.5")
     assert "cannot show" not in text
-    few = verdict.sentence(compare({"k3": ([1.0], [2.0])}), "nearest", "kid")
+    few = verdict.sentence(compare({"k3": ([1.0], [2.0])}), "nearest", metrics.of_task("gan")["kid"])
     assert few == (
-        "By KID, over 1 paired seed, beside nearest: no difference shown for k3. 1 comparison over 1 seed cannot show "
-        "a difference at the 5 % level, however large: that takes 6 seeds."
+        "By KID, over 1 paired seed, compared with nearest: no difference shown for k3. 1 comparison over 1 seed cannot "
+        "show a difference at the 5 % level, however large: that takes 6 seeds."
     )
+
+
+def test_a_lower_value_is_better_if_the_metric_says_so():
+    reference = [1.0 + 0.01 * i for i in range(8)]
+    lower = [value - 0.5 - 0.01 * i for i, value in enumerate(reference)]
+    for task, name, words in (("denoise", "psnr", "worse"), ("denoise", "bce", "better"), ("gan", "kid", "better")):
+        metric = metrics.for_verdict(task, name)
+        rows = [
+            {"contender": contender, "seed": seed, name: value}
+            for contender, values in (("nearest", reference), ("k3", lower))
+            for seed, value in enumerate(values)
+        ]
+        found = verdict.comparisons(rows, ["nearest", "k3"], [], "nearest", metric)
+        assert f"k3 is {words} (-0.5" in verdict.sentence(found, "nearest", metric)
+        assert found["k3"].wins == (0 if words == "worse" else 8)
+        assert verdict.sentence(found, "nearest", metric, 0.6).endswith(", too small to matter in practice).")
+        assert verdict.as_json(found, "nearest", metric, 0.0)["metric"] == name
+
+
+def test_runs_without_the_metric_are_left_out_of_the_comparison():
+    rows = [{"contender": name, "seed": seed, "psnr": 1.0} for name in ("nearest", "k3") for seed in (0, 1)]
+    del rows[-1]["psnr"]
+    found = verdict.comparisons(rows, ["nearest", "k3"], [], "nearest", PSNR)
+    assert found["k3"].pairs == 1
 
 
 @pytest.mark.parametrize(
     ("task", "metric", "match"),
     [
-        ("denoise", "ease", "none that a verdict is about"),
-        ("denoise", "kid", "no figure of a denoise run: use psnr"),
-        ("stack", "psnr", "no figure of a stack run: use accuracy, cross_entropy"),
+        ("denoise", "ease", "nearest: a verdict on denoise runs cannot be about the metric 'ease': use one of psnr"),
+        ("denoise", "kid", "cannot be about the metric 'kid': use one of psnr, ssim"),
+        ("stack", "psnr", "cannot be about the metric 'psnr': use one of accuracy, cross_entropy"),
+        ("stack", "accuracy", "stack.head=none"),
+        # Neither direction of it is better.
+        ("gan", "authenticity", "cannot be about the metric 'authenticity'"),
+        ("gan", "harmonic_energy", "cannot be about the metric 'harmonic_energy'"),
         ("gan", "kid", "gan.samples=0"),
     ],
 )
 def test_a_metric_that_runs_do_not_end_with_is_refused(settings, task, metric, match):
     settings.experiment.task, settings.experiment.gan.samples = task, 0
+    settings.experiment.stack.head = "none"
     with pytest.raises(ValueError, match=match):
         verdict.check(metric, grid.expand(settings))
 
 
-def test_every_metric_of_a_verdict_is_some_tasks_figure():
-    assert set(metrics.METRICS) <= {name for figures in metrics.FIGURES.values() for name in figures}
+def test_every_metric_with_a_direction_can_be_a_verdicts():
+    for task in TASKS.values():
+        names = [metric.name for metric in task.metrics]
+        assert len(set(names)) == len(names)
+    assert metrics.for_verdict("denoise", "harmonic_energy").higher_is_better is False
+    assert metrics.for_verdict("stack", "accuracy").higher_is_better is True
 
 
-def test_a_range_of_levels_is_told_as_one(settings):
+def test_heads_of_tables_are_labels_and_units():
+    heads = [metrics.head("denoise", name) for name in ("contender", "psnr", "ssim", "parameters")]
+    assert heads == ["contender", "PSNR, dB", "SSIM", "parameters"]
+
+
+def test_the_columns_of_results_keep_their_order(settings):
+    """Programs of users read these files."""
+    response = {"constant_ripple": 0.1, "impulse_unevenness": 0.2}
+    residual = {"harmonic_energy": 0.1, "phase_variation": 0.1, "spectrum_distance_db": 0.1, "spectrum": {}}
+    test = {"psnr": 1.0, "mse": 0.1, "bce": 0.1, "bce_excess": 0.1, "ssim": 0.1}
+    summary = {"task": "denoise", "dataset": "mnist", "parameters": 5, "wall_seconds": 1.0, "levels": {}}
+    summary |= {"noisy": test, "test": test}
+    summary["artifacts"] = {"initial": response, "trained": response, "residual": residual}
+    cell = grid.expand(settings)[0]
+    assert list(results.row(cell, summary, "folder")) == [
+        *("contender", "dataset", "level", "seed", "psnr", "ssim", "bce", "mse"),
+        *("harmonic_energy", "phase_variation", "spectrum_distance_db"),
+        *("constant_ripple_initial", "constant_ripple_trained"),
+        *("impulse_unevenness_initial", "impulse_unevenness_trained"),
+        *("parameters", "wall_seconds", "folder"),
+    ]
+    assert list(results.levels(cell, summary)[0]) == [
+        *("contender", "dataset", "seed", "level", "psnr", "ssim", "bce", "mse"),
+        *("noisy_psnr", "noisy_ssim", "noisy_bce", "noisy_mse"),
+    ]
+
+
+def test_a_range_of_levels_is_named_as_one(settings):
     settings.experiment.noise.level, settings.experiment.noise.level_max = 0.1, 0.5
     settings.experiment.eval.levels = (0.1,)
     cell = grid.expand(settings)[0]
     assert cell.level == "0.1 to 0.5"
 
 
-def test_the_own_result_of_a_range_is_not_that_of_its_lower_level(settings, tmp_path):
+def test_the_own_result_of_a_range_is_not_that_of_its_lower_level(settings):
     settings.experiment.noise.level, settings.experiment.noise.level_max = 0.1, 0.5
     cell = grid.expand(settings)[0]
     both = [{"noisy": {"psnr": 10.0}, "test": {"psnr": 20.0}}, {"noisy": {"psnr": 12.0}, "test": {"psnr": 25.0}}]
-    files.write_json(tmp_path / "summary.json", {"dataset": "glyphs", **both[0], "levels": {"0.1": both[1]}})
-    rows = results.levels(cell, tmp_path)
+    rows = results.levels(cell, {"dataset": "glyphs", **both[0], "levels": {"0.1": both[1]}})
     assert [(row["level"], row["psnr"], row["noisy_psnr"]) for row in rows] == [("0.1 to 0.5", 20, 10), (0.1, 25, 12)]
-
-
-def test_each_noise_level_is_compared_with_baselines_of_its_own(settings, monkeypatch):
-    """Where runs are trained at several levels, and each is tested at others too."""
-    settings.axes, settings.experiment.eval.levels = {"noise": {"level": (0.1, 0.4)}}, (0.9,)
-    cells = grid.expand(settings)
-
-    class Shown:
-        axes, contenders = ["noise.level"], ["nearest", "k3"]
-        baselines = classical = None
-
-    def rows(name, key):
-        return [
-            {key: name, "noise.level": level, "level": tested, "psnr": 100 * level + tested, "ssim": 0.5, "seed": 0}
-            for level in (0.1, 0.4)
-            for tested in (level, 0.9)
-        ]
-
-    shown = Shown()
-    shown.cells, shown.tested = cells, rows("k3", "contender")
-    shown.classical = baselines.Baselines(rows("median", "method"), {})
-    made = []
-    monkeypatch.setattr(denoise, "table", lambda heads, lines: made.append((heads, lines)) or "")
-    denoise.baseline_table(shown)
-    ((heads, lines),) = made
-    assert heads == ["PSNR, dB", "noise.level=0.1", "noise.level=0.4"]
-    assert lines == [[name, ("10.10", 10.1), ("40.40", 40.4)] for name in ("median", "k3")]
 
 
 def test_costs_are_timed_again_when_anything_about_them_has_changed(settings, tmp_path, monkeypatch):
@@ -122,26 +172,66 @@ def test_costs_are_timed_again_when_anything_about_them_has_changed(settings, tm
         return subprocess.CompletedProcess([], 0, "", "")
 
     monkeypatch.setattr(outcome.subprocess, "run", time)
-    monkeypatch.setattr(outcome.runs, "commit", lambda: "one")
-    tell = [].append
+    monkeypatch.setattr(provenance, "commit", lambda: "one")
     for changed in (False, False, True):
         if changed:
             settings.experiment.batch_size = 32
-        outcome.costs(grid.expand(settings), tmp_path, tell)
+        outcome.costs(plan_of(settings, tmp_path), [])
     assert len(timed) == 2
     settings.seeds = 3  # the same networks
-    outcome.costs(grid.expand(settings), tmp_path, tell)
+    outcome.costs(plan_of(settings, tmp_path), [])
+    settings.experiment.gan.latent = 7  # which no denoising run reads
+    outcome.costs(plan_of(settings, tmp_path), [])
     assert len(timed) == 2
-    monkeypatch.setattr(outcome.runs, "commit", lambda: "another")
-    outcome.costs(grid.expand(settings), tmp_path, tell)
+    monkeypatch.setattr(provenance, "commit", lambda: "another")
+    outcome.costs(plan_of(settings, tmp_path), [])
     assert len(timed) == 3
 
 
-def test_a_timing_that_dies_without_a_word_is_told(settings, tmp_path, monkeypatch):
+def test_a_timing_that_dies_without_a_word_is_reported(settings, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(outcome.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], -9, "", ""))
-    told = []
-    assert outcome.costs(grid.expand(settings), tmp_path, told.append) == {}
-    assert told[-1] == "nothing was timed: ended with status -9"
+    assert outcome.costs(plan_of(settings, tmp_path), []) == {}
+    assert capsys.readouterr().err.endswith("the contenders were not timed: ended with status -9\n")
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # ml_collections' own
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        ("--config", "configs/ablations/decoders_mnist.py"),
+        ("--config=configs/ablations/decoders_mnist.py",),
+        ("-config=configs/ablations/decoders_mnist.py",),
+    ],
+)
+def test_the_networks_that_are_timed_are_those_of_the_grid_however_it_is_spelled(spelling, tmp_path, monkeypatch):
+    """Parsed as a command parses it, handed on to the process that times, and parsed again."""
+    overrides = [
+        "--config.seeds=3",
+        "--config.nobaselines",
+        "-config.experiment.data.fallback=",
+        "--config.experiment.eval.levels=(0.1, 0.25)",
+        "--config.experiment.learning_rate",
+        "1e-4",
+        "--config.axes={'model': {'kernel_size': (3, 5)}, 'loss': ('bce', 'mse')}",
+    ]
+    monkeypatch.chdir(ROOT)
+
+    def parse(arguments):
+        values = flags.FlagValues()
+        config_flags.DEFINE_config_file("config", flag_values=values)
+        flags.DEFINE_string("output", None, "", flag_values=values)
+        monkeypatch.setattr("sys.argv", ["ablate", *arguments])
+        assert values(["ablate", *arguments])[1:] == []
+        return values
+
+    first = parse([*spelling, *overrides])
+    words = outcome.cost_command(__main__.config_arguments(first["config"]), tmp_path / "cost.json")
+    assert words[1:3] == ["-m", "experiments.ablate.cost"]
+    second = parse(words[3:])
+    assert second["output"].value == str(tmp_path / "cost.json")
+    assert second["config"].value.to_dict() == first["config"].value.to_dict()
+    assert second["config"].value.axes.loss == ("bce", "mse")
+    assert second["config"].value.to_dict() != decoders_mnist.get_config().to_dict()
 
 
 def test_runs_on_other_data_are_not_passed_off(tmp_path):
@@ -152,7 +242,7 @@ def test_runs_on_other_data_are_not_passed_off(tmp_path):
         run_folder.check_data(tmp_path, {"name": "mnist", "sha256": "b" * 64})
 
 
-def test_an_error_of_an_earlier_start_is_not_told_again(tmp_path):
+def test_an_error_of_an_earlier_start_is_not_reported_again(tmp_path):
     log = tmp_path / "log.txt"
     log.write_text("error: the disk is full\n")
     job = launch.Job("k3", [], log)
@@ -162,7 +252,7 @@ def test_an_error_of_an_earlier_start_is_not_told_again(tmp_path):
     assert progress.last_line(log) == "the disk is full"
 
 
-def test_only_the_gpus_that_one_may_use_are_taken(monkeypatch):
+def test_only_the_gpus_that_may_be_used_are_taken(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-5f")
     assert launch.seats() == [{"gpu": "2"}, {"gpu": "GPU-5f"}]
     assert launch.seats(3)[2] == {"gpu": "2"}
@@ -170,11 +260,7 @@ def test_only_the_gpus_that_one_may_use_are_taken(monkeypatch):
     assert launch.gpus() == []
 
 
-def test_curves_beside_the_reference_pair_by_level_and_seed():
-    known = {
-        "nearest": {0.1: {0: 20.0, 1: 21.0}, 0.5: {0: 15.0}},
-        "k3": {0.1: {1: 20.5, 2: 30.0}, 0.3: {0: 18.0}, 0.5: {0: 15.25}},
-        "late": {0.5: {1: 15.0}},
-    }
-    assert denoise.differences(known, "nearest") == {"k3": {0.1: [-0.5], 0.5: [0.25]}}
-    assert denoise.differences({"k3": known["k3"]}, "nearest") == {}
+def test_every_field_of_a_grid_says_what_it_means():
+    text = (ROOT / "configs/ablations/grid_base.py").read_text()
+    for name in grid_base.get_config():
+        assert re.search(rf"config\.{name} = .*  # ", text), name

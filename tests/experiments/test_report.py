@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from aeden.measures.paired_statistics import compare
-from aeden.runtime import files
 from aeden.tasks.execute import TASKS
 from experiments.ablate import baselines, grid
+from experiments.ablate.plan import make_plan
 from experiments.ablate.report import baseline_table, denoise, gan, html, page
-from experiments.ablate.report.grid_result import Denoising, GridResult, Runs
+from experiments.ablate.report.grid_result import Denoising, GridResult
 
 PROVENANCE = {
     "dataset": "glyphs/digits",
@@ -39,9 +39,11 @@ def make_result(settings, workdir, **metrics):
         }
         for cell in cells
     ]
-    runs = Runs(cells, [f"python {cell.name}" for cell in cells], dict.fromkeys(cells, PROVENANCE), {})
+    plan = make_plan("made up", settings, cells, workdir)
     values = [row[settings.metric] for row in rows[: settings.seeds]]
-    return GridResult("made up", settings, workdir, runs, rows, compare({"k3": (values, values)}))
+    comparisons = compare({"k3": (values, values)})
+    commands = [f"python {cell.name}" for cell in cells]
+    return GridResult(plan, commands, rows, dict.fromkeys(cells, PROVENANCE), {}, comparisons)
 
 
 def text_of(parts):
@@ -71,9 +73,10 @@ def test_the_opening_says_what_was_run(settings, tmp_path):
         "steps each; an accelerator; commit c0ffee012345+changes"
     )
     assert "warning" not in "".join(page.opening(result))
-    runs = dataclasses.replace(result.runs, failures={"k3, seed 1": "the disk is <full>"})
-    opening = page.opening(dataclasses.replace(result, rows=result.rows[:2], runs=runs))
-    assert "Runs that failed: 1. Runs that are not finished: 1." in text_of(opening)
+    finished = dict.fromkeys(result.plan.cells[:2], PROVENANCE)
+    failures = {"k3, seed 1": "the disk is <full>", "shared run, seed 1": "killed"}
+    opening = page.opening(dataclasses.replace(result, rows=result.rows[:2], summaries=finished, failures=failures))
+    assert "Runs that failed: 2. Runs that are not finished: 1." in text_of(opening)
     assert "k3, seed 1: the disk is &lt;full&gt;" in opening[-1]
 
 
@@ -91,7 +94,7 @@ def test_the_table_of_the_comparison_has_the_metric_of_the_verdict(settings, tmp
         "contender",
         "PSNR, dB",
         "SSIM",
-        "BCE",
+        "BCE, nats",
         "difference",
         "corrected p",
         "improvement",
@@ -114,8 +117,8 @@ def test_groups_are_ordered_contender_by_contender(settings, tmp_path):
 def test_the_first_cells_are_of_one_setting_and_seed_in_part_of_a_grid(settings, tmp_path):
     result = make_result(settings, tmp_path, psnr=20.0)
     names = ("nearest, seed 0", "nearest, seed 1", "k3, seed 1")
-    some = Runs([cell for cell in result.runs.cells if cell.name in names], [], {}, {})
-    assert [cell.name for cell in dataclasses.replace(result, runs=some).first_cells] == ["nearest, seed 0"]
+    some = dataclasses.replace(result.plan, cells=[cell for cell in result.plan.cells if cell.name in names])
+    assert [cell.name for cell in dataclasses.replace(result, plan=some).first_cells] == ["nearest, seed 0"]
     assert [cell.name for cell in result.first_cells] == ["nearest, seed 0", "k3, seed 0"]
 
 
@@ -186,14 +189,13 @@ def gans(settings, tmp_path, rng):
     settings.experiment.task, settings.metric = "gan", "kid"
     result = make_result(settings, tmp_path, kid=0.2, fid=3.0)
     test = {"kid": 0.2, "fid": 3.0, "class_share": [0.25, 0.75]}
-    for cell in result.runs.cells:
-        folder = tmp_path / "runs" / cell.folder
+    for cell in result.plan.cells:
+        folder = result.plan.folders[cell]
         (folder / "progress").mkdir(parents=True)
         np.save(folder / "progress/20.npy", rng.integers(0, 256, (100, 7, 7, 1), dtype=np.uint8))
         one = {"task": "gan", "test": test, "untrained": test, "real": {**test, "kid": 0.0}, **PROVENANCE}
         one["classifier"] = {"accuracy": 0.987, "sha256": "ab" * 32}
-        files.write_json(folder / "summary.json", one)
-        result.runs.summaries[cell] = one
+        result.summaries[cell] = one
     return result
 
 
@@ -216,7 +218,7 @@ def test_generators_are_compared_with_untrained_ones_and_with_real_images(gans, 
 
 
 def test_different_classifiers_are_pointed_out(gans):
-    gans.runs.summaries[gans.runs.cells[0]]["classifier"]["accuracy"] = 0.9
+    gans.summaries[gans.plan.cells[0]]["classifier"]["accuracy"] = 0.9
     assert "2 different classifiers judged these samples" in text_of(gan.sections(gans))
 
 

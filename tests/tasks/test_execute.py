@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import write_images
 
+from aeden.data.sources import open_dataset
 from aeden.runtime import files, run_folder
 from aeden.tasks import execute
 from aeden.training.checkpoints import newest_params
@@ -109,3 +110,12 @@ def test_a_damaged_summary_is_named(config, tmp_path):
     with pytest.raises(files.DamagedFileError, match=r"summary.json is damaged"):
         run(config, tmp_path / "run")
     shutil.rmtree(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("requested", "used"), [("mnist", "glyphs/digits"), ("notmnist", "glyphs/letters")])
+def test_the_banner_for_a_fallback_names_both_sets(tmp_path, requested, used):
+    data = open_dataset(requested, str(tmp_path), limit=50)
+    banner = execute.banner(data)
+    assert f"TRAINING ON {used.upper()} INSTEAD" in banner
+    assert str(tmp_path) in " ".join(banner.split())
+    assert len({len(line) for line in banner.splitlines()}) == 1

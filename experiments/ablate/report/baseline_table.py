@@ -43,7 +43,7 @@ def baseline_rows(result: GridResult, measured: baselines.Baselines) -> tuple[li
     Returns:
       Heads and rows of the table: PSNR, SSIM and strength if there is one setting and noise level, else PSNR at each.
     """
-    first = result.runs.cells[0].seed
+    first = result.plan.cells[0].seed
     networks = [{"method": row["contender"], **row} for row in result.denoising.levels if row["seed"] == first]
     classical, by = measured.rows, [*result.axes, "level"]
     if "noise.level" in result.axes:

@@ -25,10 +25,12 @@ def section(result: GridResult) -> list[str]:
             (f"{cost['training_ms']:.1f}", cost["training_ms"]),
         )
         lines.append([contender, *setting, *shown])
-        points.setdefault(contender, (cost["training_ms"], [row[result.settings.metric] for row in members]))
-    batch = result.settings.experiment.batch_size
+        values = [row[result.metric.name] for row in members if result.metric.name in row]
+        if values:
+            points.setdefault(contender, (cost["training_ms"], values))
+    batch = result.plan.settings.experiment.batch_size
     across = f"milliseconds per training step (batch of {batch})"
-    drawn = figures.quality_by_cost(points, result.metric.label, across, result.palette)
+    drawn = figures.quality_by_cost(points, result.metric.axis_label, across, result.palette)
     caption = "Mean over seeds with its 95 % interval, against the time of a training step."
     names = (
         "parameters",

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from aeden.measures import image_quality
+from aeden.measures.metric import Metric
 from aeden.runtime.files import Row, columns
 from experiments.ablate import baselines, metrics, results
 from experiments.ablate.grid import dataset_of, place
 from experiments.ablate.report import baseline_table, costs, figures
-from experiments.ablate.report.grid_result import GridResult, by_level, heads, metric_names
+from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import note, table
 from experiments.ablate.report.saved_figures import add_figure
 
@@ -49,7 +51,7 @@ def sections(result: GridResult) -> list[str]:
 def levels(result: GridResult) -> list[str]:
     """The metric by noise level, if runs were trained at several levels or tested at several levels."""
     trained_at_each = result.axes == ["noise.level"]
-    tested_at_others = not result.axes and len(result.settings.experiment.eval.levels) > 0
+    tested_at_others = not result.axes and len(result.plan.settings.experiment.eval.levels) > 0
     if not trained_at_each and not tested_at_others:
         return []
     rows = [
@@ -59,9 +61,8 @@ def levels(result: GridResult) -> list[str]:
     ]
     if not rows:
         return []
-    name = result.settings.metric if by_level(result.settings.metric) else "psnr"
-    metric, reference = metrics.metric(name), result.settings.reference
-    points = _points(rows, name, result.contenders)
+    metric = result.metric if f"noisy_{result.metric.name}" in rows[0] else image_quality.PSNR
+    points = _points(rows, metric.name, result.contenders)
     curves = {
         contender: {level: list(by_seed.values()) for level, by_seed in members.items()}
         for contender, members in points.items()
@@ -69,13 +70,13 @@ def levels(result: GridResult) -> list[str]:
     if trained_at_each:
         across, file, caption = "noise level", "levels", "Trained and tested at each level."
     else:
-        trained = place({"noise.level": result.runs.cells[0].level})
+        trained = place({"noise.level": result.plan.cells[0].level})
         across, file = "noise level of the test", "test_levels"
         caption = f"Trained at {trained} and tested at several levels."
     drawn = figures.levels(
-        curves | _without_training(result, rows, name),
-        differences(points, reference),
-        (metric.label, f"difference to {reference} ({metric.label})"),
+        curves | _without_training(result, rows, metric),
+        differences(points, result.reference),
+        (metric.axis_label, f"difference to {result.reference} ({metric.axis_label})"),
         across,
         result.palette,
     )
@@ -111,33 +112,33 @@ def differences(points: Mapping[str, Points], reference: str) -> dict[str, dict[
     return paired
 
 
-def _without_training(result: GridResult, rows: list[Row], name: str) -> dict[str, dict[float, list[float]]]:
+def _without_training(result: GridResult, rows: list[Row], metric: Metric) -> dict[str, dict[float, list[float]]]:
     """Curves of the noisy input, the best classical baseline and the posterior mean, where they were measured."""
     noisy: dict[float, list[float]] = {}
     for row in rows:
-        noisy.setdefault(row["level"], []).append(row[f"noisy_{name}"])
+        noisy.setdefault(row["level"], []).append(row[f"noisy_{metric.name}"])
     curves = {"noisy input": noisy}
     measured = result.denoising.baselines.rows if result.denoising.baselines else []
-    measured = [row for row in measured if name in row and row["level"] in noisy]
-    for level, value in baselines.best_by_level(measured, name, metrics.metric(name).more).items():
+    measured = [row for row in measured if metric.name in row and row["level"] in noisy]
+    for level, value in baselines.best_by_level(measured, metric.name, bool(metric.higher_is_better)).items():
         curves.setdefault("best classical", {})[level] = [value]
     for row in measured:
         if row["method"] == baselines.POSTERIOR:
-            curves.setdefault(baselines.POSTERIOR, {})[row["level"]] = [row[name]]
+            curves.setdefault(baselines.POSTERIOR, {})[row["level"]] = [row[metric.name]]
     return curves
 
 
 def artifacts(result: GridResult) -> list[str]:
     """Checkerboard and spectrum measures, before and after training."""
-    known = columns(result.rows)
-    names = [name for name in metric_names("denoise") if name in known and not by_level(name)]
+    known, by_level = columns(result.rows), columns(result.denoising.levels)
+    names = [name for name in metrics.of_task("denoise") if name in known and name not in by_level]
     if not names:
         return []
     lines = [
         [contender, *setting, *(results.cell(members, name) for name in names)]
         for contender, setting, members in result.groups()
     ]
-    parts = ["<h2>Artifacts</h2>", table(["contender", *result.axes, *heads(names)], lines), note(MEASURES)]
+    parts = ["<h2>Artifacts</h2>", table(["contender", *result.axes, *result.heads(names)], lines), note(MEASURES)]
     return [*parts, *_spectra(result), *_responses(result)]
 
 
@@ -145,12 +146,12 @@ def _spectra(result: GridResult) -> list[str]:
     """Spectra of restored and of clean images, from the first finished run of each contender."""
     spectra = {
         cell.contender: summary["artifacts"]["residual"]["spectrum"]
-        for cell, summary in reversed(result.runs.summaries.items())
+        for cell, summary in reversed(result.summaries.items())
         if "artifacts" in summary
     }
     curves = {name: spectra[name]["restored"] for name in result.contenders if name in spectra}
     curves["clean images"] = next(iter(spectra.values()))["clean"]
-    size = min(dataset_of(result.runs.cells[0].config).image_shape[:2])
+    size = min(dataset_of(result.plan.cells[0].config).image_shape[:2])
     drawn = figures.spectra(curves, size, result.palette)
     caption = f"Radially averaged power of restored and of clean test images{result.first_setting}."
     return [add_figure(result, "spectra", drawn, caption)]
@@ -173,7 +174,7 @@ def _examples(result: GridResult) -> dict[str, dict[str, np.ndarray]]:
     """examples.npz of each contender's first run: contender -> {name: array}."""
     examples = {}
     for cell in result.first_cells:
-        path = result.workdir / "runs" / cell.folder / "examples.npz"
+        path = result.plan.folders[cell] / "examples.npz"
         if path.exists():
             with np.load(path) as kept:
                 examples[cell.contender] = dict(kept)

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison
 from aeden.runtime.files import Row
+from aeden.tasks.task import Summary
 from experiments.ablate import metrics, results
 from experiments.ablate.baselines import Baselines
 from experiments.ablate.grid import Cell, kind
+from experiments.ablate.plan import Plan
 from experiments.ablate.report import figures
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Runs:
-    """The runs of a grid.
-
-    Attributes:
-      cells: every run, finished or not, in the grid's order; at least one.
-      commands: the command line of each cell.
-      summaries: summary.json of each finished run.
-      failures: name of each failed run -> its error message.
-    """
-
-    cells: list[Cell]
-    commands: list[str]
-    summaries: dict[Cell, dict[str, Any]]
-    failures: dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,37 +37,42 @@ class GridResult:
     """The results of a grid.
 
     Attributes:
-      name: of the grid.
-      settings: the grid's config.
-      workdir: folder of the grid, which holds `runs/`.
-      runs: finished and failed runs.
+      plan: the runs of the grid and their folders; at least one run.
+      commands: the command line of each run, shared runs included.
       rows: one row per finished run, see `results.row`; at least one.
+      summaries: summary.json of each finished run.
+      failures: name of each failed run -> its error message.
       comparisons: contender and setting -> comparison with the reference.
       denoising: results that only denoising runs have.
     """
 
-    name: str
-    settings: Any
-    workdir: Path
-    runs: Runs
+    plan: Plan
+    commands: list[str]
     rows: list[Row]
+    summaries: dict[Cell, Summary]
+    failures: dict[str, str]
     comparisons: dict[str, Comparison]
     denoising: Denoising = dataclasses.field(default_factory=Denoising)
 
     @property
     def task(self) -> str:
         """Value of config.task, the same for every run."""
-        return self.runs.cells[0].config.task
+        return self.plan.cells[0].config.task
 
     @property
     def contenders(self) -> list[str]:
-        """Names of the contenders in the grid's order."""
-        return list(dict.fromkeys(cell.contender for cell in self.runs.cells))
+        """Names of the contenders in the order of the grid."""
+        return list(dict.fromkeys(cell.contender for cell in self.plan.cells))
+
+    @property
+    def reference(self) -> str:
+        """Name of the contender that the others are compared with."""
+        return self.plan.settings.reference
 
     @property
     def axes(self) -> list[str]:
         """Config fields that the grid varies in addition to contender and seed."""
-        return list(self.runs.cells[0].setting)
+        return list(self.plan.cells[0].setting)
 
     @property
     def palette(self) -> figures.Palette:
@@ -90,44 +80,33 @@ class GridResult:
         return figures.colours(self.contenders)
 
     @property
-    def metric(self) -> metrics.Metric:
+    def metric(self) -> Metric:
         """The metric of the verdict."""
-        return metrics.metric(self.settings.metric)
+        return metrics.for_verdict(self.task, self.plan.settings.metric)
 
     @property
     def first_cells(self) -> list[Cell]:
         """The run of each contender at the grid's first setting and first seed."""
-        first = self.runs.cells[0]
-        return [cell for cell in self.runs.cells if (cell.setting, cell.seed) == (first.setting, first.seed)]
+        first = self.plan.cells[0]
+        return [cell for cell in self.plan.cells if (cell.setting, cell.seed) == (first.setting, first.seed)]
 
     @property
     def first_setting(self) -> str:
         """The grid's first setting for a caption, e.g. " (noise.level=0.2)"; "" if the grid has no axes."""
-        return f" ({self.runs.cells[0].place})" if self.axes else ""
+        return f" ({self.plan.cells[0].place})" if self.axes else ""
 
     def kind(self, contender: str, setting: Sequence[Any]) -> str:
         """Label of a contender at a setting, e.g. "k3, noise.level=0.2"; key of `comparisons` and costs."""
         return kind(contender, dict(zip(self.axes, setting, strict=True)))
 
     def groups(self) -> list[tuple[str, tuple[Any, ...], list[Row]]]:
-        """(contender, setting, one row per finished seed), contender by contender in the grid's order."""
+        """(contender, setting, one row per finished seed), contender by contender in the order of the grid."""
         members = results.grouped(self.rows, ["contender", *self.axes])
-        order = dict.fromkeys((cell.contender, *cell.setting.values()) for cell in self.runs.cells)
+        order = dict.fromkeys((cell.contender, *cell.setting.values()) for cell in self.plan.cells)
         contenders = self.contenders
         known = sorted((key for key in order if key in members), key=lambda key: contenders.index(key[0]))
         return [(key[0], key[1:], members[key]) for key in known]
 
-
-def metric_names(task: str) -> list[str]:
-    """Columns with the metrics of a task's finished runs, in the order of the tables."""
-    return list(metrics.FIGURES[task])
-
-
-def by_level(name: str) -> bool:
-    """Whether a denoising run measures a metric at every noise level that it is tested at."""
-    return name in metrics.BY_LEVEL
-
-
-def heads(names: Sequence[str]) -> list[str]:
-    """Table heads of columns: label and unit of a metric, or the column's own name."""
-    return [metrics.HEADS.get(name, name) for name in names]
+    def heads(self, columns: Iterable[str]) -> list[str]:
+        """Table heads of columns: label and unit of a metric, or the column's own name."""
+        return [metrics.head(self.task, column) for column in columns]

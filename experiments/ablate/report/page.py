@@ -13,7 +13,7 @@ from typing import Any
 from aeden.runtime import files
 from experiments.ablate import results, verdict
 from experiments.ablate.report import denoise, figures, gan, html
-from experiments.ablate.report.grid_result import GridResult, heads
+from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
 from experiments.ablate.report.saved_figures import add_figure
 
@@ -36,29 +36,28 @@ def write(result: GridResult) -> None:
         *(sections(result) if sections else []),
         *every_run(result),
     ]
-    files.write_text(result.workdir / "report.html", html.page(f"aeden: {result.name}", parts))
+    files.write_text(result.plan.workdir / "report.html", html.page(f"aeden: {result.plan.name}", parts))
 
 
 def opening(result: GridResult) -> list[str]:
     """Title, verdict, and warnings about substituted data and missing runs."""
-    settings, runs = result.settings, result.runs
-    text = verdict.sentence(result.comparisons, settings.reference, settings.metric, settings.margin)
+    text = verdict.sentence(result.comparisons, result.reference, result.metric, result.plan.settings.margin)
     parts = [
-        f"<h1>{escape(result.name)}: {escape(', '.join(result.contenders))}</h1>",
+        f"<h1>{escape(result.plan.name)}: {escape(', '.join(result.contenders))}</h1>",
         note(subtitle(result)),
         f'<p class="verdict">{escape(text)}</p>',
     ]
-    datasets = {(one["dataset"], one["requested_dataset"]) for one in runs.summaries.values()}
+    datasets = {(one["dataset"], one["requested_dataset"]) for one in result.summaries.values()}
     for used, requested in sorted(pair for pair in datasets if pair[0] != pair[1]):
         parts.append(
             f'<p class="verdict warning">These results are for {escape(used)}, which stood in for '
             f"{escape(requested)}: they say nothing about {escape(requested)}.</p>"
         )
-    missing = len(runs.cells) - len(result.rows) - len(runs.failures)
-    if runs.failures or missing:
-        listed = "".join(f"<li>{escape(name)}: {escape(error)}</li>" for name, error in runs.failures.items())
+    missing = sum(cell not in result.summaries and cell.name not in result.failures for cell in result.plan.cells)
+    if result.failures or missing:
+        listed = "".join(f"<li>{escape(name)}: {escape(error)}</li>" for name, error in result.failures.items())
         parts.append(
-            f'<div class="verdict warning">Runs that failed: {len(runs.failures)}. Runs that are not finished: '
+            f'<div class="verdict warning">Runs that failed: {len(result.failures)}. Runs that are not finished: '
             f"{missing}.<ul>{listed}</ul></div>"
         )
     return parts
@@ -66,7 +65,7 @@ def opening(result: GridResult) -> list[str]:
 
 def subtitle(result: GridResult) -> str:
     """Data, noise, number of runs, hardware and commit in one line."""
-    summaries = list(result.runs.summaries.values())
+    summaries = list(result.summaries.values())
     datasets = sorted({one["dataset"] for one in summaries})
     seeds = len({row["seed"] for row in result.rows})
     steps = " or ".join(sorted({f"{one['steps']:,}" for one in summaries}))
@@ -84,20 +83,19 @@ def subtitle(result: GridResult) -> str:
 
 def _noise(result: GridResult) -> str:
     """Kind and level of the noise, e.g. "gaussian noise of level 0.4, clipped to [0, 1]"."""
-    noise = result.settings.experiment.noise
+    noise = result.plan.settings.experiment.noise
     level = "" if "noise.level" in result.axes else f" of level {result.rows[0].get('level', '')}"
     return f"{noise.kind} noise{level}, {'clipped to [0, 1]' if noise.clip else 'not clipped'}"
 
 
 def comparison(result: GridResult) -> list[str]:
     """Forest plot and table of the contenders."""
-    parts, metric, verdict_on = ["<h2>Comparison</h2>"], result.metric, result.settings.metric
+    parts, metric = ["<h2>Comparison</h2>"], result.metric
     if result.comparisons:
-        drawn = figures.forest(
-            result.comparisons, result.settings.reference, metric.label, metric.places, result.palette
-        )
+        drawn = figures.forest(result.comparisons, result.reference, metric.axis_label, metric.digits, result.palette)
         parts.append(add_figure(result, "forest", drawn, FOREST))
-    names = [name for name in dict.fromkeys((*COMPARED, verdict_on)) if name in result.rows[0]]
+    known = files.columns(result.rows)
+    names = [name for name in dict.fromkeys((*COMPARED, metric.name)) if name in known]
     lines = [
         [
             contender,
@@ -108,21 +106,21 @@ def comparison(result: GridResult) -> list[str]:
         for contender, setting, members in result.groups()
     ]
     compared = ("difference", "corrected p", "improvement", "seeds won")
-    better = "higher" if metric.more else "lower"
+    better = "higher" if metric.higher_is_better else "lower"
     text = (
         "Mean ± standard deviation over seeds. Improvement: the probability that a run of the contender has a better "
-        f"({better}) {metric.name} than a run of the reference, over all pairs of their seeds."
+        f"({better}) {metric.label} than a run of the reference, over all pairs of their seeds."
     )
-    return [*parts, table(["contender", *result.axes, *heads(names), *compared], lines), note(text)]
+    return [*parts, table(["contender", *result.axes, *result.heads(names), *compared], lines), note(text)]
 
 
 def _compared(result: GridResult, contender: str, kind: str) -> list[Any]:
     """The cells of a contender that compare it with the reference."""
     one = result.comparisons.get(kind)
     if one is None:
-        return ["reference" if contender == result.settings.reference else "no shared seed", "", "", ""]
+        return ["reference" if contender == result.reference else "no shared seed", "", "", ""]
     return [
-        (result.metric.difference(one.mean), one.mean),
+        (result.metric.format_difference(one.mean), one.mean),
         (f"{one.corrected:.3g}", one.corrected),
         (f"{one.improvement:.2f}", one.improvement),
         f"{one.wins} of {one.pairs}",
@@ -133,17 +131,17 @@ def every_run(result: GridResult) -> list[str]:
     """The results and commands of all runs, and where they come from."""
     left_out = ("folder", "contender", *result.axes, "level", "dataset")
     names = [name for name in files.columns(result.rows) if name not in left_out]
-    run_names = {cell.folder: cell.name for cell in result.runs.cells}
+    run_names = {result.plan.label(cell): cell.name for cell in result.plan.cells}
     lines = [
         [run_names[row["folder"]], *((_digits(row.get(name, "")), row.get(name, "")) for name in names)]
         for row in result.rows
     ]
-    provenance = json.dumps(results.causes(result.runs.summaries.values()), indent=2)
-    config = json.dumps(result.settings.to_dict(), indent=2, default=str)
+    provenance = json.dumps(results.causes(result.summaries.values()), indent=2)
+    config = json.dumps(result.plan.settings.to_dict(), indent=2, default=str)
     return [
         "<h2>Every run</h2>",
-        table(["run", *heads(names)], lines),
-        _details("Commands", "\n".join(result.runs.commands)),
+        table(["run", *result.heads(names)], lines),
+        _details("Commands", "\n".join(result.commands)),
         _details("Versions, hardware, data", provenance),
         _details("The grid's config", config),
     ]

@@ -29,9 +29,9 @@ def add_figure(result: GridResult, name: str, figure: Figure, caption: str, imag
     Returns:
       The figure and its caption as HTML.
     """
-    folder = result.workdir / "figures"
+    folder = result.plan.workdir / "figures"
     folder.mkdir(exist_ok=True)
-    part = (raster if images else vector)(figure, caption, f"{result.name}: {name}")
+    part = (raster if images else vector)(figure, caption, f"{result.plan.name}: {name}")
     # A fixed salt gives the elements of an SVG the same names each time.
     with rc_context({"svg.hashsalt": name}):
         figure.savefig(folder / f"{name}.png", dpi=150, facecolor="white", bbox_inches="tight")

@@ -1,0 +1,175 @@
+"""Runs a grid from its first run to its report."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from absl import flags
+
+from aeden.runtime import run_folder
+from aeden.runtime.processes import Interrupted
+from experiments import cli
+from experiments.ablate import grid, launch, verdict
+from experiments.ablate.grid import Cell
+from experiments.ablate.plan import Plan, make_plan
+from experiments.ablate.progress import Progress, last_line
+
+# Minutes that a submitted job may take by default. The default of submitit, 5, would stop most runs.
+TIMEOUT_MIN = 240
+JOBS = flags.DEFINE_integer("jobs", 0, "Runs at the same time; 0 for one per GPU, or one per core without a GPU.")
+LAUNCHER = flags.DEFINE_enum("launcher", "local", ["local", "slurm"], "Processes here, or jobs of a SLURM cluster.")
+SLURM = flags.DEFINE_list(
+    "slurm",
+    [],
+    "Options of each job, e.g. slurm_partition=gpu,timeout_min=60,gpus_per_node=1; "
+    f"timeout_min is {TIMEOUT_MIN} by default.",
+)
+ONLY = flags.DEFINE_multi_string("only", [], 'Runs to do, named as in --list, e.g. --only="transpose, seed 0".')
+LIST = flags.DEFINE_bool("list", False, "Print the name and the command of every run, and do nothing.")
+# Cores of a run on a CPU. With one, the last bits of its result do not depend on how many runs share the machine.
+CORES = 1
+
+# (runs of the grid, name of each failed run -> its error) -> text to print
+Report = Callable[[Plan, dict[str, str]], str]
+
+
+def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
+    """Runs what is not finished of a grid and prints its report.
+
+    Args:
+      name: name of the grid.
+      settings: its config.
+      workdir: its folder.
+      report: writes the results, and returns what to print.
+
+    Raises:
+      ValueError: the grid is invalid.
+      RunFolderError: the folder is in use, or holds runs on other data.
+      Interrupted: SIGINT or SIGTERM arrived.
+      ChildProcessError: runs failed. The others were reported.
+    """
+    # The runs need the accelerators.
+    jax.config.update("jax_platforms", "cpu")
+    plan = make_plan(name, settings, select(grid.expand(settings), ONLY.value), workdir)
+    if LIST.value:
+        for cell in plan.folders:
+            print(f"{cell.name}\n    {command(plan, cell)}")
+        return
+    grid.check(plan.folders)
+    verdict.check(settings.metric, plan.cells)
+    workdir.mkdir(parents=True, exist_ok=True)
+    for cell, folder in plan.folders.items():
+        run_folder.check_data(folder, grid.dataset_of(cell.config).identity())
+    with run_folder.locked(workdir), _stoppable():
+        failures = run_cells(plan)
+        print(report(plan, failures))
+    if failures:
+        listed = "; ".join(f"{name}: {error}" for name, error in failures.items())
+        raise ChildProcessError(f"{len(failures)} of {len(plan.folders)} runs failed: {listed}")
+    print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
+
+
+def select(cells: list[Cell], names: list[str]) -> list[Cell]:
+    """The runs with the given names, shared runs among them; all runs if no name is given.
+
+    Raises:
+      ValueError: there is no run of a name.
+    """
+    every = [*grid.shared_runs(cells), *cells]
+    known = {cell.name for cell in every}
+    for name in names:
+        if name not in known:
+            raise ValueError(f"there is no run {name!r} in this grid: --list prints their names")
+    return [cell for cell in every if cell.name in names] if names else cells
+
+
+def job(plan: Plan, cell: Cell) -> launch.Job:
+    """The process that makes or continues a run."""
+    cores = cli.CORES.value or (0 if on_gpus() else CORES)
+    options = [f"--cpu_cores={cores}"] if cores else []
+    arguments = ["-m", "experiments.main", *plan.arguments(cell), *options]
+    return launch.Job(cell.name, arguments, plan.folders[cell] / "log.txt")
+
+
+def on_gpus() -> bool:
+    """Whether runs have GPUs: those of this machine, or those that the cluster is asked for."""
+    if LAUNCHER.value == "slurm":
+        return any("gpu" in option or "gres" in option for option in SLURM.value)
+    return bool(launch.gpus())
+
+
+def command(plan: Plan, cell: Cell) -> str:
+    """The command line that makes a run without the grid."""
+    return shlex.join(["python", *job(plan, cell).arguments])
+
+
+def run_cells(plan: Plan) -> dict[str, str]:
+    """Runs what is not finished, shared runs first; returns name -> error of each run that failed.
+
+    Raises:
+      Interrupted: see `run_grid`.
+    """
+    waiting = [cell for cell in plan.folders if not plan.is_finished(cell)]
+    progress = Progress(plan, len(plan.folders) - len(waiting))
+    failures = _run_wave(plan, [cell for cell in waiting if cell.is_shared], progress)
+    ready: list[Cell] = []
+    for cell in waiting:
+        if cell.shared is not None and cell.shared.name in failures:
+            failures[cell.name] = f"it needs {cell.shared.name}, which failed: {failures[cell.shared.name]}"
+            progress.end(cell.name, f"FAILED: {failures[cell.name]}")
+        elif not cell.is_shared:
+            ready.append(cell)
+    return failures | _run_wave(plan, ready, progress)
+
+
+def _run_wave(plan: Plan, cells: list[Cell], progress: Progress) -> dict[str, str]:
+    """Runs some cells at the same time; returns name -> error of each run that failed."""
+    jobs = {cell.name: job(plan, cell) for cell in cells}
+    by_name = {cell.name: cell for cell in cells}
+    failures: dict[str, str] = {}
+    if not cells:
+        return failures
+    with contextlib.closing(_launch(list(jobs.values()), plan.workdir, progress)) as ended:
+        for one, status in ended:
+            if status == 0 and plan.is_finished(by_name[one.name]):
+                progress.end(one.name, "done")
+            else:
+                failures[one.name] = last_line(one.log, one.offset) or f"ended with status {status}"
+                progress.end(one.name, f"FAILED: {failures[one.name]}")
+    return failures
+
+
+def _launch(jobs: list[launch.Job], workdir: Path, progress: Progress) -> launch.Ended:
+    if LAUNCHER.value == "local":
+        return launch.run_local(jobs, launch.seats(JOBS.value), progress.update)
+    try:
+        import submitit
+    except ImportError:
+        raise ValueError("--launcher=slurm needs submitit: pip install '.[slurm]'") from None
+    executor = submitit.AutoExecutor(folder=workdir / "slurm")
+    options = {"timeout_min": str(TIMEOUT_MIN), **dict(option.partition("=")[::2] for option in SLURM.value)}
+    executor.update_parameters(**{name: int(v) if v.isdigit() else v for name, v in options.items()})
+    return launch.run_submitted(jobs, executor, progress.update)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM and SIGINT stop the grid; the runs are asked to save."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; the runs have saved: run the same command again to continue") from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -31,5 +31,8 @@ def test_the_metadata():
     assert all((ROOT / name).exists() for name in project["license-files"])
     assert project["dynamic"] == ["version"]
     assert aeden.__version__.count(".") == 2
-    for requirement in [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]:
+    for requirement in [
+        *project["dependencies"],
+        *(one for extra in project["optional-dependencies"].values() for one in extra),
+    ]:
         assert ">=" in requirement, f"{requirement} has no floor"

@@ -7,7 +7,7 @@ How to add a decoder:
 2. Add it to `DECODERS`: a function that builds the layer, and one that counts its multiplications. Its name there is
    the value of `config.model.decoder`.
 3. In `tests/nn/test_layers.py`, add the layer to `LAYERS` and compare it with an independent implementation; in
-   `tests/nn/test_autoencoders.py`, test the count. The tests of whole autoencoders run over `DECODERS` by themselves.
+   `tests/nn/test_decoders.py`, test the count. The tests of whole autoencoders run over `DECODERS` by themselves.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from aeden.training.objective import Objective
 from aeden.training.optimizers import learning_rate_schedule, make_optimizer
 from aeden.training.schedule import Schedule
 from aeden.transforms import Transform
-from aeden.transforms.augmentation import check_augmentation, move
+from aeden.transforms.augmentation import augment, check_augmentation
 from aeden.transforms.noise import check_noise, corrupt
 
 ARCHITECTURES = ("conv", "dense")
@@ -177,7 +177,7 @@ def build_augmentation(config: Any) -> Transform | None:
     check_augmentation(shift, turn, zoom)
     if not (shift or turn or zoom):
         return None
-    return lambda example_keys, images: move(example_keys, images, shift, turn, zoom)
+    return lambda example_keys, images: augment(example_keys, images, shift, turn, zoom)
 
 
 # (peak learning rate, steps, pixels, trained) -> gradient step; pixels and trained as in `GradientStep`

@@ -63,6 +63,3 @@ def augment(
         return jnp.stack(channels, axis=-1).reshape(image.shape)
 
     return jax.vmap(augment_one)(keys, images)
-
-
-move = augment  # the former name

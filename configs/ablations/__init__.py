@@ -1,1 +1,1 @@
-"""One file = one grid of experiments, run by `experiments.ablate`; see `base.py` for the fields."""
+"""One file is one grid of experiments, run by `experiments.ablate`. `grid_base.py` lists all fields."""

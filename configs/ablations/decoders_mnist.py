@@ -2,16 +2,17 @@
 
 python -m experiments.ablate --config=configs/ablations/decoders_mnist.py
 
-nearest    resize to the nearest neighbour, then convolve (k3)
+nearest    resize to the nearest neighbour, then convolve (kernel 3)
 bilinear   resize bilinearly, then convolve
-before     convolve, then resize to the nearest neighbour: 9 multiplications where `nearest` has 16
-k3         convolve transposed, kernel 3, stride 2: uneven overlap
-k4         convolve transposed, kernel 4, stride 2: even overlap
-subpixel   convolve, then rearrange channels into pixels, ICNR initialisation
+before     convolve, then resize to the nearest neighbour: 9 multiplications in place of 16 for `nearest`
+k3         transposed convolution, kernel 3, stride 2: uneven overlap
+k4         transposed convolution, kernel 4, stride 2: even overlap
+subpixel   convolve, then rearrange channels into pixels, with ICNR initialisation
 
-Equal widths. With --config.pairing=parameters (or multiplications) decoders are as wide as makes them equal in that; it
-makes only the runs that differ, and its report takes the place of the first one. Eight seeds, since five comparisons
-together can show nothing with fewer. Some 75 minutes on two cores of an AMD EPYC; the README has what it showed.
+All decoders have the same widths. --config.pairing=parameters (or multiplications) chooses the widths with which they
+have the same size; in the same folder it makes only the runs that differ, and its report replaces the first one. With
+fewer than eight seeds, five comparisons together cannot show a difference. About 75 minutes on two cores of an AMD
+EPYC. Results: docs/results-decoders.md.
 """
 
 from ml_collections import ConfigDict

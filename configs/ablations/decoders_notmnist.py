@@ -2,7 +2,7 @@
 
 python -m experiments.ablate --config=configs/ablations/decoders_notmnist.py
 
-An hour on two cores of an AMD EPYC; the README has what it showed.
+An hour on two cores of an AMD EPYC. Results: docs/results-decoders.md.
 """
 
 from ml_collections import ConfigDict

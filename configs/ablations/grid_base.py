@@ -21,10 +21,8 @@ def get_config() -> ConfigDict:
     config.least_steps = 0  # shortest training on stack.labels images, where epochs amount to fewer steps; 0 for none
     config.seeds = 6  # number of seeds, from experiment.seed on; the same for every contender, so that runs are paired
     config.reference = ""  # the contender that the others are compared with
-    config.baselines = (
-        True  # compare denoisers with methods that need no training, on the test images of the first seed
-    )
+    config.baselines = True  # compare denoisers with methods that need no training, on the images of the first seed
     config.costs = True  # time the networks of denoisers after all runs have ended
     config.metric = "psnr"  # the metric of the verdict, as in the table of results
-    config.margin = 0.0  # largest difference that does not matter in practice, in the metric's unit
+    config.margin = 0.0  # differences up to this are of no practical use, in the metric's unit
     return config

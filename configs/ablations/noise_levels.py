@@ -1,9 +1,10 @@
-"""Does it depend on the noise? Both decoders at five levels of Gaussian noise on MNIST, eight seeds.
+"""Does the comparison depend on the noise? Both decoders at five levels of Gaussian noise on MNIST, eight seeds.
 
 python -m experiments.ablate --config=configs/ablations/noise_levels.py
 
-Trained and tested at each level, on 10,000 training images. Other kinds of noise and no clipping by
---config.experiment.noise.kind=salt_and_pepper and --config.experiment.noise.clip=False. Not measured yet.
+Each level has networks of its own, trained on 10,000 images. For other noise, add
+--config.experiment.noise.kind=salt_and_pepper; for noise that is not clipped, --config.experiment.noise.clip=False.
+Not measured yet.
 """
 
 from ml_collections import ConfigDict

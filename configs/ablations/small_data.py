@@ -1,9 +1,9 @@
-"""Does it depend on how many images there are to learn from? Both decoders on 300 to 10,000 of MNIST, eight seeds.
+"""Does the comparison depend on the number of training images? Both decoders on 300 to 10,000 of MNIST, eight seeds.
 
 python -m experiments.ablate --config=configs/ablations/small_data.py
 
-The same number of steps each, so that little but the variety differs (of 300 images, one step in three
-is part full). 40 minutes on two cores of an AMD EPYC; the README has what it showed.
+All runs take the same number of steps, so that little but the variety of the images differs. (With 300 images, every
+third batch is smaller than the others.) 40 minutes on two cores of an AMD EPYC. Results: docs/results-decoders.md.
 """
 
 from ml_collections import ConfigDict

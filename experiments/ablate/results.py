@@ -125,5 +125,5 @@ def spread(values: Sequence[float]) -> str:
     deviation = float(np.std(values, ddof=1))
     places = max(int(1 - np.floor(np.log10(deviation))), 0)
     if places > 6:
-        return f"{mean:.2g} ± {deviation:.2g}"
+        return f"{mean:.4g} ± {deviation:.2g}"
     return f"{mean:.{places}f} ± {deviation:.{places}f}"

@@ -69,7 +69,7 @@ def sentence(found: dict[str, Comparison], reference: str, metric: Metric, margi
       found: label of a contender -> its comparison with the reference.
       reference: name of the reference.
       metric: what was compared.
-      margin: largest difference that does not matter in practice, in the unit of the metric.
+      margin: differences up to this are of no practical use, in the unit of the metric.
     """
     if not found:
         return "Nothing to compare yet: no contender shares a finished seed with the reference."
@@ -96,7 +96,7 @@ def sentence(found: dict[str, Comparison], reference: str, metric: Metric, margi
 
 def _evidence(one: Comparison, metric: Metric, margin: float) -> str:
     """Difference, interval and p of a comparison."""
-    remark = ", too small to matter in practice" if abs(one.mean) <= margin else ""
+    remark = ", of no practical use" if abs(one.mean) <= margin else ""
     return (
         f"{metric.format_difference(one.mean)}, 95 % interval {metric.format_difference(one.low)} to "
         f"{metric.format_difference(one.high)}, corrected p = {one.corrected:.2g}{remark}"

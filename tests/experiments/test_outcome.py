@@ -59,8 +59,8 @@ def test_a_lost_run_does_not_make_the_verdict_contradict_itself():
     assert "cannot show" not in text
     few = verdict.sentence(compare({"k3": ([1.0], [2.0])}), "nearest", metrics.of_task("gan")["kid"])
     assert few == (
-        "By KID, over 1 paired seed, compared with nearest: no difference shown for k3. 1 comparison over 1 seed cannot "
-        "show a difference at the 5 % level, however large: that takes 6 seeds."
+        "By KID, over 1 paired seed, compared with nearest: no difference shown for k3. 1 comparison over 1 seed "
+        "cannot show a difference at the 5 % level, however large: that takes 6 seeds."
     )
 
 
@@ -77,7 +77,7 @@ def test_a_lower_value_is_better_if_the_metric_says_so():
         found = verdict.comparisons(rows, ["nearest", "k3"], [], "nearest", metric)
         assert f"k3 is {words} (-0.5" in verdict.sentence(found, "nearest", metric)
         assert found["k3"].wins == (0 if words == "worse" else 8)
-        assert verdict.sentence(found, "nearest", metric, 0.6).endswith(", too small to matter in practice).")
+        assert verdict.sentence(found, "nearest", metric, 0.6).endswith(", of no practical use).")
         assert verdict.as_json(found, "nearest", metric, 0.0)["metric"] == name
 
 
@@ -207,7 +207,7 @@ def test_the_networks_that_are_timed_are_those_of_the_grid_however_it_is_spelled
     """Parsed as a command parses it, handed on to the process that times, and parsed again."""
     overrides = [
         "--config.seeds=3",
-        "--config.nobaselines",
+        "--noconfig.baselines",
         "-config.experiment.data.fallback=",
         "--config.experiment.eval.levels=(0.1, 0.25)",
         "--config.experiment.learning_rate",

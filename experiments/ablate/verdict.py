@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from aeden.measures import image_quality
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison, compare, fewest_pairs
 from aeden.runtime.files import Row
@@ -24,12 +25,20 @@ def check(name: str, cells: Sequence[Cell]) -> None:
     for cell in cells:
         try:
             metrics.for_verdict(cell.config.task, name)
+            _check_result(name, cell.config)
         except ValueError as error:
             raise ValueError(f"{cell.kind}: {error}") from error
-        if cell.config.task == "gan" and not cell.config.gan.samples:
-            raise ValueError(f"{cell.kind}: gan.samples=0 leaves nothing to compare generators by")
-        if cell.config.task == "stack" and cell.config.stack.head == "none":
-            raise ValueError(f"{cell.kind}: stack.head=none leaves nothing to compare classifiers by")
+
+
+def _check_result(name: str, config: Any) -> None:
+    """Refuses an experiment of a task that has the metric, if its own result lacks it."""
+    if config.task == "gan" and not config.gan.samples:
+        raise ValueError("gan.samples=0 leaves nothing to compare generators by")
+    if config.task == "stack" and config.stack.head == "none":
+        raise ValueError("stack.head=none leaves nothing to compare classifiers by")
+    upsamples = config.model.architecture == "conv" and config.model.factors[0] > 1
+    if config.task == "denoise" and name not in image_quality.METRICS and not upsamples:
+        raise ValueError(f"the last layer of its network does not upsample, so it has no {name}")
 
 
 def comparisons(

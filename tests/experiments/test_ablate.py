@@ -49,7 +49,7 @@ def test_a_grid_that_is_killed_goes_on_and_one_failure_spares_the_others(tmp_pat
     first.send_signal(signal.SIGKILL)
     first.communicate()
     before = {path: path.stat().st_mtime_ns for path in done}
-    for folder in (tmp_path / "grid/runs").iterdir():  # nobody is left behind who would hold a run's lock
+    for folder in (tmp_path / "grid/runs").iterdir():  # no process is left that holds the lock of a run
         with held(folder):
             pass
 
@@ -66,9 +66,21 @@ def test_a_grid_that_is_killed_goes_on_and_one_failure_spares_the_others(tmp_pat
     assert "wild, seed 0: the loss is" in page
 
 
+@pytest.mark.parametrize(("option", "cores"), [((), 1), (("--cpu_cores=2",), 2)])
+def test_runs_use_one_core_unless_another_number_is_chosen(tmp_path, option, cores):
+    """The number decides their last bits."""
+    command = ("--config=configs/ablations/quick.py", f"--workdir={tmp_path / 'grid'}", "--list", *option)
+    out, err = start("experiments.ablate", *command, CUDA_VISIBLE_DEVICES="").communicate(timeout=300)
+    lines = out.splitlines()
+    assert lines[0] == "nearest, seed 0", err
+    assert len(lines) == 2 * 12
+    assert all(line.endswith(f" --cpu_cores={cores}") for line in lines[1::2])
+    assert not (tmp_path / "grid").exists()
+
+
 @pytest.mark.proof
 def test_a_run_alone_ends_with_the_same_bits(tmp_path):
-    """By its own command, and in the grid."""
+    """Once by its own command, once in the grid."""
     (tmp_path / "two.py").write_text(GRID.replace("wild", "k3").replace("1e30", "1e-2"))
     options = (f"--config={tmp_path / 'two.py'}", f"--workdir={tmp_path / 'grid'}")
     listed, err = start("experiments.ablate", *options, "--list").communicate(timeout=300)
@@ -86,7 +98,7 @@ def test_a_run_alone_ends_with_the_same_bits(tmp_path):
 
 @pytest.mark.proof
 def test_a_grid_killed_at_any_time_ends_with_the_table_of_an_uninterrupted_one(tmp_path):
-    """Killed once while a run trains and once between runs; what was finished is not repeated."""
+    """It is killed once while a run trains and once between runs. Finished runs are not repeated."""
     (tmp_path / "two.py").write_text(
         GRID.replace("wild", "k3").replace("1e30", "1e-2").replace("seeds = 1", "seeds = 2")
     )
@@ -114,7 +126,7 @@ def test_a_grid_killed_at_any_time_ends_with_the_table_of_an_uninterrupted_one(t
 
 @contextlib.contextmanager
 def held(folder):
-    """The lock of a run's folder, as soon as whoever holds it has stopped."""
+    """The lock of a run folder, as soon as the process that holds it has ended."""
     for _ in range(600):
         with contextlib.suppress(run_folder.RunFolderError):
             with run_folder.locked(folder):
@@ -126,7 +138,7 @@ def held(folder):
 
 @pytest.fixture
 def report(tmp_path, monkeypatch, rng):
-    """The report of made-up runs: k3 0.2 dB worse than nearest, k4 the same."""
+    """The report of made-up runs: k3 is 0.2 dB worse than nearest, k4 is equal to it."""
     settings = grid_base.get_config()
     settings.experiment = smoke.get_config()
     settings.contenders.nearest = {"model": {"decoder": "upsample"}}
@@ -228,7 +240,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_in_a_browser(report, width):
-    """Nothing reaches beyond a phone's width, and a click on a head sorts its table."""
+    """Nothing is wider than a phone's screen, and a click on a table head sorts the table."""
     page = report[0] / "report.html"
     probe = (
         "<script>addEventListener('load', () => { const head = document.querySelectorAll('th')[1]; head.click(); "

@@ -1,4 +1,4 @@
-"""How runs are started: processes beside each other, failures by themselves, nothing left behind."""
+"""How runs are started: several at a time, each fails alone, and none is left behind."""
 
 import contextlib
 import os

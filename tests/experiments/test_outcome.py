@@ -108,6 +108,14 @@ def test_a_metric_that_runs_do_not_end_with_is_refused(settings, task, metric, m
         verdict.check(metric, grid.expand(settings))
 
 
+@pytest.mark.parametrize("fields", [{"architecture": "dense"}, {"features": (8,), "factors": (1,)}])
+def test_an_artifact_that_a_network_does_not_have_cannot_be_the_metric(settings, fields):
+    settings.contenders.other = {"model": {"decoder": "transpose", **fields}}
+    verdict.check("psnr", grid.expand(settings))
+    with pytest.raises(ValueError, match="other: the last layer of its network does not upsample, so it has no harm"):
+        verdict.check("harmonic_energy", grid.expand(settings))
+
+
 def test_every_metric_with_a_direction_can_be_a_verdicts():
     for task in TASKS.values():
         names = [metric.name for metric in task.metrics]

@@ -1,13 +1,9 @@
-"""metrics.csv and TensorBoard events, read back by readers of their own."""
+"""metrics.csv and TensorBoard events, read back with independent readers."""
 
 import csv
 import struct
-from types import SimpleNamespace
-
-import pytest
 
 from aeden.training.metrics_log import MetricsLog
-from aeden.training.progress import Progress
 
 
 def read_csv(folder):
@@ -58,17 +54,3 @@ def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
     (tmp_path / "metrics.csv").write_text("step,loss,psnr\n1,0.5,9\n2,0.2")
     with MetricsLog(tmp_path, 5) as logbook:
         assert logbook.rows == [{"step": 1.0, "loss": 0.5, "psnr": 9.0}]
-
-
-@pytest.mark.parametrize("shown", [True, False])
-def test_progress_prints_plain_lines_where_there_is_no_terminal(capsys, monkeypatch, shown):
-    now = iter(range(0, 1000, 20))
-    # The logbook's clock alone: threads that other tests have left behind go by the real one.
-    monkeypatch.setattr("aeden.training.metrics_log.time", SimpleNamespace(monotonic=lambda: float(next(now))))
-    with Progress(1000, 0, shown) as progress:
-        progress.advance(100, 1, 0.5)
-        progress.advance(100, 2, 0.4)
-    err = capsys.readouterr().err
-    assert ("step 2" in err and "loss 0.4000" in err and "left" in err) == shown
-    assert "step 1 " not in err
-    assert "\r" not in err

@@ -22,7 +22,7 @@ def test_without_a_terminal_plain_lines_are_printed(capsys, monkeypatch, shown):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (36061, "10:01:01")]
+    ("seconds", "text"), [(0.0, "0:00"), (59.6, "1:00"), (3599.0, "59:59"), (3600.0, "1:00:00"), (36061.0, "10:01:01")]
 )
 def test_times_as_minutes_or_hours(seconds, text):
     assert format_time(seconds) == text

@@ -41,7 +41,8 @@ def _optimizer() -> ConfigDict:
 
 def _data() -> ConfigDict:
     data = ConfigDict()
-    data.name = "mnist"  # mnist | notmnist[/large | /auto] | glyphs[/digits] | folder | a prepared TFDS data set
+    # A name in `aeden/data/sources.py` (mnist, notmnist[/large | /auto], glyphs[/digits], folder), or a prepared TFDS set.
+    data.name = "mnist"  # name of the data set
     data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default. For glyphs: a folder of fonts
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
     data.limit = 0  # maximum number of examples per split; 0 for all

@@ -6,6 +6,7 @@ Import it after `malloc.restart_tuned`.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,10 @@ def guarded(command: Callable[[], None]) -> int:
     except Interrupted as stop:
         print(stop, file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # The reader of the output has what it wanted, e.g. `head`. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
         return 130

@@ -113,7 +113,7 @@ def cross_entropy(logits: Float[Array, "b k"], labels: Integer[Array, b]) -> Flo
 
 
 # Metrics of restored images: key in summaries -> function.
-METRICS = {BCE.name: bce, BCE_EXCESS.name: bce_excess, MSE.name: mse, PSNR.name: psnr, SSIM.name: ssim}
+RESTORATION_METRICS = {BCE.name: bce, BCE_EXCESS.name: bce_excess, MSE.name: mse, PSNR.name: psnr, SSIM.name: ssim}
 
 
 def masked_sum(values: Float[Array, b], mask: Bool[Array, b]) -> Scalar:
@@ -124,5 +124,5 @@ def masked_sum(values: Float[Array, b], mask: Bool[Array, b]) -> Scalar:
 def restoration_sums(
     estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"], mask: Bool[Array, b]
 ) -> dict[str, jax.Array]:
-    """Each of `METRICS`, summed over the examples where `mask` is true."""
-    return {name: masked_sum(metric(estimate, target), mask) for name, metric in METRICS.items()}
+    """Each of `RESTORATION_METRICS`, summed over the examples where `mask` is true."""
+    return {name: masked_sum(metric(estimate, target), mask) for name, metric in RESTORATION_METRICS.items()}

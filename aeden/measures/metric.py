@@ -5,9 +5,9 @@ How to add a metric:
 1. Write the function in the file of its subject: `image_quality.py`, `checkerboard.py` or `sample_quality.py`. A metric
    of images returns one value per example, so that it can be averaged over a split.
 2. Define a `Metric` constant above it. Its `name` is the key of the value in the summaries of runs.
-3. Compute it where the summary is written (`image_quality.METRICS` for restored images, `aeden/tasks/NAME/` for the
-   rest), and add the constant to `METRICS` in the `task.py` of its task: tables and reports of grids follow from it.
-   Test the function against an independent implementation.
+3. Compute it where the summary is written: `image_quality.RESTORATION_METRICS` for restored images, or
+   `aeden/tasks/NAME/`. Add the constant to `METRICS` in the `task.py` of its task; tables and reports of grids follow.
+4. Test the function against an independent implementation.
 """
 
 from __future__ import annotations

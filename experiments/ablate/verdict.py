@@ -37,7 +37,7 @@ def _check_result(name: str, config: Any) -> None:
     if config.task == "stack" and config.stack.head == "none":
         raise ValueError("stack.head=none leaves nothing to compare classifiers by")
     upsamples = config.model.architecture == "conv" and config.model.factors[0] > 1
-    if config.task == "denoise" and name not in image_quality.METRICS and not upsamples:
+    if config.task == "denoise" and name not in image_quality.RESTORATION_METRICS and not upsamples:
         raise ValueError(f"the last layer of its network does not upsample, so it has no {name}")
 
 
@@ -81,7 +81,10 @@ def sentence(found: dict[str, Comparison], reference: str, metric: Metric, margi
       margin: differences up to this are of no practical use, in the unit of the metric.
     """
     if not found:
-        return "Nothing to compare yet: no contender shares a finished seed with the reference."
+        return (
+            f"Nothing to compare yet: no contender and the reference have finished the same seed with a value of "
+            f"{metric.label} (runs made before a metric existed do not have it)."
+        )
     better: list[str] = []
     worse: list[str] = []
     same: list[str] = []

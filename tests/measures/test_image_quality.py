@@ -57,7 +57,7 @@ def test_ssim_of_images_smaller_than_its_window(rng, size):
 def test_padded_examples_add_nothing_even_if_not_finite(pair):
     estimate, target = (jnp.concatenate([x, jnp.full((1, *x.shape[1:]), jnp.nan)]) for x in pair)
     sums = image_quality.restoration_sums(estimate, target, jnp.array([True, True, True, False]))
-    for name, metric in image_quality.METRICS.items():
+    for name, metric in image_quality.RESTORATION_METRICS.items():
         np.testing.assert_allclose(sums[name], np.sum(metric(*pair)), rtol=1e-6)
 
 

@@ -96,7 +96,7 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
     for name, noise in noises.items():
         noisy = noise(example_keys, clean)
         restored = jax.nn.sigmoid(jax.jit(model.apply)({"params": params}, noisy))
-        for metric, function in image_quality.METRICS.items():
+        for metric, function in image_quality.RESTORATION_METRICS.items():
             np.testing.assert_allclose(figures[name]["noisy"][metric], function(noisy, clean).mean(), rtol=1e-4)
             np.testing.assert_allclose(figures[name]["restored"][metric], function(restored, clean).mean(), rtol=1e-4)
 

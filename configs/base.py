@@ -41,7 +41,7 @@ def _optimizer() -> ConfigDict:
 
 def _data() -> ConfigDict:
     data = ConfigDict()
-    # A name in `aeden/data/sources.py` (mnist, notmnist[/large | /auto], glyphs[/digits], folder), or a prepared TFDS set.
+    # mnist | notmnist[/small | /large | /auto] | glyphs[/letters | /digits] | folder | a prepared TFDS data set
     data.name = "mnist"  # name of the data set
     data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default. For glyphs: a folder of fonts
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error

@@ -2,11 +2,13 @@
 
 import gzip
 import os
+import signal
 import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Tests that need the real data ask for it (`real_data`); the others must not find it.
@@ -149,3 +151,22 @@ def write_mnist(folder: Path, digits: dict[str, np.ndarray], suffix: str) -> Non
     for part, array in digits.items():
         content = idx(array)
         (folder / f"{mnist.FILES[part]}{suffix}").write_bytes(gzip.compress(content) if suffix else content)
+
+
+def stopping(batches: type, stops: list[tuple[int, int]]) -> type:
+    """A subclass of `TrainBatches` that sends SIGTERM to this process when a (phase, step) of `stops` is drawn.
+
+    Patch it into the module that makes the batches, fill `stops`, and the training is interrupted there.
+    """
+
+    class Stopping(batches):  # type: ignore[valid-type, misc]
+        def __init__(self, *arguments: Any, **options: Any):
+            super().__init__(*arguments, **options)
+            self.phase = arguments[3] if len(arguments) > 3 else options.get("phase", 0)
+
+        def at(self, step: int, count: int = 1) -> Any:
+            if (self.phase, step) in stops:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().at(step, count)
+
+    return Stopping

@@ -1,6 +1,7 @@
 """Every config prepares a run, and takes one abstract step."""
 
 import importlib
+import re
 from pathlib import Path
 
 import jax
@@ -10,9 +11,12 @@ import pytest
 from conftest import ROOT
 
 from aeden.data.dataset import Dataset
+from aeden.data.sources import SOURCES
 from aeden.data.splits import Split
+from aeden.nn.decoders import DECODERS
 from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS, prepare
+from aeden.transforms.noise import KINDS
 
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
 SHAPE = (28, 28, 1)
@@ -49,7 +53,7 @@ def test_one_abstract_step(name):
 @pytest.mark.parametrize("task", sorted(TASKS))
 def test_a_task_reads_only_its_sections(task):
     """Fields of other sections are left out of a run's identity, so reading one would be a fault."""
-    config = load({"denoise": "smoke", "stack": "stacked_mnist", "gan": "gan_transpose_mnist"}[task])
+    config = next(config for config in map(load, CONFIGS) if config.task == task)
     for section in [name for name in config if name not in TASKS[task].sections and "." not in name]:
         if hasattr(config[section], "to_dict"):
             with config.unlocked():
@@ -70,3 +74,19 @@ def test_every_field_of_base_says_what_it_means():
     assert len(lines) == len(flatten(load("base").to_dict()))
     for line in lines:
         assert "  # " in line, line
+
+
+@pytest.mark.parametrize("names", [DECODERS, KINDS, TASKS, SOURCES], ids=["decoders", "noise", "tasks", "data"])
+def test_every_choice_is_documented(names):
+    """In the comments of base.py and in the guide, in whatever form: "notmnist[/large]" names notmnist/large."""
+    for page in ("configs/base.py", "docs/guide.md"):
+        text = (ROOT / page).read_text()
+        for name in names:
+            assert all(re.search(rf"\b{word}\b", text) for word in name.split("/")), f"{page} does not mention {name}"
+
+
+def test_every_config_is_in_the_guide():
+    guide = (ROOT / "docs/guide.md").read_text()
+    for path in (ROOT / "configs").rglob("*.py"):
+        if path.stem not in ("__init__", "base"):
+            assert path.relative_to(ROOT / "configs").as_posix().removeprefix("ablations/") in guide, path

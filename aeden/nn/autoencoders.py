@@ -15,9 +15,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
+from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
 from aeden.nn.initializers import Initializer, default_kernel_init
-from aeden.nn.layers import convolution
 from aeden.nn.pooling import max_pool
 from aeden.shapes import Array, Float
 

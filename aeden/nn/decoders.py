@@ -1,13 +1,7 @@
 """The decoders that are compared: from the code of an image back to its pixels.
 
-How to add a decoder:
-
-1. Write its layer in `aeden/nn/layers.py`: [b, h, w, c] -> [b, factor*h, factor*w, features], with the options `dtype`,
-   `kernel_init` and `lowering` like the layers there.
-2. Add it to `DECODERS`: a function that builds the layer, and one that counts its multiplications. Its name there is
-   the value of `config.model.decoder`.
-3. In `tests/nn/test_layers.py`, add the layer to `LAYERS` and compare it with an independent implementation; in
-   `tests/nn/test_decoders.py`, test the count. The tests of whole autoencoders run over `DECODERS` by themselves.
+CONTRIBUTING.md says how to add a decoder. Its layer takes the options `dtype`, `kernel_init` and `lowering`, like those
+in `aeden/nn/layers.py`; its name in `DECODERS` is the value of `config.model.decoder`.
 """
 
 from __future__ import annotations
@@ -19,9 +13,10 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
+from aeden.nn.convolution import convolution
 from aeden.nn.fast_convolution import resized_taps
 from aeden.nn.initializers import Initializer, default_kernel_init
-from aeden.nn.layers import SubpixelConv, TransposeConv, UpsampleConv, convolution
+from aeden.nn.layers import SubpixelConv, TransposeConv, UpsampleConv
 from aeden.shapes import Array, Float
 
 
@@ -32,7 +27,7 @@ class Decoder(nn.Module):
     gives the channels of the image. "transpose" and "upsample" have the same number of parameters.
 
     Attributes:
-      kind: one of `DECODERS`: "transpose" (transposed convolution), "upsample" (resize and convolve) or "subpixel"
+      kind: one of `DECODERS`, e.g. "transpose" (transposed convolution), "upsample" (resize and convolve) or "subpixel"
         (convolve, then rearrange channels into pixels: factor^2 times the parameters in each stage).
       features: channels of each stage, first to last.
       factors: how many times each stage enlarges height and width.

@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
-from aeden.nn.layers import convolution
 from aeden.shapes import Array, Float, Integer
 
 DOWNSAMPLINGS = ("antialiased", "strided")

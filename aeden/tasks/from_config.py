@@ -16,8 +16,9 @@ from aeden.data import sources
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, SingleAutoencoder
+from aeden.nn.convolution import LOWERINGS
 from aeden.nn.decoders import DECODERS
-from aeden.nn.layers import LOWERINGS, PLACEMENTS, RESIZE_METHODS
+from aeden.nn.layers import PLACEMENTS, RESIZE_METHODS
 from aeden.nn.stack import Stack
 from aeden.runtime import devices
 from aeden.tasks.objectives.restoration import LOSSES
@@ -100,7 +101,7 @@ def _check_model(model: Any) -> None:
 
 
 def decoder_name(config: Any) -> str:
-    """The name of the decoder for tables and titles: "transpose", "upsample", "subpixel" or "dense"."""
+    """The name of the decoder for tables and titles: one of `DECODERS`, or "dense"."""
     return "dense" if config.model.architecture == "dense" else config.model.decoder
 
 

@@ -21,7 +21,7 @@ class Identification:
 
     Attributes:
       task: value of `config.task`.
-      decoder: "transpose", "upsample", "subpixel" or "dense".
+      decoder: one of `aeden.nn.decoders.DECODERS`, or "dense".
       seed: seed of the run.
     """
 

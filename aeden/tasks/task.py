@@ -1,13 +1,7 @@
 """The protocol of a task: what every value of `config.task` provides.
 
-To add a task called NAME:
-
-1. Write the package `aeden/tasks/NAME/` with `task.py`, which ends in a constant `NAME = Task(...)` (see
-   `aeden/tasks/denoise/`). `prepare` turns a config and a data set into a `PreparedRun`; after it nothing takes a
-   config. An objective that is new goes to `aeden/tasks/objectives/`.
-2. Give its own fields a section in `configs/base.py`, and write `configs/NAME_mnist.py`.
-3. Add one line to `TASKS` in `aeden/tasks/execute.py`.
-4. Write `tests/tasks/test_NAME.py`.
+CONTRIBUTING.md says how to add a task. In short: a package `aeden/tasks/NAME/` whose `task.py` ends in a constant
+`NAME = Task(...)`, whose `run.py` has the prepared run, and one line in `TASKS` of `aeden/tasks/execute.py`.
 """
 
 from __future__ import annotations
@@ -68,6 +62,8 @@ class Task:
     Attributes:
       sections: the sections of the config that the task reads, besides the fields at the top level. Fields of other
         sections do not count when a run is recognised (`aeden.runtime.identity`).
+      tested_on: the fields of the config, or prefixes such as "noise.", that decide what the test inputs are, besides
+        the data. The contenders of a grid may not differ in them.
       metrics: the metrics of a summary's `test` (and of what `figures` adds) that tables and verdicts can be about,
         most important first.
       prepare: (config, data set) -> the run. Raises ValueError, naming the field and the remedy, for any value that
@@ -78,6 +74,7 @@ class Task:
     """
 
     sections: tuple[str, ...]
+    tested_on: tuple[str, ...]
     metrics: tuple[Metric, ...]
     prepare: Callable[[Any, Dataset], PreparedRun]
     title: Callable[[Summary], str]

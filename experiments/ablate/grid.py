@@ -14,7 +14,7 @@ import jax
 
 from aeden.data.dataset import Dataset
 from aeden.runtime import identity
-from aeden.tasks.execute import TASKS, prepare
+from aeden.tasks.execute import TASKS, prepare, task_of
 from aeden.tasks.from_config import check_choice, open_data
 from configs import base
 from experiments.ablate.pairing import PAIRINGS, paired
@@ -23,8 +23,8 @@ from experiments.ablate.run_config import run_config, shared_config
 # Stands for the folder of the shared run in the fields of a contender.
 SHARED_RUN = "{shared_run}"
 SHARED_CONTENDER = "shared run"
-# Fields that decide what the test images are.
-TESTED_ON = ("noise.", "data.name", "data.dir", "data.limit")
+# Fields that decide what the test images are, for every task; `Task.tested_on` has those of each task.
+DATA_FIELDS = ("data.name", "data.dir", "data.limit")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -154,8 +154,9 @@ def expand(grid: Any) -> list[Cell]:
         raise ValueError(f"unknown pairing {grid.pairing!r}: use one of {', '.join(PAIRINGS)}")
     if grid.seeds < 1:
         raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
+    tested_on = (*DATA_FIELDS, *task_of(grid.experiment).tested_on)
     for contender, fields in contenders.items():
-        _check_contender(contender, fields, axes)
+        _check_contender(contender, fields, axes, tested_on)
     for name, values in axes.items():
         if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
             raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
@@ -165,11 +166,13 @@ def expand(grid: Any) -> list[Cell]:
     return cells
 
 
-def _check_contender(contender: str, fields: Mapping[str, Any], axes: Mapping[str, Any]) -> None:
+def _check_contender(
+    contender: str, fields: Mapping[str, Any], axes: Mapping[str, Any], tested_on: tuple[str, ...]
+) -> None:
     for name in fields:
         if name == "seed":
             raise ValueError(f"contender {contender} sets seed: all use the seeds of the grid, so that runs are paired")
-        if name.startswith(TESTED_ON):
+        if name.startswith(tested_on):
             raise ValueError(
                 f"contender {contender} sets {name}: all are tested on the same images, so that they can be compared. "
                 "Make it an axis to compare the contenders at several of its values"

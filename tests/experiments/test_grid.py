@@ -12,6 +12,7 @@ from ml_collections import config_flags
 
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks import from_config
+from aeden.tasks.execute import TASKS
 from configs import gan_transpose_mnist
 from experiments.ablate import grid
 
@@ -200,3 +201,12 @@ def test_the_grids_that_come_along_expand(name):
     assert len(cells) >= 6
     path = ROOT / f"configs/ablations/{name}.py"
     assert f"python -m experiments.ablate --config=configs/ablations/{name}.py" in path.read_text()
+
+
+def test_what_decides_the_test_images_comes_from_the_task(settings):
+    """Noise decides the test images of a denoising run, and nothing in a GAN's."""
+    settings.contenders.k3 = {"model": {"decoder": "transpose"}, "noise": {"level": 0.1}}
+    with pytest.raises(ValueError, match=r"contender k3 sets noise.level: all are tested on the same images"):
+        grid.expand(settings)
+    assert TASKS["gan"].tested_on == ()
+    assert all("noise." in TASKS[name].tested_on for name in ("denoise", "stack"))

@@ -8,8 +8,9 @@ import pytest
 
 from aeden.nn import decoders
 from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.convolution import LOWERINGS
 from aeden.nn.decoders import DECODERS, Decoder, DecoderKind
-from aeden.nn.layers import LOWERINGS, UpsampleConv
+from aeden.nn.layers import UpsampleConv
 
 
 def test_multiplications_of_the_keras_example():

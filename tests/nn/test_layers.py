@@ -10,16 +10,8 @@ import pytest
 from jax import lax
 from scipy import ndimage
 
-from aeden.nn.layers import (
-    LOWERINGS,
-    RESIZE_METHODS,
-    SubpixelConv,
-    TransposeConv,
-    Upsample,
-    UpsampleConv,
-    convolution,
-    upsample,
-)
+from aeden.nn.convolution import LOWERINGS, convolution
+from aeden.nn.layers import RESIZE_METHODS, SubpixelConv, TransposeConv, Upsample, UpsampleConv, upsample
 
 KERNELS_STRIDES_PADDINGS = list(product(range(1, 7), range(1, 5), ("SAME", "VALID")))
 FEW = [

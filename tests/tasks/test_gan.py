@@ -1,7 +1,5 @@
 """GANs: networks, losses and penalties, the step, resuming, the files of a run, what is refused."""
 
-import os
-import signal
 import time
 
 import jax
@@ -10,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 import scipy.stats
+from conftest import stopping
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
@@ -275,14 +274,8 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     assert sum(test["class_share"]) == pytest.approx(1)
     assert len(whole["classifier"]["sha256"]) == 64
 
-    class Stopping(TrainBatches):
-        def at(self, step, count=1):
-            if step == 4:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().at(step, count)
-
     with monkeypatch.context() as patch:
-        patch.setattr(gan_task, "TrainBatches", Stopping)
+        patch.setattr(gan_task, "TrainBatches", stopping(TrainBatches, [(0, 4)]))
         with pytest.raises(Interrupted, match="stopped at step 5"):
             run(config, dataset, tmp_path / "cut")
     cut = run(config, dataset, tmp_path / "cut")

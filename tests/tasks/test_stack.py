@@ -1,13 +1,12 @@
 """Stacked runs: what each phase trains and what it leaves fixed, resuming in any phase, what is refused."""
 
-import os
-import signal
 import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import stopping
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
@@ -188,17 +187,7 @@ def test_a_run_stopped_in_every_phase_ends_the_same(config, dataset, tmp_path, m
 
     stop: list[tuple[int, int]] = []
 
-    class Stopping(TrainBatches):
-        def __init__(self, split, batch_size, seed, phase=0):
-            super().__init__(split, batch_size, seed, phase)
-            self.phase = phase
-
-        def at(self, step, count=1):
-            if (self.phase, step) in stop:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return super().at(step, count)
-
-    monkeypatch.setattr(stack_task, "TrainBatches", Stopping)
+    monkeypatch.setattr(stack_task, "TrainBatches", stopping(TrainBatches, stop))
     monkeypatch.setattr(stack_run, "draw", lambda *_: None)
     for phase, step in ((0, 2), (1, 0), (1, 3), (2, 2), (3, 9)):
         stop[:] = [(phase, step)]

@@ -1,7 +1,6 @@
 """`fit`: an interrupted run ends like an uninterrupted one; what is logged and saved; how a run stops."""
 
 import contextlib
-import os
 import signal
 import time
 
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from conftest import stopping
 
 from aeden.data.batches import TrainBatches
 from aeden.data.splits import Split
@@ -58,16 +58,8 @@ def run(folder, objective=None, stop=None, dispatch=1, steps=40, result="last"):
     """Trains in a folder; with `stop`, only to that step, as an interrupted run does."""
     images = np.random.default_rng(0).integers(0, 256, (22, 2, 2, 1), dtype=np.uint8)
     schedule = Schedule(steps, log_every=4, validate_every=10, checkpoint_every=5, steps_per_dispatch=dispatch)
-    if stop is not None:
-
-        class Stopping(TrainBatches):
-            def at(self, step, count=1):
-                if step == stop:
-                    os.kill(os.getpid(), signal.SIGTERM)
-                return super().at(step, count)
-    else:
-        Stopping = TrainBatches
-    training = Training(objective or linear_objective(), Stopping(Split(images), 4, 0), schedule, 0, result=result)
+    batches = stopping(TrainBatches, [(0, stop)])(Split(images), 4, 0)
+    training = Training(objective or linear_objective(), batches, schedule, 0, result=result)
     return fit(training, folder, time.monotonic())
 
 

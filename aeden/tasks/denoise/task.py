@@ -88,6 +88,7 @@ METRICS = (
 )
 DENOISE = Task(
     sections=("optimizer", "data", "augment", "noise", "model", "eval", "checkpoint"),
+    tested_on=("noise.",),
     metrics=METRICS,
     prepare=prepare,
     title=title,

@@ -138,6 +138,7 @@ METRICS = (
 )
 GAN = Task(
     sections=("optimizer", "data", "model", "gan", "eval", "checkpoint"),
+    tested_on=(),
     metrics=METRICS,
     prepare=prepare,
     title=title,

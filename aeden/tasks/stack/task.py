@@ -197,6 +197,7 @@ def figures(summary: Summary) -> dict[str, float]:
 METRICS = (image_quality.ACCURACY, image_quality.CROSS_ENTROPY)
 STACK = Task(
     sections=("optimizer", "data", "augment", "noise", "model", "stack", "eval", "checkpoint"),
+    tested_on=("noise.",),
     metrics=METRICS,
     prepare=prepare,
     title=title,

@@ -24,11 +24,11 @@ find_python() {
             return
         fi
     done
-    fail "${PYTHON:+PYTHON=$PYTHON is no such thing: }aeden needs Python 3.11 or newer; install it, or name it with PYTHON=..."
+    fail "${PYTHON:+PYTHON=$PYTHON is not Python 3.11 or newer: }aeden needs Python 3.11 or newer; install it, or name it with PYTHON=..."
 }
 
 make_venv() {
-    # An interpreter that has gone (an upgraded system, a moved folder) leaves a .venv that cannot start.
+    # A .venv cannot start if its interpreter is gone (after a system upgrade, or if the folder was moved).
     if is_new_enough .venv/bin/python; then
         return
     fi
@@ -39,7 +39,7 @@ make_venv() {
     "$python" -m venv .venv || fail "$python cannot make a virtual environment (on Debian: apt install python3-venv)"
 }
 
-# install NAME EXTRA,...: NAME's stamp holds a hash of what decides its packages.
+# install NAME EXTRA,...: installs once. The stamp of NAME holds a hash of everything that decides which packages.
 install() {
     local extras=$2 stamp=.venv/installed-$1 wanted
     if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then

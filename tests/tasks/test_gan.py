@@ -167,10 +167,10 @@ def test_the_transposed_generator_begins_with_a_checkerboard():
 
 def test_latents_fall_into_clusters_that_are_all_as_likely(rng):
     latent = rng.normal(size=(6000, 9)).astype(np.float32)
-    told = np.asarray(clustered(jnp.asarray(latent), 4))
-    np.testing.assert_array_equal(told[:, 4:], latent[:, 4:])
-    np.testing.assert_array_equal(told[:, :4], np.sqrt(5, dtype=np.float32) * np.eye(4)[latent[:, :4].argmax(1)])
-    assert scipy.stats.chisquare((told[:, :4] > 0).sum(0)).pvalue > 1e-3
+    chosen = np.asarray(clustered(jnp.asarray(latent), 4))
+    np.testing.assert_array_equal(chosen[:, 4:], latent[:, 4:])
+    np.testing.assert_array_equal(chosen[:, :4], np.sqrt(5, dtype=np.float32) * np.eye(4)[latent[:, :4].argmax(1)])
+    assert scipy.stats.chisquare((chosen[:, :4] > 0).sum(0)).pvalue > 1e-3
 
 
 def test_a_generator_with_modes_sees_of_their_numbers_which_is_largest(rng):

@@ -64,11 +64,32 @@ def guarded(command: Callable[[], None]) -> int:
 
 
 def _parse() -> None:
-    rest = flags.FLAGS(sys.argv)[1:]
+    if {"-h", "--help", "-help"} & set(sys.argv[1:]):
+        _print_help()
+        raise SystemExit(0)
+    try:
+        rest = flags.FLAGS(sys.argv)[1:]
+    except flags.UnrecognizedFlagError as error:
+        raise ValueError(f"{error}; --help lists the flags. Fields look like --config.epochs=3") from error
+    except KeyError as error:  # a section that does not exist
+        raise ValueError(f"there is no such field: {error.args[0]}") from error
     if rest:
         raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
+    path = config_path() if flags.FLAGS["config"].present else ""
+    if path and not Path(path.partition(":")[0]).exists():
+        raise ValueError(f"there is no config file {path}: see configs/")
     if CONFIG.value is None:
         raise ValueError("name an experiment: --config=configs/transpose_mnist.py")
+
+
+def _print_help() -> None:
+    """Prints what the command does, its flags, and where the fields of an experiment are explained."""
+    print((sys.modules["__main__"].__doc__ or "").strip())
+    print("\nFlags:")
+    for module, own in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith("experiments") or module == sys.argv[0]:
+            print("\n".join(f"  --{flag.name}: {flag.help} (default: {flag.default})" for flag in own))
+    print("\nEvery field of an experiment is a flag too, e.g. --config.epochs=3; configs/base.py explains them.")
 
 
 def config_path() -> str:

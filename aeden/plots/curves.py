@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from aeden.plots.style import BLUE, GRAY, INK, ORANGE, panels, plain_axes, save
@@ -74,7 +75,11 @@ def plot_rows(axis: Axes, rows: Rows, name: str, color: str, label: str, marker:
 
 
 def _limit_losses(axis: Axes, rows: Rows) -> None:
-    """Cuts off the highest 5 % of the training losses: the first steps would flatten the rest of the curve."""
+    """Cuts off the highest 5 % of the training losses: the first steps would flatten the rest of the curves.
+
+    All lower values stay visible, also those of other curves in the axes.
+    """
     losses = sorted(row["train_loss"] for row in rows if "train_loss" in row)
     if len(losses) > 10:
-        axis.set_ylim(losses[0] - 0.05 * (losses[len(losses) * 9 // 10] - losses[0]), losses[len(losses) * 95 // 100])
+        lowest = min(float(np.min(line.get_ydata())) for line in axis.get_lines())
+        axis.set_ylim(lowest - 0.05 * (losses[len(losses) * 9 // 10] - lowest), losses[len(losses) * 95 // 100])

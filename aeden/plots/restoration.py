@@ -9,6 +9,9 @@ import numpy as np
 
 from aeden.plots.style import GRAY, INK, panels, save, save_samples, show_signed
 
+# Smallest colour scale of logits: with a smaller one, rounding errors would look like a pattern.
+SMALLEST_SCALE = 1e-3
+
 
 def save_restoration(
     path: Path,
@@ -35,11 +38,11 @@ def save_responses(path: Path, title: str, responses: Mapping[str, np.ndarray]) 
     Args:
       path: the PNG to write.
       title: what was trained.
-      responses: name, e.g. "impulse, trained" -> logits [h, w], each drawn on its own colour scale.
+      responses: name, e.g. "impulse, trained" -> logits [h, w], each drawn on its own colour scale of 0.001 or more.
     """
     figure, axes = panels(1, len(responses), (2.3 * len(responses), 2.9))
     for axis, (name, image) in zip(axes[0], responses.items(), strict=True):
-        largest = max(float(np.abs(image).max()), 1e-9)
+        largest = max(float(np.abs(image).max()), SMALLEST_SCALE)
         show_signed(axis, image, largest)
         axis.set(xticks=[], yticks=[])
         axis.set_title(name, fontsize=9, color=INK)

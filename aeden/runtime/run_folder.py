@@ -45,7 +45,13 @@ def locked(workdir: Path, primary: bool = True) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            # A run that is refused leaves no empty folder behind.
+            if [path.name for path in workdir.iterdir()] == [".lock"]:
+                (workdir / ".lock").unlink()
+                workdir.rmdir()
 
 
 def claim(workdir: Path, config: Mapping[str, Any], dataset: Mapping[str, str]) -> None:

@@ -65,9 +65,9 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
         # Also if the run is finished on data that stood in for the requested: is the requested data here now?
         dataset = open_data(config)
         run_folder.check_data(workdir, dataset.identity())
-        announce(dataset)
         if summary is not None:
             return summary, True
+        announce(dataset)
         run = task.prepare(config, dataset)
         if primary:
             run_folder.claim(workdir, fields, dataset.identity())
@@ -100,8 +100,9 @@ def closing(summary: Summary) -> str:
         f"{data}, {task.title(summary)}, {summary['parameters']:,} parameters, test split:",
         *task.closing(summary),
     ]
-    rate = f", {summary['images_per_second']:.0f} images/s" if summary["images_per_second"] else ""
-    return "\n".join([*lines, f"  {summary['steps']} steps in {summary['wall_seconds']:.0f} s{rate}"])
+    speed = summary["images_per_second"]
+    rate = f"; {speed:.0f} images/s while training" if speed else ""
+    return "\n".join([*lines, f"  {summary['steps']} steps in {summary['wall_seconds']:.0f} s in all{rate}"])
 
 
 def announce(dataset: Dataset) -> None:

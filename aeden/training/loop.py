@@ -132,6 +132,8 @@ def fit(training: Training, folder: Path, started: float) -> Fitted:
                 progress.say(line)
             _train(_Loop(training, checkpoints, log, progress, started, stop), position)
         checkpoints.wait()
+        # The primary process deletes old checkpoints in the background. Nobody may look for the best one before that.
+        devices.any_process(False)
         position.clock.wall_seconds += time.monotonic() - started
         state, step, validation = _result(training, checkpoints, position)
         return Fitted(state, step, validation, position.clock, log.rows, checkpoints.best_step())

@@ -14,6 +14,7 @@ from absl import flags
 
 from aeden.runtime import run_folder
 from aeden.runtime.processes import Interrupted
+from aeden.tasks.execute import announce
 from experiments import cli
 from experiments.ablate import grid, launch, verdict
 from experiments.ablate.grid import Cell
@@ -64,6 +65,8 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     grid.check(plan.folders)
     verdict.check(settings.metric, plan.cells)
     workdir.mkdir(parents=True, exist_ok=True)
+    for dataset in {id(one): one for one in map(grid.dataset_of, (cell.config for cell in plan.folders))}.values():
+        announce(dataset)
     for cell, folder in plan.folders.items():
         run_folder.check_data(folder, grid.dataset_of(cell.config).identity())
     with run_folder.locked(workdir), _stoppable():

@@ -18,8 +18,10 @@ def test_a_second_process_is_refused(tmp_path):
         run_folder.locked(tmp_path / "run"),
     ):
         pass
+    assert not (tmp_path / "run").exists()  # nothing was written: no empty folder is left behind
     with run_folder.locked(tmp_path / "run"):
-        pass
+        (tmp_path / "run/config.json").touch()
+    assert (tmp_path / "run").exists()
 
 
 def claim(folder, config):

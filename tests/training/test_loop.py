@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 import time
 
 import jax
@@ -152,6 +153,26 @@ def test_the_result_is_the_last_or_the_best_checkpoint(tmp_path, stop):
     saved = checkpoint_state(tmp_path / "cut", last.state)
     assert same(best.state, saved)
     assert not same(last.state, saved)
+
+
+def test_no_process_looks_for_the_best_checkpoint_before_all_have_written(tmp_path, monkeypatch):
+    """The primary process still deletes old checkpoints after the last step, while the others would read them."""
+    events, meet, best = [], devices.any_process, Checkpoints.best_step
+
+    def best_step(checkpoints):
+        if threading.current_thread() is threading.main_thread():  # the thread that seals checkpoints asks too
+            events.append("best")
+        return best(checkpoints)
+
+    def wait(checkpoints, wait=Checkpoints.wait):
+        wait(checkpoints)
+        events.append("written")
+
+    monkeypatch.setattr(devices, "any_process", lambda flag: events.append("all meet") or meet(flag))
+    monkeypatch.setattr(Checkpoints, "best_step", best_step)
+    monkeypatch.setattr(Checkpoints, "wait", wait)
+    run(tmp_path / "run", steps=10)
+    assert events[events.index("best") - 2 : events.index("best") + 1] == ["written", "all meet", "best"]
 
 
 def checkpoint_state(folder, like):

@@ -58,10 +58,14 @@ def title(summary: Summary) -> str:
 
 def closing(summary: Summary) -> list[str]:
     """See `aeden.tasks.task.Task`."""
-    return [
+    lines = [
         f"  {name:<9} PSNR {row['psnr']:6.2f} dB   SSIM {row['ssim']:.4f}   MSE {row['mse']:.5f}   "
         f"BCE {row['bce']:.4f} ({row['bce_excess']:.4f} above a perfect restoration)"
         for name, row in (("noisy", summary["noisy"]), ("restored", summary["test"]))
+    ]
+    return lines + [
+        f"  tested at a noise level of {level}: PSNR {both['noisy']['psnr']:.2f} to {both['test']['psnr']:.2f} dB"
+        for level, both in summary["levels"].items()
     ]
 
 

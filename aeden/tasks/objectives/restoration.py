@@ -161,8 +161,13 @@ def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...
 
 
 def shown(count: int) -> np.ndarray:
-    """The indices of the test images that pictures show, out of `count`: int32 [n]."""
-    return spread(count, SAMPLES).astype(np.int32)
+    """The indices of the test images that pictures show, out of `count`: int32 [n].
+
+    They are evenly spread, and each is shifted by one more than the one before: labels that repeat with a period, as
+    those of glyphs do, would otherwise all be equal.
+    """
+    index = spread(count, SAMPLES)
+    return np.minimum(index + np.arange(len(index)), count - 1).astype(np.int32)
 
 
 def restore_samples(model: Autoencoder, params: PyTree, noise: FixedNoise, split: Split) -> dict[str, np.ndarray]:

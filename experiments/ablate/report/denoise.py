@@ -166,7 +166,11 @@ def _responses(result: GridResult) -> list[str]:
     responses = {contender: images for contender, images in responses.items() if images}
     if not responses:
         return []
-    caption = f"Response of the decoder to a code, in logits{result.first_setting}; first seed."
+    caption = (
+        f"Response of the decoder to a code, in logits{result.first_setting}; first seed. Blue is below and red above "
+        "the mean; the scale is written below each map. The ripple in the table is relative to the logits of real "
+        "images, which training makes larger."
+    )
     return [add_figure(result, "responses", figures.responses(responses), caption, images=True)]
 
 
@@ -186,13 +190,16 @@ def pictures(result: GridResult) -> list[str]:
     rows: dict[str, np.ndarray] = {}
     power: dict[str, np.ndarray] = {}
     for contender, kept in _examples(result).items():
+        if rows and not np.array_equal(kept["clean"][:SHOWN], rows["clean"]):
+            continue  # a run of another version kept other images
         rows = {"clean": kept["clean"][:SHOWN], "noisy": kept["noisy"][:SHOWN], **rows}
         rows[contender] = kept["restored"][:SHOWN]
         if "residual power" in kept:
             power[contender] = kept["residual power"]
     if result.denoising.baselines:
         shown = result.denoising.baselines.shown
-        rows |= {name: images[:SHOWN] for name, images in shown.items() if name != baselines.NOISY}
+        if not rows or np.allclose(shown[baselines.NOISY][:SHOWN], rows["noisy"], atol=1e-5):
+            rows |= {name: images[:SHOWN] for name, images in shown.items() if name != baselines.NOISY}
     if not rows:
         return []
     side = min(rows["clean"].shape[1:3])

@@ -34,7 +34,7 @@ make_venv() {
     fi
     local python
     python=$(find_python)
-    echo "making .venv with $("$python" --version) ..." >&2
+    echo "creating .venv with $("$python" --version) ..." >&2
     rm -rf .venv
     "$python" -m venv .venv || fail "$python cannot make a virtual environment (on Debian: apt install python3-venv)"
 }

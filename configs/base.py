@@ -127,7 +127,9 @@ def _gan() -> ConfigDict:
 def _eval() -> ConfigDict:
     evaluation = ConfigDict()
     evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once per epoch, at most 100 times
-    evaluation.checkpoint = "last"  # last | best (on validation): which checkpoint of a training is its result
+    # last | best: which checkpoint of a training is its result; best has the highest validation PSNR (restoration),
+    # accuracy (classification) or share of confident samples (gan)
+    evaluation.checkpoint = "last"  # which checkpoint is tested
     evaluation.levels = ()  # further noise levels to test at, e.g. (0.2, 0.6)
     return evaluation
 

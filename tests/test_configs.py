@@ -59,7 +59,8 @@ def test_a_task_reads_only_its_sections(task):
             with config.unlocked():
                 del config[section]
     split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
-    prepare(config, Dataset(config.data.name, config.data.name, split, split, split, "0"))
+    run = prepare(config, Dataset(config.data.name, config.data.name, split, split, split, "0"))
+    assert run.abstract_trainings()  # what is built late must not read them either
 
 
 @pytest.mark.parametrize("name", CONFIGS)

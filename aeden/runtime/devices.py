@@ -131,6 +131,15 @@ def as_global(tree: PyTree) -> PyTree:
     return jax.tree.map(one, tree)
 
 
+def as_local(tree: PyTree) -> PyTree:
+    """A state as arrays of this process. What Orbax restores in a run of several processes is spread over all of them.
+
+    Args:
+      tree: arrays that are the same on every device.
+    """
+    return jax.tree.map(lambda x: x if x.is_fully_addressable else x.addressable_data(0), tree)
+
+
 def deal(batches: PyTree) -> PyTree:
     """Divides this process's share of batches among its devices.
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aeden.runtime.files import read_json, write_json
+from aeden.runtime.files import DamagedFileError, read_json, write_json
 from aeden.runtime.identity import differences
 
 
@@ -73,8 +73,20 @@ def recorded_config(workdir: Path) -> dict[str, Any] | None:
     Raises:
       DamagedFileError: the record cannot be read.
     """
+    return _record(workdir)["config"] if (workdir / "config.json").exists() else None
+
+
+def _record(workdir: Path) -> dict[str, Any]:
+    """config.json of a run folder.
+
+    Raises:
+      DamagedFileError: it is not the record of a run.
+    """
     path = workdir / "config.json"
-    return read_json(path)["config"] if path.exists() else None
+    record = read_json(path)
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in ("config", "dataset")):
+        raise DamagedFileError(f"{path} is not the record of a run: delete it, or choose another --workdir")
+    return record
 
 
 def check_config(
@@ -104,10 +116,9 @@ def check_data(workdir: Path, dataset: Mapping[str, str]) -> None:
     Raises:
       RunFolderError: naming both data sets.
     """
-    path = workdir / "config.json"
-    if not path.exists():
+    if not (workdir / "config.json").exists():
         return
-    old = read_json(path)["dataset"]
+    old = _record(workdir)["dataset"]
     if old["sha256"] != dataset["sha256"]:
         raise RunFolderError(
             f"{workdir} was trained on {old['name']} (sha256 {old['sha256'][:12]}), but the data found now is "

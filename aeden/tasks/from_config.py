@@ -189,11 +189,15 @@ def gradient_step_maker(config: Any) -> MakeGradientStep:
     """A function that makes gradient steps with the optimiser of a config.
 
     Returns:
-      (peak learning rate, steps, pixels=0, trained=None) -> `GradientStep`. It raises ValueError if optax has no such
-      optimiser or the rate is not positive.
+      (peak learning rate, steps, pixels=0, trained=None) -> `GradientStep`. It raises ValueError if the rate is not
+      positive.
+
+    Raises:
+      ValueError: optax has no such optimiser, or it takes no weight decay and one is asked for.
     """
     options = config.optimizer
     name, warmup, decay, clip = options.name, options.warmup_steps, options.weight_decay, options.grad_clip
+    make_optimizer(name, learning_rate_schedule(1.0, 1, 0), decay, clip)  # refuses what does not exist
 
     def make(learning_rate: float, steps: int, pixels: int = 0, trained: tuple[str, ...] | None = None) -> GradientStep:
         schedule = learning_rate_schedule(learning_rate, steps, warmup)
@@ -231,10 +235,12 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
     )
 
 
-def build_training(
-    config: Any, objective: Objective, batches: TrainBatches, schedule: Schedule, best_metric: str, phase: int = 0
-) -> Training:
-    """A training with the seed and the checkpoints of a config.
+# (objective, batches, schedule, best metric, phase=0) -> training
+MakeTraining = Callable[..., Training]
+
+
+def training_maker(config: Any) -> MakeTraining:
+    """A function that makes trainings with the seed and the checkpoints of a config.
 
     Raises:
       ValueError: `eval.checkpoint` is unknown, or `checkpoint.keep` is less than 1.
@@ -242,16 +248,14 @@ def build_training(
     check_choice("eval.checkpoint", config.eval.checkpoint, RESULTS)
     if config.checkpoint.keep < 1:
         raise ValueError(f"checkpoint.keep {config.checkpoint.keep} would keep none: use 1 or more")
-    return Training(
-        objective,
-        batches,
-        schedule,
-        seed=config.seed,
-        phase=phase,
-        checkpoints=config.checkpoint.keep,
-        best_metric=best_metric,
-        result=config.eval.checkpoint,
-    )
+    seed, keep, result = config.seed, config.checkpoint.keep, config.eval.checkpoint
+
+    def make(
+        objective: Objective, batches: TrainBatches, schedule: Schedule, best_metric: str, phase: int = 0
+    ) -> Training:
+        return Training(objective, batches, schedule, seed, phase, keep, best_metric, result)
+
+    return make
 
 
 def cpu_devices(config: Any) -> int:

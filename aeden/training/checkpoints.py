@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,20 @@ class Checkpoints:
         )
         return self._writer.restore(self.folder / str(step), args=ocp.args.StandardRestore(abstract))
 
+    def best_intact(self) -> int | None:
+        """The best valid checkpoint; None if there is none. Better ones that are not valid are reported and set aside."""
+        while (step := self.best_step()) is not None:
+            problem = self.problem(step)
+            # Every process must have looked before the files are moved.
+            devices.any_process(False)
+            if problem is None:
+                return step
+            if devices.is_primary():
+                print(f"checkpoint {step}, the best on validation, is not used: {problem}", file=sys.stderr, flush=True)
+                self._move_aside(step)
+            devices.any_process(False)
+        return None
+
     def metrics(self, step: int) -> dict[str, float]:
         """The validation metrics saved with a step; {} if it was not validated."""
         return self._manifest(step)["metrics"] or {}
@@ -191,8 +206,12 @@ class Checkpoints:
         return self.folder / f"{step}.json"
 
 
-def newest_params(folder: Path) -> tuple[int, PyTree]:
-    """The step and the parameters, as NumPy arrays, of the newest valid checkpoint of another run. Writes nothing.
+def newest_params(folder: Path, preferred: int | None = None) -> tuple[int, PyTree]:
+    """The step and the parameters, as NumPy arrays, of a valid checkpoint of another run. Writes nothing.
+
+    Args:
+      folder: its checkpoints.
+      preferred: the step to take, e.g. the one that was tested; the newest valid one if it is None or not valid.
 
     Raises:
       ValueError: there is no valid checkpoint, or it is not that of a single network (a GAN has two).
@@ -201,11 +220,12 @@ def newest_params(folder: Path) -> tuple[int, PyTree]:
         raise ValueError(f"there are no checkpoints in {folder}")
     checkpoints = Checkpoints(folder)
     try:
-        step = next((step for step in checkpoints.steps_on_disk() if checkpoints.problem(step) is None), None)
+        steps = [step for step in checkpoints.steps_on_disk() if checkpoints.problem(step) is None]
     finally:
         checkpoints.close()
-    if step is None:
+    if not steps:
         raise ValueError(f"no checkpoint in {folder} is intact")
+    step = preferred if preferred in steps else steps[0]
     with ocp.PyTreeCheckpointer() as reader:
         tree = reader.metadata(checkpoints.folder / str(step)).item_metadata.tree
         if "params" not in tree:

@@ -231,10 +231,10 @@ def _resume(training: Training, checkpoints: Checkpoints) -> tuple[_Position, li
 
 def _result(training: Training, checkpoints: Checkpoints, position: _Position) -> tuple[PyTree, int, dict[str, float]]:
     """The resulting state, its step and its validation metrics, as `training.result` says."""
-    best = checkpoints.best_step()
-    if training.result == "last" or best is None or best == position.step:
-        return position.state, position.step, position.validation
-    return checkpoints.restore(best, position.state), best, checkpoints.metrics(best)
+    best = checkpoints.best_intact() if training.result == "best" else None
+    if best is None or best == position.step:
+        return devices.as_local(position.state), position.step, position.validation
+    return devices.as_local(checkpoints.restore(best, position.state)), best, checkpoints.metrics(best)
 
 
 def _with_key(training: Training) -> Callable[[PyTree, PyTree], tuple[PyTree, Metrics]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from aeden.runtime import run_folder
+from aeden.runtime.files import DamagedFileError
 from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS
 from experiments.ablate.grid import SHARED_RUN, Cell, defaults, identity_of, shared_runs
@@ -65,9 +68,6 @@ def make_plan(name: str, settings: Any, cells: Sequence[Cell], workdir: Path) ->
       settings: its config.
       cells: its runs, or some of them. The shared runs that they need are added.
       workdir: folder of the grid.
-
-    Raises:
-      DamagedFileError: the record of a run cannot be read.
     """
     recorded = _recorded_runs(workdir)
     folders: dict[Cell, Path] = {}
@@ -76,7 +76,7 @@ def make_plan(name: str, settings: Any, cells: Sequence[Cell], workdir: Path) ->
     for cell in dict.fromkeys([*shared_runs(cells), *cells]):
         shared_folder = None if cell.shared is None else folders[cell.shared]
         found = _find(cell, shared_folder, recorded)
-        folders[cell] = workdir / "runs" / cell.folder if found is None else found.folder
+        folders[cell] = _new_folder(cell, workdir, recorded) if found is None else found.folder
         if shared_folder is not None:
             shared_folders[cell] = str(shared_folder) if found is None else _spelling(cell, shared_folder, found)
     wanted = [cell for cell in cells if not cell.is_shared]
@@ -95,13 +95,25 @@ class _RecordedRun:
 def _recorded_runs(workdir: Path) -> list[_RecordedRun]:
     """Every run in the folder of a grid, finished ones first."""
     folders = sorted(path.parent for path in workdir.glob("*/*/config.json"))
-    folders.sort(key=lambda folder: run_folder.finished(folder) is None)
-    configs = {folder: flatten(run_folder.recorded_config(folder) or {}) for folder in folders}
-    return [
-        _RecordedRun(folder, fields, identity_of(fields))
-        for folder, fields in configs.items()
-        if fields.get("task", defaults()["task"]) in TASKS
-    ]
+    folders.sort(key=lambda folder: not (folder / "summary.json").exists())
+    runs = []
+    for folder in folders:
+        # A folder without a readable record is no run of the grid. If it has the name of one, that run reports it.
+        with contextlib.suppress(DamagedFileError):
+            fields = flatten(run_folder.recorded_config(folder) or {})
+            if fields.get("task", defaults()["task"]) in TASKS:
+                runs.append(_RecordedRun(folder, fields, identity_of(fields)))
+    return runs
+
+
+def _new_folder(cell: Cell, workdir: Path, recorded: Sequence[_RecordedRun]) -> Path:
+    """The folder of a run that does not exist yet. If another experiment has its name, a number is added."""
+    taken, name = {run.folder for run in recorded}, cell.folder
+    numbers = itertools.count(2)
+    folder = workdir / "runs" / name
+    while folder in taken:
+        folder = workdir / "runs" / f"{name}-{next(numbers)}"
+    return folder
 
 
 def _find(cell: Cell, shared_folder: Path | None, recorded: Sequence[_RecordedRun]) -> _RecordedRun | None:

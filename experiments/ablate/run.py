@@ -13,7 +13,7 @@ import jax
 from absl import flags
 
 from aeden.runtime import run_folder
-from aeden.runtime.processes import Interrupted
+from aeden.runtime.processes import Interrupted, cores
 from aeden.tasks.execute import announce
 from experiments import cli
 from experiments.ablate import grid, launch, verdict
@@ -55,6 +55,8 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
       Interrupted: SIGINT or SIGTERM arrived.
       ChildProcessError: runs failed. The others were reported.
     """
+    if cli.COORDINATOR.value:
+        raise ValueError("a grid starts the processes of its runs itself: --coordinator is for experiments.main")
     # The runs need the accelerators.
     jax.config.update("jax_platforms", "cpu")
     plan = make_plan(name, settings, select(grid.expand(settings), ONLY.value), workdir)
@@ -94,8 +96,10 @@ def select(cells: list[Cell], names: list[str]) -> list[Cell]:
 
 def job(plan: Plan, cell: Cell) -> launch.Job:
     """The process that makes or continues a run."""
-    cores = cli.CORES.value or (0 if on_gpus() else CORES)
-    options = [f"--cpu_cores={cores}"] if cores else []
+    count = cli.CORES.value or (0 if on_gpus() else CORES)
+    options = [f"--cpu_cores={count}"] if count else []
+    options += [f"--cpu_devices={cli.DEVICES.value}"] if cli.DEVICES.value else []
+    options += [] if cli.COMPILATION_CACHE.value else ["--nocompilation_cache"]
     arguments = ["-m", "experiments.main", *plan.arguments(cell), *options]
     return launch.Job(cell.name, arguments, plan.folders[cell] / "log.txt")
 
@@ -150,7 +154,9 @@ def _run_wave(plan: Plan, cells: list[Cell], progress: Progress) -> dict[str, st
 
 def _launch(jobs: list[launch.Job], workdir: Path, progress: Progress) -> launch.Ended:
     if LAUNCHER.value == "local":
-        return launch.run_local(jobs, launch.seats(JOBS.value), progress.update)
+        # A run that may use several cores needs a seat with as many.
+        fitting = cores() // cli.CORES.value if cli.CORES.value and not launch.gpus() else 0
+        return launch.run_local(jobs, launch.seats(JOBS.value or fitting), progress.update)
     try:
         import submitit
     except ImportError:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import start, write_images
 
-from aeden.runtime import files
+from aeden.runtime import files, run_folder
 from configs import base, smoke
 from configs.ablations import quick
 from experiments.ablate import grid
@@ -110,13 +110,6 @@ def test_the_finished_one_of_two_equal_runs_is_taken(settings, tmp_path):
     record(tmp_path / "runs/b", cell.config.to_dict())
     plan = plan_of(settings, tmp_path)
     assert plan.folders[plan.cells[0]] == tmp_path / "runs/b"
-
-
-def test_a_damaged_record_is_named(settings, tmp_path):
-    (tmp_path / "runs/a").mkdir(parents=True)
-    (tmp_path / "runs/a/config.json").write_text("{")
-    with pytest.raises(files.DamagedFileError, match=r"runs/a/config.json is damaged"):
-        plan_of(settings, tmp_path)
 
 
 @pytest.fixture
@@ -230,3 +223,19 @@ def test_a_grid_of_an_earlier_version_is_continued(old_grid):
     assert files.read_json(workdir / "runs/k3_seed0_f60ad661/summary.json")["steps"] == 600
     rows = (workdir / "results.csv").read_text().splitlines()
     assert [row.split(",")[-4] for row in rows[1:]] == ["nearest_seed0_0ba11fe4", "k3_seed0_f60ad661"]
+
+
+def test_a_foreign_or_damaged_record_stops_no_grid_and_a_taken_name_is_not_reused(settings, tmp_path):
+    """Other folders are ignored. A folder with the name of a cell but another experiment is not that cell."""
+    cells = grid.expand(settings)
+    for number, content in enumerate(("{", "{}", "[]", '{"config": {}}')):
+        folder = tmp_path / f"other/{number}"
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(content)
+    first = make_plan("x", settings, cells, tmp_path)
+    folder = first.folders[cells[0]]
+    folder.mkdir(parents=True)
+    other = cells[0].config.copy_and_resolve_references()
+    other.epochs = 7.0
+    run_folder.claim(folder, other.to_dict(), {"name": "x", "requested": "x", "sha256": "0"})
+    assert make_plan("x", settings, cells, tmp_path).folders[cells[0]].name == f"{folder.name}-2"

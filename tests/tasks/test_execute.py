@@ -76,13 +76,30 @@ def test_a_finished_run_stays_finished_when_other_tasks_get_fields(config, tmp_p
 
 def test_the_best_checkpoint_is_tested_if_asked_for(config, tmp_path):
     """The summary's step and metrics are those of the best checkpoint."""
-    config.steps, config.eval.every, config.learning_rate = 60, 20, 1.0  # too high a rate: it gets worse again
-    config.optimizer.name, config.optimizer.weight_decay, config.optimizer.warmup_steps = "sgd", 0.0, 0
-    config.noise.level, config.eval.checkpoint = 0.2, "best"
+    # With too high a rate the first validation is the best.
+    config.steps, config.eval.every, config.learning_rate, config.optimizer.warmup_steps = 60, 20, 1.0, 0
+    config.eval.checkpoint = "best"
     summary, _ = run(config, tmp_path / "best")
     rows = {row["step"]: row["validation_psnr"] for row in _validated(tmp_path / "best")}
-    assert summary["tested_step"] == summary["best_step"] == max(rows, key=rows.get)
+    best = max(rows, key=rows.get)
+    assert summary["tested_step"] == summary["best_step"] == best < 60
     assert summary["validation"]["psnr"] == pytest.approx(max(rows.values()), rel=1e-6)
+
+
+def test_a_damaged_best_checkpoint_is_not_tested(config, tmp_path, capsys):
+    """The next best is, and the run says so."""
+    config.steps, config.eval.every, config.learning_rate, config.optimizer.warmup_steps = 60, 20, 1.0, 0
+    config.eval.checkpoint, config.checkpoint.keep = "best", 3
+    best = run(config, tmp_path / "run")[0]["tested_step"]
+    (tmp_path / "run/summary.json").unlink()
+    folder = tmp_path / f"run/checkpoints/{best}"
+    largest = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 255
+    largest.write_bytes(content)
+    again = run(config, tmp_path / "run")[0]
+    assert again["tested_step"] != best
+    assert f"checkpoint {best}, the best on validation, is not used: its file" in capsys.readouterr().err
 
 
 def _validated(folder):

@@ -42,7 +42,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
         name=Identification("denoise", from_config.decoder_name(config), seed),
         dataset=dataset,
         model=model,
-        training=from_config.build_training(config, objective, batches, schedule, "psnr"),
+        training=from_config.training_maker(config)(objective, batches, schedule, "psnr"),
         noise=fixed_noise(noise, seed, Stream.TEST),
         levels={level: fixed_noise(noise, seed, Stream.TEST) for level, noise in levels.items()},
         noise_fields=config.noise.to_dict(),

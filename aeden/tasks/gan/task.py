@@ -34,6 +34,7 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
     _check_training(gan)
     if gan.samples:
         check_labels(dataset)
+    make_training = from_config.training_maker(config)
     batches = TrainBatches(dataset.train, config.batch_size, config.seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
     rate = learning_rate_schedule(config.learning_rate, schedule.steps, config.optimizer.warmup_steps)
@@ -54,8 +55,8 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
         sampler=Sampler(generator, gan.latent, config.seed, shape),
         samples=gan.samples,
         stride=config.model.factors[0],
-        make_training=lambda objective: from_config.build_training(
-            config, objective, batches, schedule, sample_figures.CONFIDENT_SHARE.name
+        make_training=lambda objective: make_training(
+            objective, batches, schedule, sample_figures.CONFIDENT_SHARE.name
         ),
     )
 

@@ -74,7 +74,7 @@ def make_dropout(example_keys: Key[Array, b], rate: float) -> Drop | None:
 
 @dataclasses.dataclass(frozen=True)
 class Regularization:
-    """What makes classification harder during training.
+    """Regularisation of a classifier during training.
 
     Attributes:
       noise: corrupts the training images; None for none.

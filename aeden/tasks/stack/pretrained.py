@@ -89,13 +89,13 @@ class Pretrained:
 
 
 def _autoencoder_params(folder: Path, summary: Mapping[str, Any]) -> tuple[int, PyTree]:
-    """The step and the parameters {"layers_0": ..., ...} of the autoencoder of a finished run.
+    """The step and the parameters {"layers_0": ..., ...} of the autoencoder of a finished run: its result.
 
     Raises:
       ValueError: the run has no autoencoder, or no intact checkpoint.
     """
     if summary["task"] == "denoise":
-        step, params = newest_params(folder / "checkpoints")
+        step, params = newest_params(folder / "checkpoints", summary.get("tested_step"))
         return step, {"layers_0": params}
     if summary["task"] != "stack":
         raise ValueError(f"stack.pretrained={folder} is a {summary['task']} run: it has no autoencoder")
@@ -104,7 +104,8 @@ def _autoencoder_params(folder: Path, summary: Mapping[str, Any]) -> tuple[int, 
     last = next((phase for phase in trained if phase.exists()), None)
     if last is None:
         raise ValueError(f"stack.pretrained={folder} has no autoencoder: that run pre-trained none")
-    return newest_params(last / "checkpoints")
+    results = {phase["name"]: phase.get("tested_step") for phase in summary["phases"]}
+    return newest_params(last / "checkpoints", results.get(last.name))
 
 
 def _number(phase: Path) -> int:

@@ -129,6 +129,7 @@ def _describe_phase(phase: Phase, fitted: Fitted) -> dict[str, Any]:
     return {
         "name": phase.name,
         "steps": phase.schedule.steps,
+        "tested_step": fitted.step,
         "images": len(phase.batches.split),
         "seconds": fitted.clock.wall_seconds,
         "images_per_second": fitted.clock.images_per_second(),

@@ -83,10 +83,10 @@ def _layer_noise(config: Any, i: int) -> Transform:
 def _autoencoder_phases(config: Any, parts: StackParts) -> list[Phase]:
     """Pre-training, one phase per layer, and fine-tuning as one deep autoencoder."""
     options, count, split = config.stack, len(parts.stack.layers), parts.dataset.train
-    make_gradient_step = from_config.gradient_step_maker(config)
+    make_gradient_step, rate = from_config.gradient_step_maker(config), options.pretrain_learning_rate
 
     def make_step(trained: tuple[str, ...] | None, steps: int) -> GradientStep:
-        return make_gradient_step(options.pretrain_learning_rate, steps, parts.pixels, trained)
+        return make_gradient_step(rate, steps, parts.pixels, trained)
 
     phases: list[Phase] = []
     if options.head == "pixels":
@@ -115,12 +115,12 @@ def _head_phases(config: Any, parts: StackParts) -> list[Phase]:
         options.dropout,
         options.label_smoothing,
     )
-    make_gradient_step = from_config.gradient_step_maker(config)
+    make_gradient_step, rate = from_config.gradient_step_maker(config), config.learning_rate
     pixels = part_pixels(model.stack, parts.dataset.image_shape)
     trained = None if options.head == "finetune" else ("head",)
 
     def objective(given: PyTree, steps: int) -> Objective:
-        gradient_step = make_gradient_step(config.learning_rate, steps, pixels, trained)
+        gradient_step = make_gradient_step(rate, steps, pixels, trained)
         return head_objective(parts, model, regularization, gradient_step, given)
 
     labelled = parts.dataset.train.stratified(options.labels, config.seed)
@@ -133,6 +133,7 @@ def _phase_maker(config: Any, split: Split, number: int, epochs: float, steps: i
 
     `objective` is a function (parameters that earlier phases have trained, number of steps) -> `Objective`.
     """
+    make_training = from_config.training_maker(config)
     batches = TrainBatches(split, config.batch_size, config.seed, number)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, epochs, steps)
 
@@ -144,9 +145,7 @@ def _phase_maker(config: Any, split: Split, number: int, epochs: float, steps: i
             metric,
             batches,
             schedule,
-            lambda given: from_config.build_training(
-                config, objective(given, schedule.steps), batches, schedule, metric, number
-            ),
+            lambda given: make_training(objective(given, schedule.steps), batches, schedule, metric, number),
         )
 
     return make

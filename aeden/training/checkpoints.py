@@ -112,7 +112,7 @@ class Checkpoints:
         return self._writer.restore(self.folder / str(step), args=ocp.args.StandardRestore(abstract))
 
     def best_intact(self) -> int | None:
-        """The best valid checkpoint; None if there is none. Better ones that are not valid are reported and set aside."""
+        """The best valid checkpoint; None if there is none. Better ones that are damaged are reported and set aside."""
         while (step := self.best_step()) is not None:
             problem = self.problem(step)
             # Every process must have looked before the files are moved.

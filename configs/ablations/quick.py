@@ -3,9 +3,9 @@
 python -m experiments.ablate --config=configs/ablations/quick.py
 
 5,000 training images of MNIST (of drawn digits, if MNIST is not available) and 8 epochs. The networks are far from what
-they reach on all of MNIST, so this shows how a grid works rather than which decoder is better. Seven minutes on two
-cores of an AMD EPYC. It printed: "By PSNR, over 6 paired seeds, beside nearest: k3 is worse (-0.18 dB, 95 % interval
--0.32 dB to -0.06 dB, corrected p = 0.031)."
+they reach on all of MNIST, so this shows how a grid works rather than which decoder is better. Four to seven minutes
+on two cores of an AMD EPYC. It printed: "By PSNR, over 6 paired seeds, compared with nearest: k3 is worse (-0.18 dB,
+95 % interval -0.32 dB to -0.06 dB, corrected p = 0.031)."
 """
 
 from ml_collections import ConfigDict

@@ -13,6 +13,8 @@ How to add a metric:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,3 +44,8 @@ class Metric:
     def format_difference(self, value: float) -> str:
         """A difference of two values with its sign and unit, e.g. "+0.31 dB"."""
         return f"{value:+.{self.digits}f}{f' {self.unit}' if self.unit else ''}"
+
+
+def select(metrics: Iterable[Metric], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of some metrics by name, in the order of the metrics; those that are missing are left out."""
+    return {metric.name: values[metric.name] for metric in metrics if metric.name in values}

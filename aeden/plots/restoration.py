@@ -7,10 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aeden.plots.style import GRAY, INK, panels, save, save_samples, show_signed
-
-# Smallest colour scale of logits: with a smaller one, rounding errors would look like a pattern.
-SMALLEST_SCALE = 1e-3
+from aeden.plots.style import GRAY, INK, SMALLEST_LOGIT_SCALE, panels, save, save_samples, show_signed
 
 
 def save_restoration(
@@ -42,7 +39,7 @@ def save_responses(path: Path, title: str, responses: Mapping[str, np.ndarray]) 
     """
     figure, axes = panels(1, len(responses), (2.3 * len(responses), 2.9))
     for axis, (name, image) in zip(axes[0], responses.items(), strict=True):
-        largest = max(float(np.abs(image).max()), SMALLEST_SCALE)
+        largest = max(float(np.abs(image).max()), SMALLEST_LOGIT_SCALE)
         show_signed(axis, image, largest)
         axis.set(xticks=[], yticks=[])
         axis.set_title(name, fontsize=9, color=INK)

@@ -21,6 +21,8 @@ GRID, FRAME = "#e5e7eb", "#d0d4dc"
 SIGNED_ROW = "error"
 # Enlargement, gap in pixels and gray value of the gap in `image_grid`.
 SCALE, GAP, GAP_GRAY = 3, 2, 70
+# Smallest colour scale of logits: with a smaller one, rounding errors would look like a pattern.
+SMALLEST_LOGIT_SCALE = 1e-3
 
 
 def panels(rows: int, columns: int, size: tuple[float, float], dpi: int = DPI) -> tuple[Figure, np.ndarray]:

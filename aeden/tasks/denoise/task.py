@@ -7,6 +7,7 @@ from typing import Any
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.measures import checkerboard, image_quality
+from aeden.measures.metric import select
 from aeden.nn.parameters import make_init
 from aeden.random_keys import Stream
 from aeden.tasks import from_config
@@ -77,7 +78,7 @@ def figures(summary: Summary) -> dict[str, float]:
         values |= artifacts["residual"]
         for when in ("initial", "trained"):
             values |= {f"{name}_{when}": value for name, value in artifacts[when].items()}
-    return {metric.name: values[metric.name] for metric in METRICS if metric.name in values}
+    return select(METRICS, values)
 
 
 METRICS = (

@@ -9,6 +9,7 @@ import optax
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.measures import checkerboard, sample_quality
+from aeden.measures.metric import select
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.gan import DOWNSAMPLINGS, Discriminator, Generator
 from aeden.tasks import from_config
@@ -120,7 +121,7 @@ def set_figures(figures: dict[str, Any]) -> dict[str, float]:
     values = dict(figures)
     if "class_share" in values:
         values |= {"smallest_class": min(values["class_share"]), "largest_class": max(values["class_share"])}
-    return {metric.name: values[metric.name] for metric in METRICS if metric.name in values}
+    return select(METRICS, values)
 
 
 METRICS = (

@@ -11,6 +11,7 @@ from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import image_quality
+from aeden.measures.metric import select
 from aeden.nn.stack import Classifier, Stack
 from aeden.shapes import PyTree
 from aeden.tasks import from_config
@@ -190,7 +191,7 @@ def closing(summary: Summary) -> list[str]:
 
 def figures(summary: Summary) -> dict[str, float]:
     """See `aeden.tasks.task.Task`."""
-    return {metric.name: summary["test"][metric.name] for metric in METRICS if metric.name in summary["test"]}
+    return select(METRICS, summary["test"])
 
 
 METRICS = (image_quality.ACCURACY, image_quality.CROSS_ENTROPY)

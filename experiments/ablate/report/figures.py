@@ -10,7 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aeden.measures.paired_statistics import Comparison, bootstrap_interval
-from aeden.plots.style import GRAY, INK, image_grid, panel, panels, plain_axes, row_label, show_image, show_signed
+from aeden.plots.style import (
+    GRAY,
+    INK,
+    SMALLEST_LOGIT_SCALE,
+    image_grid,
+    panel,
+    panels,
+    plain_axes,
+    row_label,
+    show_image,
+    show_signed,
+)
 
 # Distinct for readers with colour-vision deficiencies (Okabe & Ito 2008), on light and on dark pages.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f")
@@ -200,7 +211,9 @@ def responses(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     shared = {name: max(float(np.abs(row[name]).max()) for row in rows.values()) for name in names}
     for line, (contender, row) in zip(axes, rows.items(), strict=True):
         for axis, name in zip(line, names, strict=True):
-            largest = max(shared[name] if name.startswith("constant") else float(np.abs(row[name]).max()), 1e-9)
+            largest = max(
+                shared[name] if name.startswith("constant") else float(np.abs(row[name]).max()), SMALLEST_LOGIT_SCALE
+            )
             show_signed(axis, row[name], largest)
             axis.set(xticks=[], yticks=[])
             axis.set_xlabel(f"± {largest:.2g}", fontsize=7, color=GRAY, labelpad=2)

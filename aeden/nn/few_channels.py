@@ -1,7 +1,7 @@
 """Convolutions with few channels on one side, as one matrix product and sums of shifted images.
 
 With few channels, XLA's convolution on a CPU is slow, and a matrix product over the other side's channels is faster.
-`aeden.nn.fast_convolution` documents the array layouts and chooses when to use these forms.
+`aeden.nn.passes` documents the array layouts and chooses when to use these forms.
 """
 
 from __future__ import annotations
@@ -72,17 +72,19 @@ def _product(a: Array, b: Array, transpose_second: bool = False) -> Array:
 def _place_on_high(geometry: Geometry, planes: Array, tap: tuple[int, int]) -> Array:
     """Puts planes [.., h, w] of `low` where one tap connects them on the grid of `high`, zeros between: [.., H, W]."""
     edges = [(0, 0, 0)] * (planes.ndim - 2)
-    for m, before, low, high in zip(tap, geometry.before, geometry.low, geometry.high, strict=True):
+    axes = zip(tap, geometry.strides, geometry.before, geometry.low, geometry.high, strict=True)
+    for m, stride, before, low, high in axes:
         first = m - before
-        edges.append((first, high - first - (low - 1) * geometry.stride - 1, geometry.stride - 1))
+        edges.append((first, high - first - (low - 1) * stride - 1, stride - 1))
     return lax.pad(planes, jnp.zeros((), planes.dtype), edges)
 
 
 def _take_from_high(geometry: Geometry, planes: Array, tap: tuple[int, int]) -> Array:
     """The pixels of planes [.., H, W] of `high` that one tap connects with each pixel of `low`: [.., h, w]."""
     edges = [(0, 0, 0)] * (planes.ndim - 2)
-    for m, before, low, high in zip(tap, geometry.before, geometry.low, geometry.high, strict=True):
+    axes = zip(tap, geometry.strides, geometry.before, geometry.low, geometry.high, strict=True)
+    for m, stride, before, low, high in axes:
         first = m - before
-        edges.append((-first, first + (low - 1) * geometry.stride + 1 - high, 0))
+        edges.append((-first, first + (low - 1) * stride + 1 - high, 0))
     aligned = lax.pad(planes, jnp.zeros((), planes.dtype), edges)
-    return aligned[..., :: geometry.stride, :: geometry.stride]
+    return aligned[..., :: geometry.strides[0], :: geometry.strides[1]]

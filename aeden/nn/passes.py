@@ -1,0 +1,142 @@
+"""The three passes of a convolution: forward, input gradient and kernel gradient, as JAX primitives.
+
+A convolution of stride s connects a low-resolution image `low` with a high-resolution image `high`: tap m of the kernel
+connects low[i] with high[s*i + m - before] (see `aeden.nn.geometry`). This gives three functions:
+
+    scatter    low, kernel -> high      the transposed convolution
+    gather     high, kernel -> low      the strided convolution
+    correlate  low, high -> kernel      the kernel gradient of either
+
+Each is linear in both arguments, and its transposes are the other two. JAX therefore has derivatives of every order, in
+forward mode and in reverse mode, and all of them use these three functions only.
+
+Images are [batch, height, width, channels]. Kernels are [rows, columns, channels of high, channels of low], which is
+the usual layout [.., in, out] for a convolution and Keras' layout [.., out, in] for a transposed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from aeden.nn import few_channels, phases
+from aeden.nn.geometry import Geometry, convolve
+from aeden.shapes import Array
+
+# The kernel gradient of stride 1 is one convolution for at least so many images of at most so many pixels. Measured on
+# CPUs, with AVX-512 and with AVX2: docs/performance.md.
+MANY_IMAGES = 16
+SMALL_IMAGE = 24 * 24
+
+
+def scatter(geometry: Geometry, low: Array, kernel: Array) -> Array:
+    """The transposed convolution: high[s*i + m - before] is the sum of low[i] kernel[m]."""
+    return _bind(_SCATTER, geometry, low, kernel)
+
+
+def gather(geometry: Geometry, high: Array, kernel: Array) -> Array:
+    """The strided convolution: low[i] is the sum of high[s*i + m - before] kernel[m]."""
+    return _bind(_GATHER, geometry, high, kernel)
+
+
+def correlate(geometry: Geometry, low: Array, high: Array) -> Array:
+    """The kernel gradient: kernel[m] is the sum of high[s*i + m - before] low[i]."""
+    return _bind(_CORRELATE, geometry, low, high)
+
+
+def _scatter(geometry: Geometry, low: Array, kernel: Array) -> Array:
+    if kernel.shape[2] <= few_channels.FEW:
+        return phases.sums(geometry, few_channels.scatter(geometry.without_spread(), low, kernel))
+    return phases.scatter(geometry, low, kernel)
+
+
+def _gather(geometry: Geometry, high: Array, kernel: Array) -> Array:
+    geometry, high = geometry.without_spread(), phases.gathered_sums(geometry, high)
+    if kernel.shape[3] <= few_channels.FEW:
+        return few_channels.gather(geometry, high, kernel)
+    return convolve(high, kernel, geometry.strides, geometry.pads())
+
+
+def _correlate(geometry: Geometry, low: Array, high: Array) -> Array:
+    geometry, high = geometry.without_spread(), phases.gathered_sums(geometry, high)
+    if high.shape[3] <= few_channels.FEW:
+        return few_channels.correlate_few_high(geometry, low, high)
+    if low.shape[3] <= few_channels.FEW:
+        return few_channels.correlate_few_low(geometry, low, high)
+    many_small = len(low) >= MANY_IMAGES and geometry.low[0] * geometry.low[1] <= SMALL_IMAGE
+    if geometry.strides == (1, 1) and geometry.low == geometry.high and many_small:
+        return phases.correlate_many(geometry, low, high)
+    return phases.correlate(geometry, low, high)
+
+
+def _bind(primitive: Primitive, geometry: Geometry, left: Array, right: Array) -> Array:
+    if left.dtype != right.dtype:
+        raise TypeError(f"a convolution needs arguments of one type, not {left.dtype} and {right.dtype}")
+    result: Array = primitive.bind(left, right, geometry=geometry)
+    return result
+
+
+def _primitive(name: str, function: Callable[[Geometry, Array, Array], Array], batched: bool) -> Primitive:
+    """A primitive (left, right) -> result that is lowered to `function`.
+
+    Args:
+      name: of the primitive in jaxprs.
+      function: (geometry, left, right) -> result.
+      batched: whether `left` and the result have a batch axis in front and `right` has none.
+    """
+    primitive = Primitive(f"aeden_{name}")
+
+    def call(left: Array, right: Array, *, geometry: Geometry) -> Array:
+        return function(geometry, left, right)
+
+    def abstract(left: Any, right: Any, *, geometry: Geometry) -> Any:
+        out = jax.eval_shape(partial(call, geometry=geometry), left, right)
+        return left.update(shape=out.shape, dtype=out.dtype, weak_type=False)
+
+    def vmap(arguments: tuple[Array, Array], axes: tuple[int | None, int | None], *, geometry: Geometry) -> Any:
+        bind = partial(primitive.bind, geometry=geometry)
+        left, right = (x if axis is None else jnp.moveaxis(x, axis, 0) for x, axis in zip(arguments, axes, strict=True))
+        if batched and axes[1] is None:
+            out = bind(left.reshape(-1, *left.shape[2:]), right)
+            return out.reshape(*left.shape[:2], *out.shape[1:]), 0
+        mapped = [x for x, axis in ((left, axes[0]), (right, axes[1])) if axis is not None]
+
+        def one(values: list[Array]) -> Any:
+            rest = iter(values)
+            return bind(*(x if axis is None else next(rest) for x, axis in ((left, axes[0]), (right, axes[1]))))
+
+        return lax.map(one, mapped), 0
+
+    primitive.def_impl(jax.jit(call, static_argnames="geometry"))
+    primitive.def_abstract_eval(abstract)
+    batching.primitive_batchers[primitive] = vmap
+    mlir.register_lowering(primitive, mlir.lower_fun(call, multiple_results=False))
+    return primitive
+
+
+_SCATTER = _primitive("scatter", _scatter, batched=True)
+_GATHER = _primitive("gather", _gather, batched=True)
+_CORRELATE = _primitive("correlate", _correlate, batched=False)
+
+ad.defbilinear(
+    _SCATTER,
+    lambda high, low, kernel, geometry: gather(geometry, high, kernel),
+    lambda high, low, kernel, geometry: correlate(geometry, low, high),
+)
+ad.defbilinear(
+    _GATHER,
+    lambda low, high, kernel, geometry: scatter(geometry, low, kernel),
+    lambda low, high, kernel, geometry: correlate(geometry, low, high),
+)
+ad.defbilinear(
+    _CORRELATE,
+    lambda kernel, low, high, geometry: gather(geometry, high, kernel),
+    lambda kernel, low, high, geometry: scatter(geometry, low, kernel),
+)

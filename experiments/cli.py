@@ -5,12 +5,14 @@ Import it after `malloc.restart_tuned`.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import flags
 from ml_collections import config_flags
@@ -61,6 +63,15 @@ def guarded(command: Callable[[], None]) -> int:
             raise
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 1
+
+
+def leave(status: int) -> NoReturn:
+    """Ends the process after its exit handlers, without taking the interpreter apart: that takes 0.3 s with JAX."""
+    atexit._run_exitfuncs()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 def _parse() -> None:

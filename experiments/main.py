@@ -7,7 +7,6 @@ The same command again continues an interrupted run, and does nothing to a finis
 
 from __future__ import annotations
 
-import sys
 import time
 
 from aeden.runtime import malloc
@@ -36,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main))
+    cli.leave(cli.guarded(main))

@@ -20,6 +20,16 @@ EPSILON = 1e-7
 # Caps the PSNR at 100 dB: an estimate equal to its target has infinite PSNR, which would make every mean infinite.
 SMALLEST_MSE = 1e-10
 
+
+def _flat(*batches: Float[Array, "b h w c"]) -> tuple[Array, ...]:
+    """Each batch as [b, h * w * c], for means over all but the first axis.
+
+    On CPUs, XLA computes a mean over one long axis up to 25 times as fast as over three short ones, with the same
+    result. The barrier stops it from undoing the reshape.
+    """
+    return jax.lax.optimization_barrier(tuple(x.reshape(len(x), -1) for x in batches))
+
+
 BCE = Metric("bce", "BCE", "nats", higher_is_better=False, digits=4)
 
 
@@ -28,8 +38,8 @@ def bce(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> F
 
     It is not 0 for a perfect estimate of a gray target, see `bce_excess`.
     """
-    p = jnp.clip(estimate, EPSILON, 1.0 - EPSILON)
-    return -jnp.mean(target * jnp.log(p) + (1.0 - target) * jnp.log1p(-p), axis=(1, 2, 3))
+    p, target, rest = _flat(jnp.clip(estimate, EPSILON, 1.0 - EPSILON), target, 1.0 - target)
+    return -jnp.mean(target * jnp.log(p) + rest * jnp.log1p(-p), axis=1)
 
 
 BCE_EXCESS = Metric("bce_excess", "BCE excess", "nats", higher_is_better=False, digits=4)
@@ -45,7 +55,8 @@ MSE = Metric("mse", "MSE", "", higher_is_better=False, digits=5)
 
 def mse(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
     """Mean squared error over pixels and channels, >= 0."""
-    return jnp.mean(jnp.square(estimate - target), axis=(1, 2, 3))
+    estimate, target = _flat(estimate, target)
+    return jnp.mean(jnp.square(estimate - target), axis=1)
 
 
 PSNR = Metric("psnr", "PSNR", "dB", higher_is_better=True, digits=2)
@@ -70,18 +81,19 @@ def ssim(estimate: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> 
     `gaussian_weights=True, use_sample_covariance=False`. In images smaller than 11 pixels the window shrinks to fit.
     """
 
-    def window_mean(x: Array) -> Array:
-        rows, columns = (jnp.asarray(_window_matrix(size), x.dtype) for size in x.shape[1:3])
-        return jnp.einsum("Hh,bhwc,Ww->bHWc", rows, x, columns, precision="highest")
-
-    mean_x, mean_y = window_mean(estimate), window_mean(target)
-    var_x = window_mean(estimate * estimate) - mean_x**2
-    var_y = window_mean(target * target) - mean_y**2
-    covariance = window_mean(estimate * target) - mean_x * mean_y
+    x, y = estimate, target
+    # All five in one product: separate means of the target would be shared by several estimates, and XLA would then
+    # round the variance differently.
+    stacked = jnp.concatenate([x, y, x * x, y * y, x * y])
+    rows, columns = (jnp.asarray(_window_matrix(size), x.dtype) for size in x.shape[1:3])
+    means = jnp.einsum("Hh,bhwc,Ww->bHWc", rows, stacked, columns, precision="highest")
+    mean_x, mean_y, mean_xx, mean_yy, mean_xy = jnp.split(_flat(means)[0], 5)
+    var_x, var_y = mean_xx - mean_x**2, mean_yy - mean_y**2
+    covariance = mean_xy - mean_x * mean_y
     c1, c2 = 0.01**2, 0.03**2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * covariance + c2) / (var_x + var_y + c2)
-    return jnp.mean(luminance * structure, axis=(1, 2, 3))
+    return jnp.mean(luminance * structure, axis=1)
 
 
 def _window_matrix(size: int) -> np.ndarray:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
+from aeden.nn.activations import relu
 from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
 from aeden.nn.initializers import Initializer, default_kernel_init
@@ -54,7 +55,7 @@ class Encoder(nn.Module):
                 kernel_init=self.kernel_init,
                 lowering=self.lowering,
             )
-            x = nn.relu(max_pool(conv(x), factor))
+            x = relu(max_pool(conv(x), factor))
         return x
 
 
@@ -185,7 +186,7 @@ class DenseAutoencoder(nn.Module):
             raise ValueError(f"this autoencoder takes [batch, {', '.join(map(str, self.shape))}], not {x.shape}")
         code = x.reshape(len(x), -1)
         for layer in self.encoder:
-            code = nn.relu(layer(code))
+            code = relu(layer(code))
         return code
 
     def decode(self, code: Float[Array, "b n"]) -> Float[Array, "b h w c"]:
@@ -193,7 +194,7 @@ class DenseAutoencoder(nn.Module):
         for i in reversed(range(len(self.hidden))):
             code = self.decoder[i](code, self.encoder[i].kernel.T if self.tied else None)
             if i:
-                code = nn.relu(code)
+                code = relu(code)
         return code.astype(jnp.float32).reshape(len(code), *self.shape)
 
     def multiplications(self, height: int, width: int) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
+from aeden.nn.activations import relu
 from aeden.nn.convolution import convolution
 from aeden.nn.fast_convolution import resized_taps
 from aeden.nn.initializers import Initializer, default_kernel_init
@@ -56,7 +57,7 @@ class Decoder(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W k"]:
         kind, options = self._find_kind(), self.layer_options()
         for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
-            x = nn.relu(kind.make_layer(self, width, factor, f"stage{i}")(x))
+            x = relu(kind.make_layer(self, width, factor, f"stage{i}")(x))
         out = convolution(self.channels, self.kernel_size, name="out", **options)
         return out(x).astype(jnp.float32)
 

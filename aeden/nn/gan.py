@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from aeden.nn.activations import relu
 from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
 from aeden.shapes import Array, Float, Integer
@@ -63,7 +64,7 @@ class Generator(nn.Module):
         for i, nodes in enumerate(self.hidden):
             latent = nn.leaky_relu(nn.Dense(nodes, kernel_init=init, name=f"hidden{i}")(latent), LEAK)
         maps = nn.Dense(h * w * self.width, kernel_init=init, name="projection")(latent)
-        maps = nn.relu(maps).reshape(len(latent), h, w, self.width)
+        maps = relu(maps).reshape(len(latent), h, w, self.width)
         return self.decoder(maps)[:, :height, :width]
 
 

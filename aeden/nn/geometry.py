@@ -39,12 +39,13 @@ class Geometry:
 
         `high` is a sum over neighbours in that image: high[j] = image[j] + ... + image[j + spread - 1].
         """
-        more = [spread - 1 for spread in self.spread]
-        before, high = (
-            tuple(n + sign * extra for n, extra in zip(sizes, more, strict=True))
-            for sizes, sign in ((self.before, -1), (self.high, 1))
+        (top, left), (height, width), (down, right) = self.before, self.high, self.spread
+        return dataclasses.replace(
+            self,
+            before=(top - down + 1, left - right + 1),
+            high=(height + down - 1, width + right - 1),
+            spread=(1, 1),
         )
-        return dataclasses.replace(self, before=before, high=high, spread=(1, 1))
 
     def pads(self) -> list[tuple[int, int]]:
         """Padding (before, after) of each axis of `high` with which the convolution has the output size `low`."""

@@ -79,8 +79,26 @@ def _correlate(geometry: Geometry, low: Array, high: Array) -> Array:
 def _bind(primitive: Primitive, geometry: Geometry, left: Array, right: Array) -> Array:
     if left.dtype != right.dtype:
         raise TypeError(f"a convolution needs arguments of one type, not {left.dtype} and {right.dtype}")
+    left, right = _varying_alike(left, right)
     result: Array = primitive.bind(left, right, geometry=geometry)
     return result
+
+
+def _varying_alike(left: Array, right: Array) -> tuple[Array, Array]:
+    """Marks both as varying over each mesh axis of `jax.shard_map` over which one varies, as JAX's operations do."""
+    axes = [_varying_axes(x) for x in (left, right)]
+    left, right = (
+        lax.pcast(x, tuple(sorted(more, key=str)), to="varying") if more else x
+        for x, more in ((left, axes[1] - axes[0]), (right, axes[0] - axes[1]))
+    )
+    return left, right
+
+
+def _varying_axes(x: Array) -> frozenset[Any]:
+    """The mesh axes of `jax.shard_map` over which an array varies; JAX has renamed the attribute that says so."""
+    kind = jax.typeof(x)
+    varying = getattr(getattr(kind, "manual_axis_type", None), "varying", None)
+    return frozenset(getattr(kind, "vma", ()) if varying is None else varying)
 
 
 def _primitive(name: str, function: Callable[[Geometry, Array, Array], Array], batched: bool) -> Primitive:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import jax.numpy as jnp
 from flax import linen as nn
 
+from aeden.nn.activations import relu
 from aeden.nn.autoencoders import SingleAutoencoder
 from aeden.shapes import Array, Float
 
@@ -47,7 +48,7 @@ class Stack(nn.Module):
         layer, (h, w) = self.layers[i], x.shape[1:3]
         code = layer.encode(x)
         if i + 1 < len(self.layers):
-            code = nn.relu(self._encode_and_decode(_as_image(code), i + 1)).reshape(code.shape)
+            code = relu(self._encode_and_decode(_as_image(code), i + 1)).reshape(code.shape)
         return layer.decode(code)[:, :h, :w]
 
 

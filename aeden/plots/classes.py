@@ -9,7 +9,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from scipy.special import softmax
 
 from aeden.plots.style import (
     BLUE,
@@ -149,6 +148,9 @@ def save_errors(
       logits: [n, classes].
       classes: their names.
     """
+    # Imported here: it takes a tenth of a second, and runs of other tasks import this file too.
+    from scipy.special import softmax
+
     predicted, probability = logits.argmax(1), softmax(logits, axis=1).max(1)
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-probability[wrong], kind="stable")][:MOST_ERRORS]

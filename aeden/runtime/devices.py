@@ -191,7 +191,8 @@ def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree, count: i
       batch: arrays [examples, ...].
       count: number of equal pieces, see `part_count`.
     """
-    total = None
+    # Traced once for all pieces.
+    total, function = None, jax.jit(function)
     for i in range(count):
         part = jax.tree.map(lambda x, i=i: x[i * len(x) // count : (i + 1) * len(x) // count], batch)
         if total is not None:

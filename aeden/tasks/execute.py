@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aeden.data.dataset import Dataset
-from aeden.runtime import devices, files, provenance, run_folder
+from aeden.runtime import devices, files, provenance, run_folder, stopwatch
 from aeden.tasks.denoise.task import DENOISE
 from aeden.tasks.from_config import check_choice, open_data
 from aeden.tasks.gan.task import GAN
@@ -63,7 +63,8 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
         if summary is not None and summary["dataset"] == summary["requested_dataset"]:
             return summary, True
         # Also if the run is finished on data that stood in for the requested: is the requested data here now?
-        dataset = open_data(config)
+        with stopwatch.part("data"):
+            dataset = open_data(config)
         run_folder.check_data(workdir, dataset.identity())
         if summary is not None:
             return summary, True
@@ -72,7 +73,8 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
         if primary:
             run_folder.claim(workdir, fields, dataset.identity())
             print(opening(run, dataset), file=sys.stderr)
-        summary = run.run(workdir, started)
+        with stopwatch.part("other"):
+            summary = run.run(workdir, started)
         if primary:
             files.write_json(workdir / "summary.json", summary)
         # Whatever comes next may read this run's result in any process.

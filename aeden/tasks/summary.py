@@ -55,7 +55,21 @@ def common_summary(
         "best_step": result.best_step,
         "tested_step": result.step,
         "wall_seconds": clock.wall_seconds,
+        "seconds": clock.seconds,
         "images_per_second": clock.images_per_second(),
         "validation": result.validation,
         **provenance.provenance(),
     }
+
+
+def finish_times(summary: dict[str, Any], started: float) -> None:
+    """Adds the time since the end of the last training to the times of a summary, and rounds them.
+
+    Args:
+      summary: with the times of the trainings, see `common_summary`; changed in place.
+      started: `time.monotonic()` when the last training ended.
+    """
+    clock = Clock(summary["wall_seconds"], seconds=summary["seconds"]).until_now(started)
+    summary["wall_seconds"] = round(clock.wall_seconds, 3)
+    summary["seconds"] = {name: round(seconds, 3) for name, seconds in clock.seconds.items()}
+    summary["seconds"]["total"] = summary["wall_seconds"]

@@ -14,7 +14,7 @@ import jax
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
-from aeden.runtime import devices
+from aeden.runtime import devices, stopwatch
 from aeden.runtime.processes import Interrupted, stop_signals
 from aeden.shapes import PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
@@ -123,18 +123,21 @@ def fit(training: Training, folder: Path, started: float) -> Fitted:
         remove_leftovers(folder / "checkpoints")
     checkpoints = Checkpoints(folder / "checkpoints", training.checkpoints, training.best_metric)
     with contextlib.closing(checkpoints):
-        position, messages = _resume(training, checkpoints)
+        with stopwatch.part("start"):
+            position, messages = _resume(training, checkpoints)
         batches = training.batches
         images = batches.examples(training.schedule.steps), batches.examples(position.step)
         log = MetricsLog(folder if primary else None, position.step)
         with stop_signals() as stop, Progress(*images, primary) as progress, log:
             for line in messages:
                 progress.say(line)
-            _train(_Loop(training, checkpoints, log, progress, started, stop), position)
-        checkpoints.wait()
-        # The primary process deletes old checkpoints in the background. Nobody may look for the best one before that.
-        devices.any_process(False)
-        position.clock.wall_seconds += time.monotonic() - started
+            with stopwatch.part("train"):
+                _train(_Loop(training, checkpoints, log, progress, started, stop), position)
+        with stopwatch.part("checkpoints"):
+            checkpoints.wait()
+            # The primary process deletes old checkpoints in the background. Nobody may look for the best one before.
+            devices.any_process(False)
+        position.clock = position.clock.until_now(started)
         state, step, validation = _result(training, checkpoints, position)
         return Fitted(state, step, validation, position.clock, log.rows, checkpoints.best_step())
 
@@ -194,7 +197,8 @@ def _log(loop: _Loop, position: _Position, logging: bool, validating: bool) -> N
         row |= {f"train_{name}": value for name, value in position.window.means().items()}
         position.window = Window(loss=position.window.loss)
     if validating:
-        position.validation = objective.validate(position.state)
+        with stopwatch.part("validation"):
+            position.validation = objective.validate(position.state)
         row |= {f"validation_{name}": value for name, value in position.validation.items()}
         metrics = "  ".join(f"{name} {value:.4f}" for name, value in position.validation.items())
         loop.progress.say(f"step {position.step}/{schedule.steps}  epoch {epoch:.2f}  validation: {metrics}")
@@ -206,9 +210,9 @@ def _log(loop: _Loop, position: _Position, logging: bool, validating: bool) -> N
 
 def _save(loop: _Loop, position: _Position, validated: bool) -> None:
     """Starts writing a checkpoint."""
-    extra = position.extra()
-    extra["clock"]["wall_seconds"] += time.monotonic() - loop.started
-    loop.checkpoints.save(position.step, position.state, position.validation if validated else None, extra)
+    extra = position.extra() | {"clock": dataclasses.asdict(position.clock.until_now(loop.started))}
+    with stopwatch.part("checkpoints"):
+        loop.checkpoints.save(position.step, position.state, position.validation if validated else None, extra)
 
 
 def _resume(training: Training, checkpoints: Checkpoints) -> tuple[_Position, list[str]]:

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from aeden.runtime import stopwatch
+
 
 @dataclasses.dataclass
 class Window:
@@ -34,11 +36,15 @@ class Window:
 
 @dataclasses.dataclass
 class Clock:
-    """Time spent, in seconds. `train_seconds` excludes compilation, validation and waiting for checkpoints."""
+    """Time spent, in seconds. `train_seconds` excludes compilation, validation and waiting for checkpoints.
+
+    `seconds` divides `wall_seconds` by part, see `aeden.runtime.stopwatch`.
+    """
 
     wall_seconds: float = 0.0
     train_seconds: float = 0.0
     train_images: int = 0
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def __add__(self, other: Clock) -> Clock:
         """The time of two trainings, one after the other."""
@@ -46,7 +52,13 @@ class Clock:
             self.wall_seconds + other.wall_seconds,
             self.train_seconds + other.train_seconds,
             self.train_images + other.train_images,
+            stopwatch.merge(self.seconds, other.seconds),
         )
+
+    def until_now(self, started: float) -> Clock:
+        """This time and that since `started`, a value of `time.monotonic()`."""
+        seconds = stopwatch.breakdown(started)
+        return self + Clock(sum(seconds.values()), seconds=seconds)
 
     def images_per_second(self) -> float | None:
         """The training rate; None if nothing was trained."""

@@ -1,19 +1,21 @@
-"""Compares the speed of aeden with other libraries: training, inference and single layers.
+"""Compares the speed of aeden with other libraries: training, inference, single layers, whole runs.
 
     python -m experiments.benchmark --quick
-    python -m experiments.benchmark                                  # every section except quality
-    python -m experiments.benchmark --sections=quality               # needs MNIST: --data=FOLDER or AEDEN_DATA
+    python -m experiments.benchmark                             # every section except quality and dispatch
+    python -m experiments.benchmark --append                    # once more: a further sitting in the same file
+    python -m experiments.benchmark --sections=quality          # needs MNIST: --data=FOLDER or AEDEN_DATA
 
 The peers (aeden and the libraries that it is compared with) run in separate processes, one at a time, in turn. Times
 are medians over the rounds. Absolute times drift with the machine, so compare ratios within one run only. The other
 libraries come with the `bench` extra (`pip install '.[bench]'`); a peer that cannot run is listed as absent with the
-reason. Results are merged into `benchmarks/<hardware>.json`, and the same results as Markdown tables are written to a
-file of the same name ending in `.md`.
+reason. Results are merged into `benchmarks/<machine>.json` after every section, and the same results as Markdown tables
+are written to a file of the same name ending in `.md`. benchmarks/README.md describes the method and the files.
 """
 
 from __future__ import annotations
 
-import re
+import os
+import random
 import sys
 import time
 from collections.abc import Collection, Sequence
@@ -21,81 +23,66 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
-from tqdm import tqdm
 
-from aeden.nn.autoencoders import ConvAutoencoder
-from aeden.runtime import files, provenance
-from experiments.benchmark import whole_process
-from experiments.benchmark.peers import Absent
-from experiments.benchmark.plan import DECODERS, SECTIONS, Comparison, Options, plan
-from experiments.benchmark.race import PEERS, Race, Timing
-from experiments.benchmark.tables import markdown
+from aeden.runtime import files
+from experiments.benchmark import sittings, whole_process
+from experiments.benchmark.libraries import PEERS
+from experiments.benchmark.measure import measure
+from experiments.benchmark.peers import PRECISIONS, Absent
+from experiments.benchmark.plan import DECODERS, MORE_SECTIONS, SECTIONS, Options, plan
+from experiments.benchmark.race import Race
+from experiments.benchmark.tables.page import markdown
+from experiments.benchmark.whole import CONTENDERS, whole
+from experiments.benchmark.whole import ROUNDS as WHOLE_ROUNDS
 
 # A set of flags of its own: other commands define flags of the same names, and one process may import several commands.
 FLAGS = flags.FlagValues()
 QUICK = flags.DEFINE_bool(
-    "quick", False, "Under five minutes on two cores: fewer rounds, sizes and peers.", flag_values=FLAGS
+    "quick", False, "Under five minutes on two cores: fewer rounds, sizes and peers, no search.", flag_values=FLAGS
 )
 CHOSEN = flags.DEFINE_list(
-    "sections", list(SECTIONS), f"Sections to measure: {', '.join(SECTIONS)}, quality.", flag_values=FLAGS
+    "sections",
+    list(SECTIONS),
+    f"Sections to measure: {', '.join(SECTIONS)}, {', '.join(MORE_SECTIONS)}.",
+    flag_values=FLAGS,
 )
-ROUNDS = flags.DEFINE_integer("rounds", 7, "Rounds per peer.", lower_bound=1, flag_values=FLAGS)
-SECONDS = flags.DEFINE_float("seconds", 2.0, "Length of a round in seconds.", lower_bound=0.01, flag_values=FLAGS)
+APPEND = flags.DEFINE_bool(
+    "append", False, "Add a sitting to the file; without it, measured sections replace those in it.", flag_values=FLAGS
+)
+SEARCH = flags.DEFINE_enum(
+    "search",
+    "on",
+    ["on", "off"],
+    "Search the best configuration of Keras and PyTorch for each network, some minutes each, and let it take part.",
+    flag_values=FLAGS,
+)
+NUMBER = flags.DEFINE_integer("rounds", 15, "Rounds per peer.", lower_bound=1, flag_values=FLAGS)
+SECONDS = flags.DEFINE_float("seconds", 1.0, "Length of a round in seconds.", lower_bound=0.01, flag_values=FLAGS)
+SEED = flags.DEFINE_integer(
+    "seed", -1, "Seed of the order of the peers in each round; -1 draws one.", lower_bound=-1, flag_values=FLAGS
+)
 BATCH = flags.DEFINE_integer("batch", 128, "Images per training step.", lower_bound=1, flag_values=FLAGS)
+BATCHES = flags.DEFINE_list("batches", [], "Several values in place of --batch.", flag_values=FLAGS)
+CHOSEN_PRECISIONS = flags.DEFINE_list(
+    "precisions",
+    ["float32"],
+    f"Precisions of training, layers and inference: {', '.join(PRECISIONS)}; tf32 needs a GPU.",
+    flag_values=FLAGS,
+)
+DISPATCHES = flags.DEFINE_list(
+    "dispatches", [], "Steps per call to the devices, of the section dispatch; needs a GPU.", flag_values=FLAGS
+)
 CHOSEN_DECODERS = flags.DEFINE_list("decoders", list(DECODERS), "Decoders to measure.", flag_values=FLAGS)
 CHOSEN_PEERS = flags.DEFINE_list("contenders", list(PEERS), "Peers to measure.", flag_values=FLAGS)
+PLAY_AVX2 = flags.DEFINE_bool(
+    "play_avx2", False, "Limit all libraries to AVX2, on a processor that can do more.", flag_values=FLAGS
+)
 DATA = flags.DEFINE_string(
-    "data", "", "Data folder of the startup and quality sections; AEDEN_DATA by default.", flag_values=FLAGS
+    "data", "", "Data folder of the startup, whole and quality sections; AEDEN_DATA by default.", flag_values=FLAGS
 )
 OUTPUT = flags.DEFINE_string(
-    "output", None, "JSON file to write; benchmarks/<hardware>.json by default.", flag_values=FLAGS
+    "output", None, "JSON file to write; benchmarks/<machine>.json by default.", flag_values=FLAGS
 )
-
-
-def measure(comparisons: Sequence[Comparison], rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Runs the comparisons under a progress bar, and returns their results as plain data."""
-    results = []
-    bar = tqdm(comparisons, unit=" comparisons", dynamic_ncols=True, disable=not sys.stderr.isatty())
-    with Race(rounds, seconds, bar.set_postfix_str) as race:
-        for comparison in bar:
-            bar.set_description(describe(comparison))
-            if not sys.stderr.isatty():
-                print(describe(comparison), file=sys.stderr, flush=True)
-            if comparison.own_processes:
-                with Race(rounds, seconds, bar.set_postfix_str) as own:
-                    timings = own.run(comparison.peers, comparison.job, comparison.settings)
-            else:
-                timings = race.run(comparison.peers, comparison.job, comparison.settings)
-            results.append(record(comparison, timings))
-    return results
-
-
-def record(comparison: Comparison, timings: list[Timing]) -> dict[str, Any]:
-    """The result of a comparison as plain data."""
-    settings = comparison.settings
-    result: dict[str, Any] = {
-        "section": comparison.section,
-        "settings": settings,
-        "contenders": [timing.record() for timing in timings],  # the file format's name for the peers
-    }
-    if comparison.job in ("training", "inference"):
-        model = ConvAutoencoder(settings["decoder"])
-        result["multiplications"] = model.multiplications(settings["size"], settings["size"])
-    return result
-
-
-def describe(comparison: Comparison) -> str:
-    """One line about a comparison, for the progress bar."""
-    settings = ", ".join(f"{name.rstrip('_')} {value}" for name, value in comparison.settings.items())
-    return f"{comparison.section}: {settings}"
-
-
-def hardware_name(hardware: dict[str, Any]) -> str:
-    """File name for a machine: `amd-epyc-2-cores`, `nvidia-h200`."""
-    words = f"{hardware['processor']} {hardware['cores']} cores"
-    if hardware["platform"] != "cpu":
-        words = hardware["device_kind"]
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
 
 
 def check_known(kind: str, values: Sequence[str], known: Collection[str]) -> None:
@@ -109,32 +96,108 @@ def check_known(kind: str, values: Sequence[str], known: Collection[str]) -> Non
             raise ValueError(f"unknown {kind} {value!r}: use {', '.join(known)}")
 
 
-def run() -> None:
-    """Runs the comparisons that the flags name, prints their tables and writes the results."""
-    check_known("section", CHOSEN.value, (*SECTIONS, "quality"))
+def positive(name: str, values: Sequence[str]) -> tuple[int, ...]:
+    """The values of a flag as positive integers.
+
+    Raises:
+      ValueError: a value is not one.
+    """
+    if not all(value.isdecimal() and int(value) > 0 for value in values):
+        raise ValueError(f"--{name}={','.join(values)}: use positive whole numbers")
+    return tuple(int(value) for value in values)
+
+
+def check_machine(on_cpu: bool) -> None:
+    """Refuses what makes no sense without a GPU.
+
+    Raises:
+      ValueError: naming the flag.
+    """
+    if on_cpu and "tf32" in CHOSEN_PRECISIONS.value:
+        raise ValueError("--precisions=tf32 needs a GPU: on a CPU it is the same as float32")
+    if on_cpu and (DISPATCHES.value or "dispatch" in CHOSEN.value):
+        raise ValueError("--dispatches needs a GPU: on a CPU aeden makes one step per call")
+    if "dispatch" in CHOSEN.value and not DISPATCHES.value:
+        raise ValueError("--sections=dispatch needs --dispatches, e.g. --dispatches=1,10,50,200")
+
+
+def options_of(on_cpu: bool) -> Options:
+    """What the flags choose."""
+    return Options(
+        quick=QUICK.value,
+        peers=tuple(name for name in PEERS if name in CHOSEN_PEERS.value),
+        decoders=tuple(CHOSEN_DECODERS.value),
+        batches=positive("batches", BATCHES.value) or (BATCH.value,),
+        precisions=tuple(CHOSEN_PRECISIONS.value),
+        dispatches=positive("dispatches", DISPATCHES.value),
+        on_cpu=on_cpu,
+        search=SEARCH.value == "on" and not QUICK.value,
+    )
+
+
+def check_flags() -> None:
+    """Checks what does not depend on the machine.
+
+    Raises:
+      ValueError: a flag has an invalid value.
+    """
+    check_known("section", CHOSEN.value, (*SECTIONS, *MORE_SECTIONS))
     check_known("decoder", CHOSEN_DECODERS.value, DECODERS)
     check_known("peer", CHOSEN_PEERS.value, PEERS)
+    check_known("precision", CHOSEN_PRECISIONS.value, PRECISIONS)
+    options_of(on_cpu=True)
+
+
+def measure_section(section: str, options: Options, measuring: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results of a section."""
+    rounds, seconds, seed = (measuring[name] for name in ("rounds", "seconds", "seed"))
+    if section == "startup":
+        return [whole_process.startup(DATA.value)]
+    if section == "quality":
+        return [whole_process.time_to_quality(DATA.value)]
+    if section == "whole":
+        if options.quick:
+            return []
+        names = [name for name in CONTENDERS if name.partition(" (")[0] in options.peers]
+        return whole(DATA.value, names, min(rounds, WHOLE_ROUNDS), seed, lambda text: print(text, file=sys.stderr))
+    comparisons = plan([section], options)
+    return measure(comparisons, lambda show: Race(rounds, seconds, show, seed), PEERS, options.on_cpu)
+
+
+def how_to_measure() -> dict[str, Any]:
+    """Rounds, seconds and seed. A quick benchmark has its own unless the flags name others."""
+    quick: dict[str, float] = {"rounds": 5, "seconds": 0.4} if QUICK.value else {}
+    chosen = {name: value for name, value in quick.items() if not FLAGS[name].present}
+    seed = SEED.value if SEED.value >= 0 else random.SystemRandom().randrange(2**31)
+    return {"rounds": NUMBER.value, "seconds": SECONDS.value, "seed": seed, **chosen}
+
+
+def run() -> None:
+    """Runs the comparisons that the flags name, prints their tables and writes the results."""
+    check_flags()
     began = time.monotonic()
+    if PLAY_AVX2.value:
+        os.environ.update(sittings.play_avx2(os.environ))
+    extensions = sittings.used_extensions(sittings.read_cpuinfo(), os.environ)
     machine = whole_process.measure_machine()
-    suffix = "-quick" if QUICK.value else ""
-    path = Path(OUTPUT.value or f"benchmarks/{hardware_name(machine['hardware'])}{suffix}.json")
-    chosen_peers = [name for name in PEERS if name in CHOSEN_PEERS.value]
-    options = Options(QUICK.value, tuple(chosen_peers), tuple(CHOSEN_DECODERS.value), BATCH.value)
-    rounds, seconds = (3, 0.7) if QUICK.value else (ROUNDS.value, SECONDS.value)
-    measured = measure(plan(CHOSEN.value, options), rounds, seconds)
-    if "startup" in CHOSEN.value:
-        measured += whole_process.startup(DATA.value)
-    if "quality" in CHOSEN.value:
-        measured += whole_process.time_to_quality(DATA.value)
-    measured = [{**result, "commit": provenance.commit()} for result in measured]
-    earlier = [] if QUICK.value or not path.exists() else files.read_json(path)["results"]
-    kept = [result for result in earlier if result["section"] not in CHOSEN.value]
-    content = {**machine, "versions": provenance.versions(), "results": kept + measured}
+    on_cpu = machine["hardware"]["platform"] == "cpu"
+    check_machine(on_cpu)
+    sections = [*CHOSEN.value, *(["dispatch"] if DISPATCHES.value and "dispatch" not in CHOSEN.value else [])]
+    measuring = how_to_measure()
+    sitting = sittings.describe({**machine, "vector_extensions": extensions}, measuring)
+    name = f"{sittings.file_name(machine['hardware'], extensions)}{'-quick' if QUICK.value else ''}"
+    path = Path(OUTPUT.value or f"benchmarks/{name}.json")
+    earlier = sittings.read(path) if path.exists() and (APPEND.value or not QUICK.value) else None
+    if earlier is not None:
+        sittings.check_same_machine(earlier, sitting, path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, content)
-    tables = markdown(content)
-    files.write_text(path.with_suffix(".md"), tables)
-    print(tables)
+    measured: list[dict[str, Any]] = []
+    for number, section in enumerate(sections, 1):
+        measured += measure_section(section, options_of(on_cpu), measuring)
+        content = sittings.merge(earlier, sitting, measured, () if APPEND.value else sections[:number])
+        files.write_json(path, content)
+        files.write_text(path.with_suffix(".md"), markdown(content))
+    print(markdown(content))
     print(f"{time.monotonic() - began:.0f} s; written to {path} and {path.with_suffix('.md')}", file=sys.stderr)
 
 

@@ -2,19 +2,15 @@
 
 import dataclasses
 import importlib
-import inspect
 
 import pytest
 from conftest import ROOT, start
 
 from aeden.runtime.files import read_json
-from experiments.benchmark.peers import Absent, LayerSettings, __main__
-from experiments.benchmark.plan import DECODERS, SECTIONS, Options, plan
-from experiments.benchmark.race import PEERS
-from experiments.benchmark.tables import markdown
-
-HARDWARE = {"platform": "cpu", "processor": "p", "cores": 2, "device_kind": "cpu"}
-LIMITS = {"gflops": 100.0, "gigabytes_per_second": 10.0}
+from experiments.benchmark.libraries import PEERS, SEARCHED, configurations
+from experiments.benchmark.peers import PRECISIONS, Absent, LayerSettings, NetworkSettings, __main__, split_variant
+from experiments.benchmark.plan import DECODERS, MORE_SECTIONS, SECTIONS, Options, plan
+from experiments.benchmark.tables.page import markdown
 
 
 @pytest.mark.proof
@@ -27,12 +23,15 @@ def test_peers_are_compared_and_an_absent_one_is_named(tmp_path):
         "--batch=32",
         "--decoders=transpose",
         "--sections=training",
+        "--search=off",
         f"--contenders={','.join(names)}",
         f"--output={tmp_path / 'benchmark.json'}",
     )
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
-    (training,) = read_json(tmp_path / "benchmark.json")["results"]
+    content = read_json(tmp_path / "benchmark.json")
+    (training,), (sitting,) = content["results"], content["sittings"]
+    assert (sitting["rounds"], training["sitting"]) == (2, sitting["sitting"])
     assert training["settings"]["batch"] == 32
     aeden, plain, graphs = training["contenders"]
     assert (aeden["name"], plain["name"], graphs["name"]) == names
@@ -47,7 +46,10 @@ def test_peers_are_compared_and_an_absent_one_is_named(tmp_path):
     ("option", "message"),
     [
         ("--sections=trainings", "error: unknown section 'trainings': use layers"),
-        ("--decoders=subpixel", "error: unknown decoder 'subpixel': use transpose, upsample"),
+        ("--decoders=unpool", "error: unknown decoder 'unpool': use transpose, upsample"),
+        ("--precisions=float16", "error: unknown precision 'float16': use float32, tf32, bfloat16"),
+        ("--batches=128,many", "error: --batches=128,many: use positive whole numbers"),
+        ("--search=maybe", "error: flag --search=maybe"),
         ("--contenders=aeden,torch", "error: unknown peer 'torch': use aeden"),
         ("--rounds=0", "error: flag --rounds=0"),
         ("--round=1", "error: Unknown command line flag 'round'"),
@@ -77,22 +79,47 @@ def test_a_peer_without_the_job_is_absent():
         __main__.build("keras3", "tensorflow", "layer", {})
 
 
-def test_every_peer_accepts_the_settings_of_every_comparison():
-    comparisons = plan((*SECTIONS, "quality"), Options(False, tuple(PEERS), DECODERS, 128))
-    assert {comparison.section for comparison in comparisons} == set(SECTIONS) - {"startup"}
-    assert any("devices" in comparison.settings for comparison in comparisons)
+SETTINGS = {"layer": LayerSettings, "training": NetworkSettings, "inference": NetworkSettings}
+WHOLE = Options(False, tuple(PEERS), DECODERS, (128, 1024), PRECISIONS, (1, 50), on_cpu=False, search=True)
+ON_CPU = Options(False, tuple(PEERS), DECODERS, (128,), search=True)
+
+
+@pytest.mark.parametrize("options", [WHOLE, ON_CPU], ids=["GPU", "CPU"])
+def test_every_peer_accepts_the_settings_of_every_comparison(options):
+    comparisons = plan((*SECTIONS, *MORE_SECTIONS), options)
+    others = {"startup", "whole"} | (set() if options is WHOLE else {"dispatch"})
+    assert {comparison.section for comparison in comparisons} | others == {*SECTIONS, "dispatch"}
+    assert any("devices" in comparison.settings for comparison in comparisons) == options.on_cpu
     for comparison in comparisons:
-        if comparison.job == "layer":
-            assert dataclasses.asdict(LayerSettings(**comparison.settings)) == comparison.settings
+        if comparison.job in SETTINGS:
+            known = dataclasses.asdict(SETTINGS[comparison.job](**comparison.settings))
+            assert known.items() >= comparison.settings.items()
         for name in comparison.peers:
-            module, _, variant = PEERS[name].partition(" ")
-            job = getattr(importlib.import_module(f"experiments.benchmark.peers.{module}"), comparison.job, None)
-            # Keras has neither layers nor dense networks, and is left out of these comparisons.
-            inspect.signature(job).bind(variant, **comparison.settings)
+            job = getattr(importlib.import_module(f"experiments.benchmark.peers.{PEERS[name].module}"), comparison.job)
+            assert callable(job)  # Keras has neither layers nor dense networks, and is left out of these comparisons.
+        assert set(comparison.searched) <= set(SEARCHED)
+
+
+def test_an_older_result_has_the_settings_of_todays_comparison(monkeypatch):
+    """So that `--append` adds to it: a setting at its default is not named."""
+    monkeypatch.setattr("aeden.runtime.processes.cores", lambda: 2)
+    results = read_json(ROOT / "benchmarks" / "amd-epyc-2-cores.json")["results"]
+    old = [(result["section"], result["settings"]) for result in results if "settings" in result]
+    today = [(comparison.section, comparison.settings) for comparison in plan(SECTIONS, ON_CPU)]
+    assert [settings for settings in old if settings not in today] == []
+
+
+def test_only_peers_that_exist_are_left_out_on_a_cpu():
+    layers = {name for comparison in plan(["layers"], ON_CPU) for name in comparison.peers}
+    assert {name for comparison in plan(["layers"], WHOLE) for name in comparison.peers} - layers == {
+        "aeden (fast lowering)",
+        "PyTorch (compiled)",
+        "PyTorch (CUDA graphs)",
+    }
 
 
 def test_a_quick_plan_is_a_part_of_the_whole_plan():
-    quick, whole = (plan(SECTIONS, Options(quick, tuple(PEERS), DECODERS, 128)) for quick in (True, False))
+    quick, whole = (plan(SECTIONS, dataclasses.replace(ON_CPU, quick=quick)) for quick in (True, False))
     assert 0 < len(quick) < len(whole)
     for comparison in quick:
         sections = (other for other in whole if other.section == comparison.section)
@@ -100,33 +127,49 @@ def test_a_quick_plan_is_a_part_of_the_whole_plan():
         assert set(comparison.peers) <= set(same.peers)
 
 
-def test_only_chosen_peers_are_measured():
-    comparisons = plan(SECTIONS, Options(False, ("plain Flax", "PyTorch"), DECODERS[:1], 32))
-    assert {comparison.peers for comparison in comparisons if comparison.section == "training"} == {
-        ("plain Flax", "PyTorch")
-    }
+def test_only_chosen_peers_are_measured_and_searched():
+    comparisons = plan(SECTIONS, Options(False, ("plain Flax", "PyTorch"), DECODERS[:1], (32,), search=True))
+    training = [comparison for comparison in comparisons if comparison.section == "training"]
+    assert {comparison.peers for comparison in training} == {("plain Flax", "PyTorch")}
+    assert {comparison.searched for comparison in training} == {("PyTorch",)}
     assert {comparison.peers for comparison in comparisons if comparison.section == "dense"} == {("PyTorch",)}
+    assert {comparison.settings["decoder"] for comparison in training} == {"transpose"}
 
 
-def test_speeds_are_relative_to_the_fastest_other_library_and_to_the_limit():
-    timed = {"devices": "2 cpu", "version": "1"}
-    result = {
-        "section": "training",
-        "commit": "c0ffee",
-        "settings": {"decoder": "transpose", "batch": 100, "size": 28},
-        "multiplications": 1_000_000,
-        "contenders": [
-            {"name": "aeden", "median_seconds": 0.05, **timed},
-            {"name": "plain Flax", "median_seconds": 0.01, **timed},
-            {"name": "PyTorch", "median_seconds": 0.2, **timed},
-            {"name": "Keras on JAX", "median_seconds": 0.1, **timed},
-        ],
-    }
-    table = markdown({"hardware": HARDWARE, **LIMITS, "versions": {}, "results": [result]})
-    # 100 images with six million operations each at 100 GFLOP/s take 6 ms. The fastest other library takes 100 ms.
-    assert "| aeden | 2000 | 50 ms | 12% | 2.00 |" in table
-    assert "| Keras on JAX | 1000 | 100 ms | 6% | 1.00 |" in table
-    assert "No GPU" in table
+@pytest.mark.parametrize("on_cpu", [True, False])
+@pytest.mark.parametrize("library", SEARCHED)
+def test_configurations_have_names_of_their_own(monkeypatch, library, on_cpu):
+    monkeypatch.setattr("experiments.benchmark.libraries.cores", lambda: 2)
+    tried = configurations(library, on_cpu)
+    assert len({peer.name for peer in tried}) == len(tried) > 5
+    assert len({(peer.variant, tuple(peer.environment)) for peer in tried}) == len(tried)
+
+
+def test_a_variant_has_words_and_options():
+    assert split_variant("channels_last compile=max-autotune threads=1") == (
+        {"channels_last"},
+        {"compile": "max-autotune", "threads": "1"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--precisions=float32,tf32"], "tf32 needs a GPU"),
+        (["--dispatches=1,50"], "--dispatches needs a GPU"),
+        (["--sections=dispatch"], "--dispatches needs a GPU"),
+    ],
+)
+def test_what_makes_no_sense_on_a_cpu_is_refused(arguments, message):
+    command = importlib.import_module("experiments.benchmark.__main__")
+    saved = {name: command.FLAGS[name].value for name in command.FLAGS}
+    try:
+        command.FLAGS(["benchmark", *arguments])
+        with pytest.raises(ValueError, match=message):
+            command.check_machine(on_cpu=True)
+    finally:
+        for name, value in saved.items():
+            command.FLAGS[name].value = value
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.json")), ids=lambda path: path.stem)

@@ -37,7 +37,7 @@ for name in names:
     assert {"experiments.main", "experiments.ablate.cost", "experiments.benchmark.__main__"} <= set(imported)
 
 
-@pytest.mark.parametrize("peer", ["plain_flax", "keras3", "pytorch"])
+@pytest.mark.parametrize("peer", ["plain_flax", "keras3", "pytorch", "plain_pytorch"])
 def test_the_process_of_another_library_imports_nothing_of_aeden(peer):
     code = f"""
 import sys

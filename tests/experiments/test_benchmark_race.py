@@ -7,13 +7,18 @@ import time
 
 import pytest
 
-from experiments.benchmark import __main__ as command
+from experiments.benchmark import measure as measuring
+from experiments.benchmark import search as searching
+from experiments.benchmark.libraries import Peer
+from experiments.benchmark.measure import measure
 from experiments.benchmark.peers import Absent
 from experiments.benchmark.plan import Comparison
-from experiments.benchmark.race import Race, Timing, Worker
+from experiments.benchmark.race import Race, Timing, Worker, shuffled
+from experiments.benchmark.search import search
+from experiments.benchmark.tables.page import markdown
 
-# Answers like experiments.benchmark.peers.__main__; each step takes 5 ms. In the job "deadly", request number COUNT of
-# the process executes ACTION in place of an answer.
+# Answers like experiments.benchmark.peers.__main__; a step takes 5 ms, or what the settings say for this process. In
+# the job "deadly", request number COUNT of the process executes ACTION in place of an answer.
 FAKE_PEER = """
 import json, os, signal, sys
 count, action = int(sys.argv[1]), sys.argv[2]
@@ -22,7 +27,8 @@ for number, line in enumerate(sys.stdin, 1):
     if request["job"] == "deadly" and number == count:
         exec(action)
     else:
-        print(json.dumps({"seconds": 0.005 * request["steps"], "description": {"pid": os.getpid()}}), flush=True)
+        step = request["settings"].get("steps", {}).get(action, 0.005)
+        print(json.dumps({"seconds": step * request["steps"], "description": {"pid": os.getpid()}}), flush=True)
 """
 SETTINGS = {"decoder": "transpose", "batch": 1, "size": 28}
 EXIT = "os._exit(3)"
@@ -31,21 +37,27 @@ PARTIAL = "print('{\"seco', end='', flush=True); os._exit(1)"
 FAIL = "print(json.dumps({'absent': 'out of memory'}), flush=True)"
 
 
+class FakePeer:
+    """A peer named "COUNT ACTION", or any other name, which never fails."""
+
+    def __init__(self, path, name):
+        self.path, self.name = path, name
+
+    def start(self):
+        count, _, action = (self.name if self.name[:1].isdigit() else f"0 {self.name}").partition(" ")
+        return Worker([sys.executable, str(self.path), count, action])
+
+
 @pytest.fixture
 def fake_peer(tmp_path):
-    """Starts a fake peer named "COUNT ACTION", or "steady", which never fails."""
+    """Makes fake peers by their names."""
     path = tmp_path / "peer.py"
     path.write_text(FAKE_PEER)
-
-    def start(name):
-        count, _, action = (name if name != "steady" else "0 pass").partition(" ")
-        return Worker([sys.executable, str(path), count, action])
-
-    return start
+    return lambda name: FakePeer(path, name)
 
 
-def race(start, rounds=2):
-    return Race(rounds, 0.01, lambda text: None, start)
+def make_race(show=lambda text: None, rounds=2, **options):
+    return Race(rounds, 0.01, show, **options)
 
 
 @pytest.mark.parametrize(
@@ -60,20 +72,21 @@ def race(start, rounds=2):
 @pytest.mark.parametrize("request_number", [1, 2, 3, 4, 6], ids=["build", "warm", "untimed", "timed", "second round"])
 def test_a_peer_that_dies_or_fails_is_absent_for_that_job_only(fake_peer, request_number, action, reason):
     name = f"{request_number} {action}"
-    with race(fake_peer) as timed:
-        steady, dying, last = timed.run(("steady", name, "steady"), "deadly", SETTINGS)
+    with make_race() as timed:
+        peers = [fake_peer(one) for one in ("steady", name, "last")]
+        steady, dying, last = timed.run(peers, "deadly", SETTINGS)
         assert dying.record() == {"name": name, "absent": reason}
         for timing in (steady, last):
             assert timing.seconds == pytest.approx([0.005, 0.005])
         # The next job starts the peer again; the process of the other one goes on.
-        again, revived = timed.run(("steady", name), "harmless", SETTINGS)
+        again, revived = timed.run(peers[:2], "harmless", SETTINGS)
         assert again.description == steady.description
         assert len(revived.seconds) == 2
         assert not revived.absent
 
 
 def test_a_peer_that_dies_between_two_requests_is_absent(fake_peer):
-    worker = fake_peer("steady")
+    worker = fake_peer("steady").start()
     pid = worker.ask("harmless", SETTINGS, 1)["description"]["pid"]
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(Absent, match="killed by SIGKILL"):
@@ -83,39 +96,130 @@ def test_a_peer_that_dies_between_two_requests_is_absent(fake_peer):
 
 
 def test_a_peer_that_dies_between_two_jobs_is_started_again(fake_peer):
-    with race(fake_peer) as timed:
-        (before,) = timed.run(("steady",), "harmless", SETTINGS)
+    with make_race() as timed:
+        (before,) = timed.run([fake_peer("steady")], "harmless", SETTINGS)
         os.kill(before.description["pid"], signal.SIGKILL)
         while not timed._workers["steady"].ended:
             time.sleep(0.01)
-        (after,) = timed.run(("steady",), "harmless", SETTINGS)
+        (after,) = timed.run([fake_peer("steady")], "harmless", SETTINGS)
     assert not after.absent
     assert after.description["pid"] != before.description["pid"]
 
 
 def test_a_peer_that_closes_its_output_but_does_not_exit_is_absent(fake_peer, monkeypatch):
     monkeypatch.setattr("experiments.benchmark.race.EXIT_SECONDS", 0.1)
-    with race(fake_peer) as timed:
-        (timing,) = timed.run(("1 os.close(1); signal.pause()",), "deadly", SETTINGS)
+    with make_race() as timed:
+        (timing,) = timed.run([fake_peer("1 os.close(1); signal.pause()")], "deadly", SETTINGS)
     assert timing.absent == "its process closed its output"
 
 
-def test_results_and_tables_name_a_peer_that_died(fake_peer, monkeypatch):
-    name = f"4 {EXIT}"
-    monkeypatch.setattr(command, "Race", lambda rounds, seconds, show: Race(rounds, seconds, show, fake_peer))
-    comparison = Comparison("scaling", "deadly", (name,), SETTINGS)
-    alone = Comparison("scaling", "deadly", ("steady",), SETTINGS, own_processes=True)
-    first, second = command.measure([comparison, alone], 2, 0.01)
-    assert first["contenders"] == [{"name": name, "absent": "its process exited with status 3"}]
-    assert len(second["contenders"][0]["seconds_a_step"]) == 2
-    content = {
+def test_a_peer_that_takes_too_long_is_absent_and_its_process_is_ended(fake_peer):
+    with make_race(limit=0.2) as timed:
+        (timing,) = timed.run([fake_peer("1 signal.pause()")], "deadly", SETTINGS)
+        assert all(worker.ended for worker in timed._workers.values())
+    assert timing.absent == "it took longer than 0 s"
+
+
+def test_a_peer_that_answers_nonsense_is_absent(fake_peer):
+    with make_race() as timed:
+        (timing,) = timed.run([fake_peer("2 print('hello', flush=True)")], "deadly", SETTINGS)
+    assert timing.absent == "its answer is not JSON: hello"
+
+
+def content_of(result):
+    return {
         "hardware": {"platform": "cpu", "processor": "p", "cores": 2},
         "gflops": 1.0,
         "gigabytes_per_second": 1.0,
         "versions": {},
-        "results": [{**first, "commit": ""}],
+        "results": [{**result, "commit": ""}],
     }
-    assert "absent: its process exited with status 3" in command.markdown(content)
+
+
+def test_results_and_tables_name_a_peer_that_died(fake_peer):
+    name = f"4 {EXIT}"
+    comparison = Comparison("scaling", "deadly", (name,), SETTINGS)
+    alone = Comparison("scaling", "deadly", ("steady",), SETTINGS, own_processes=True)
+    peers = {one: fake_peer(one) for one in (name, "steady")}
+    first, second = measure([comparison, alone], make_race, peers)
+    assert first["contenders"] == [{"name": name, "absent": "its process exited with status 3"}]
+    assert len(second["contenders"][0]["seconds_a_step"]) == 2
+    named = {**first, "contenders": [{**first["contenders"][0], "name": "aeden"}]}
+    assert "absent: its process exited with status 3" in markdown(content_of(named))
+
+
+def test_the_order_is_a_new_permutation_in_every_round_and_depends_on_the_seed():
+    names = ["a", "b", "c", "d"]
+    orders = shuffled(names, 60, 7, "training", SETTINGS)
+    assert all(sorted(order) == names for order in orders)
+    # With 24 equally likely orders, 60 rounds have each peer in each place: (3/4)^60 is 3e-8.
+    assert all({order[place] for order in orders} == set(names) for place in range(4))
+    assert orders == shuffled(names, 60, 7, "training", SETTINGS)
+    for other in ((60, 8, "training", SETTINGS), (60, 7, "layer", SETTINGS), (60, 7, "training", {})):
+        assert shuffled(names, *other) != orders
+
+
+def test_rounds_follow_the_shuffled_order(fake_peer):
+    shown = []
+    names = ["a", "b", "c"]
+    with Race(4, 0.01, shown.append, seed=3) as timed:
+        timed.run([fake_peer(name) for name in names], "harmless", SETTINGS)
+    rounds = [text.partition(": ")[2] for text in shown if text.startswith("round")]
+    assert rounds == [name for order in shuffled(names, 4, 3, "harmless", SETTINGS) for name in order]
+
+
+@pytest.fixture
+def quick_search(monkeypatch):
+    monkeypatch.setattr(searching, "SECONDS", 0.01)
+    monkeypatch.setattr(searching, "ANSWER_SECONDS", 1.0)
+
+
+def test_the_search_chooses_the_fastest_configuration(fake_peer, quick_search):
+    steps = {"slow": 0.008, "middling": 0.005, "fast": 0.002, "near": 0.003, "nearer": 0.0025}
+    tried = [fake_peer(name) for name in (*steps, f"1 {EXIT}", "1 signal.pause()")]
+    found = search(tried, "deadly", {**SETTINGS, "steps": steps}, lambda text: None)
+    assert found.chosen is tried[2]
+    assert found.record["chosen"] == "fast"
+    assert {trial["configuration"] for trial in found.record["final"]} == {"fast", "near", "nearer"}
+    absent = {trial["configuration"]: trial["absent"] for trial in found.record["trials"] if "absent" in trial}
+    assert absent == {f"1 {EXIT}": "its process exited with status 3", "1 signal.pause()": "it took longer than 1 s"}
+    relative = [trial["relative"] for trial in found.record["trials"] if "relative" in trial]
+    assert relative == pytest.approx([step / 0.008 for step in steps.values()])
+
+
+def test_the_search_goes_on_if_its_first_configuration_fails(fake_peer, quick_search):
+    tried = [fake_peer(name) for name in (f"1 {EXIT}", "slow", "fast")]
+    found = search(tried, "deadly", {**SETTINGS, "steps": {"slow": 0.008, "fast": 0.002}}, lambda text: None)
+    assert found.chosen is tried[2]
+
+
+def test_a_search_without_any_result_chooses_nothing(fake_peer, quick_search):
+    found = search([fake_peer(f"1 {EXIT}"), fake_peer(f"1 {KILL}")], "deadly", SETTINGS, lambda text: None)
+    assert found.chosen is None
+    assert (found.record["chosen"], found.record["final"]) == ("", [])
+
+
+def test_the_search_ends_when_its_time_is_over(fake_peer, quick_search):
+    times = iter([0.0, 0.0, 1000.0, 1000.0])
+    tried = [fake_peer(name) for name in ("first", "second")]
+    found = search(tried, "harmless", SETTINGS, lambda text: None, clock=lambda: next(times))
+    assert found.chosen is tried[0]
+    assert found.record["trials"][1]["absent"].startswith("not tried")
+    assert found.record["seconds"] == 1000.0
+
+
+def test_the_best_configuration_takes_part_and_is_recorded(fake_peer, monkeypatch):
+    chosen = Peer("channels last", "pytorch")
+    record = {"seconds": 1.0, "chosen": chosen.name, "trials": [], "final": []}
+    monkeypatch.setattr(measuring, "configurations", lambda library, on_cpu: [chosen])
+    monkeypatch.setattr(measuring, "search", lambda *_: searching.Found(chosen, record))
+    monkeypatch.setattr(Peer, "start", lambda self: fake_peer(self.name).start())
+    comparison = Comparison("training", "harmless", ("aeden",), SETTINGS, searched=("PyTorch",))
+    (result,) = measure([comparison], make_race, {"aeden": fake_peer("aeden")})
+    aeden, best = result["contenders"]
+    assert (best["name"], best["configuration"]) == ("PyTorch (best configuration found)", "channels last")
+    assert "configuration" not in aeden
+    assert result["search"] == [{"library": "PyTorch", **record}]
 
 
 def test_a_timing_is_the_median_over_rounds():

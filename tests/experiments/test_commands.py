@@ -32,6 +32,7 @@ SUMMARY = {
     "steps",
     "epochs",
     "wall_seconds",
+    "seconds",
     "images_per_second",
     "versions",
     "commit",
@@ -100,6 +101,12 @@ def test_the_run_folder_holds_everything(finished):
     assert {"bce", "bce_excess", "mse", "psnr", "ssim"} <= summary["test"].keys()
     assert (summary["dataset"], summary["steps"], summary["hardware"]["devices"]) == ("glyphs/digits", 20, 2)
     assert summary["test"]["psnr"] > 5
+    seconds = dict(summary["seconds"])
+    parts = ("start", "data", "compile", "train", "validation", "checkpoints", "test", "artifacts", "pictures")
+    assert {*parts, "total"} <= seconds.keys()
+    assert min(seconds.values()) >= 0
+    assert seconds["total"] == summary["wall_seconds"]
+    assert seconds.pop("total") == pytest.approx(sum(seconds.values()), abs=1e-3 * len(seconds))
     with Image.open(workdir / "samples.png") as image:
         assert image.size[0] > 600
 

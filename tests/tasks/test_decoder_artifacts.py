@@ -10,6 +10,7 @@ from aeden.measures import checkerboard
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import apply
 from aeden.tasks.denoise import decoder_artifacts
+from aeden.tasks.objectives.restoration import make_evaluation
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def test_the_residuals_measures_are_means_over_the_images(images):
     def darken(index, clean):
         return 0.5 * clean
 
-    found = decoder_artifacts.make_residual_artifacts(model, darken, 2)(params, Split(pixels))
+    evaluate = make_evaluation(model, {"dark": darken}, {"dark": decoder_artifacts.make_residual_sums(2)})
+    found = decoder_artifacts.residual_figures(evaluate(params, Split(pixels))["dark"]["measured"])
     clean = jnp.asarray(pixels, jnp.float32) / 255
     restored = jax.nn.sigmoid(apply(model, params, 0.5 * clean))
     assert found["harmonic_energy"] == pytest.approx(
@@ -81,7 +83,9 @@ def test_before_and_after_training(images):
     model, initial = start(images, decoder="transpose")
     trained = jax.tree.map(lambda x: x + 0.3, initial)
     split = Split(np.asarray(jnp.round(255 * images), np.uint8))
-    artifacts = decoder_artifacts.measure(model, initial, trained, lambda index, clean: clean, split)
+    noises, measures = {"none": lambda index, clean: clean}, {"none": decoder_artifacts.make_residual_sums(2)}
+    residual = make_evaluation(model, noises, measures)(trained, split)["none"]["measured"]
+    artifacts = decoder_artifacts.measure(model, initial, trained, noises["none"], split, residual)
     figures = artifacts.figures
     assert figures.keys() == {"residual", "initial", "trained"}
     assert figures["initial"] != figures["trained"]

@@ -79,6 +79,21 @@ def test_a_run_that_is_stopped_again_and_again_ends_the_same(tmp_path):
     assert (tmp_path / "cut/metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
 
 
+def test_the_seconds_of_the_parts_add_up_to_the_time_over_all_starts(tmp_path):
+    earlier = 0.0
+    for stop in (7, 23, None):
+        with contextlib.suppress(Interrupted):
+            clock = run(tmp_path, stop=stop).clock
+        if stop is not None:
+            saved = Checkpoints(tmp_path / "checkpoints").newest_whole()[0]["extra"]["clock"]
+            assert saved["wall_seconds"] > earlier
+            assert sum(saved["seconds"].values()) == pytest.approx(saved["wall_seconds"])
+            earlier = saved["wall_seconds"]
+    assert clock.wall_seconds > earlier
+    assert sum(clock.seconds.values()) == pytest.approx(clock.wall_seconds)
+    assert clock.seconds.keys() >= {"compile", "train", "validation", "checkpoints"}
+
+
 @pytest.mark.parametrize("dispatch", [2, 3])
 def test_many_steps_a_dispatch_change_nothing(tmp_path, dispatch):
     single, many = run(tmp_path / "single"), run(tmp_path / "many", dispatch=dispatch)

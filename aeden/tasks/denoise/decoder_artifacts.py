@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 
 from aeden.data.batches import to_unit
 from aeden.data.splits import Split
@@ -25,8 +23,7 @@ from aeden.measures.metric import Metric
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import apply
 from aeden.shapes import Array, Float, PyTree
-from aeden.tasks.objectives.restoration import FixedNoise
-from aeden.training.evaluation import make_means
+from aeden.tasks.objectives.restoration import FixedNoise, Measure
 
 # Height and width of the code map that is decoded, and how many positions at its border are left out of the ripple:
 # the zero padding of the layers shows there.
@@ -57,7 +54,7 @@ class DecoderArtifacts:
 
 
 def measure(
-    model: ConvAutoencoder, initial: PyTree, params: PyTree, noise: FixedNoise, split: Split
+    model: ConvAutoencoder, initial: PyTree, params: PyTree, noise: FixedNoise, split: Split, residual: PyTree
 ) -> DecoderArtifacts:
     """Measures the artifacts of an autoencoder whose last layer upsamples.
 
@@ -66,39 +63,34 @@ def measure(
       initial, params: its parameters before and after training.
       noise: the noise of the test.
       split: the test split.
+      residual: the means of `make_residual_sums` over the test split.
     """
     images = to_unit(jnp.asarray(split.first(IMAGES).images))
     noisy = noise(jnp.arange(len(images), dtype=jnp.int32), images)
     before, after = responses(model, initial, noisy), responses(model, params, noisy)
-    residual = make_residual_artifacts(model, noise, model.factors[0])(params, split)
-    power = residual.pop("power")
+    figures = residual_figures(residual)
+    power = figures.pop("power")
     pictures = {
         f"{name}, {when}": maps[name]
         for name in ("constant", "impulse")
         for when, (_, maps) in (("initial", before), ("trained", after))
     }
-    return DecoderArtifacts({"residual": residual, "initial": before[0], "trained": after[0]}, pictures, power)
+    return DecoderArtifacts({"residual": figures, "initial": before[0], "trained": after[0]}, pictures, power)
 
 
-def make_residual_artifacts(
-    model: ConvAutoencoder, noise: FixedNoise, stride: int
-) -> Callable[[PyTree, Split], dict[str, Any]]:
-    """Compiles the artifact measures of the residual (restored minus clean images) over a split.
+def make_residual_sums(stride: int) -> Measure:
+    """Measures of the residual (restored minus clean images), for `make_evaluation`.
 
     Args:
-      model: the autoencoder.
-      noise: the noise of the test.
       stride: stride of the decoder's last layer: the period of a checkerboard that the layer itself causes.
 
     Returns:
-      (parameters, split) -> `harmonic_energy` and `phase_variation` of the residual, means over the images; `power`
-      [h, w], its mean power spectrum (`checkerboard.power_spectrum`); `spectrum`, the mean radial spectra of clean and
-      of restored images; `spectrum_distance_db`, the distance between these two.
+      (clean, restored, mask) -> sums over the images of: `harmonic_energy` and `phase_variation` of the residual;
+      `power` [h, w], its power spectrum (`checkerboard.power_spectrum`); `spectrum`, the radial spectra of clean and of
+      restored images.
     """
 
-    def sums(params: PyTree, batch: PyTree) -> PyTree:
-        clean, mask = to_unit(batch["image"]), batch["mask"]
-        restored = nn.sigmoid(apply(model, params, noise(batch["index"], clean)))
+    def sums(clean: Array, restored: Array, mask: Array) -> PyTree:
         spectra = {"clean": checkerboard.radial_spectrum(clean), "restored": checkerboard.radial_spectrum(restored)}
         power = checkerboard.power_spectrum(restored - clean)
         return {
@@ -108,16 +100,20 @@ def make_residual_artifacts(
             "spectrum": {name: jnp.sum(jnp.where(mask[:, None], x, 0.0), axis=0) for name, x in spectra.items()},
         }
 
-    means = make_means(sums)
+    return sums
 
-    def residual_artifacts(params: PyTree, split: Split) -> dict[str, Any]:
-        measured = means(params, split)
-        spectra = measured["spectrum"]
-        clean, restored = (jnp.asarray(spectra[name], jnp.float32) for name in ("clean", "restored"))
-        measured["spectrum"] = {name: np.asarray(x).tolist() for name, x in spectra.items()}
-        return {**measured, "spectrum_distance_db": float(checkerboard.spectrum_distance(restored, clean))}
 
-    return residual_artifacts
+def residual_figures(means: PyTree) -> dict[str, Any]:
+    """The figures of the residual, from the means of `make_residual_sums`.
+
+    Returns:
+      These means, with the spectra as lists, and `spectrum_distance_db`, the distance between the two.
+    """
+    spectra = means["spectrum"]
+    clean, restored = (jnp.asarray(spectra[name], jnp.float32) for name in ("clean", "restored"))
+    lists = {name: np.asarray(x).tolist() for name, x in spectra.items()}
+    distance = float(checkerboard.spectrum_distance(restored, clean))
+    return {**means, "spectrum": lists, "spectrum_distance_db": distance}
 
 
 def responses(
@@ -140,11 +136,12 @@ def responses(
       receive the same. Maps, averaged over channels: `constant` [H, W], deviation of the logits from their mean;
       `impulse` [H, W], the response to the impulse with the most energy.
     """
-    measured = jax.jit(functools.partial(_responses, model))(params, images)
+    measured = _responses(model, params, images)
     figures = {name: float(measured[name]) for name in ("constant_ripple", "impulse_unevenness")}
     return figures, {name: np.asarray(measured[name]) for name in ("constant", "impulse")}
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _responses(model: ConvAutoencoder, params: PyTree, images: Array) -> dict[str, Array]:
     stride = model.factors[0]
     code, logits = apply(model, params, images, method="encode"), apply(model, params, images)

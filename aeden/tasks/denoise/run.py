@@ -14,10 +14,11 @@ from aeden.data.dataset import Dataset
 from aeden.nn.autoencoders import ConvAutoencoder, SingleAutoencoder
 from aeden.plots.curves import save_curves
 from aeden.plots.restoration import save_responses, save_restoration
-from aeden.runtime import devices
-from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, measure
+from aeden.runtime import devices, stopwatch
+from aeden.shapes import PyTree
+from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, make_residual_sums, measure
 from aeden.tasks.objectives.restoration import FixedNoise, make_evaluation, psnr_of, restore_samples
-from aeden.tasks.summary import Identification, common_summary
+from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.training.loop import Fitted, Training, fit
 
 # Name of the training noise among the evaluated ones.
@@ -63,34 +64,42 @@ class DenoiseRun:
         """See `PreparedRun`."""
         fitted = fit(self.training, workdir, started)
         fit_ended = time.monotonic()
-        summary = self._test(fitted)
-        artifacts = self._measure_artifacts(fitted)
+        with stopwatch.part("test"):
+            summary, residual = self._test(fitted)
+        with stopwatch.part("artifacts"):
+            artifacts = self._measure_artifacts(fitted, residual)
         if artifacts is not None:
             summary["artifacts"] = artifacts.figures
-        summary["wall_seconds"] = round(summary["wall_seconds"] + time.monotonic() - fit_ended, 3)
         if devices.is_primary():
-            self._draw(workdir, fitted, summary, artifacts)
+            with stopwatch.part("pictures"):
+                self._draw(workdir, fitted, summary, artifacts)
+        finish_times(summary, fit_ended)
         return summary
 
-    def _test(self, fitted: Fitted) -> dict[str, Any]:
-        noises = {TRAINING_NOISE: self.noise, **self.levels}
-        tested = make_evaluation(self.model, noises)(fitted.state.params, self.dataset.test)
+    def _test(self, fitted: Fitted) -> tuple[dict[str, Any], PyTree]:
+        """The summary, and the means of `make_residual_sums`; None for a network whose last layer does not upsample."""
+        noises, measures = {TRAINING_NOISE: self.noise, **self.levels}, {}
+        if isinstance(self.model, ConvAutoencoder) and self.model.factors[0] >= 2:
+            # Measured here, so that the images are not restored again.
+            measures[TRAINING_NOISE] = make_residual_sums(self.model.factors[0])
+        tested = make_evaluation(self.model, noises, measures)(fitted.state.params, self.dataset.test)
         main = tested.pop(TRAINING_NOISE)
-        return {
+        summary = {
             **common_summary(self.name, self.dataset, fitted.state.params, [self.training], [fitted]),
             "noise": self.noise_fields,
             "noisy": main["noisy"],
             "test": main["restored"],
             "levels": {level: {"noisy": both["noisy"], "test": both["restored"]} for level, both in tested.items()},
         }
+        return summary, main.get("measured")
 
-    def _measure_artifacts(self, fitted: Fitted) -> DecoderArtifacts | None:
+    def _measure_artifacts(self, fitted: Fitted, residual: PyTree) -> DecoderArtifacts | None:
         """None for a network whose last layer does not upsample."""
-        if not isinstance(self.model, ConvAutoencoder) or self.model.factors[0] < 2:
+        if residual is None or not isinstance(self.model, ConvAutoencoder):
             return None
         initial = jax.device_get(self.training.initial_state().params)
         params = jax.device_get(fitted.state.params)
-        return measure(self.model, initial, params, self.noise, self.dataset.test)
+        return measure(self.model, initial, params, self.noise, self.dataset.test, residual)
 
     def _draw(self, workdir: Path, fitted: Fitted, summary: dict[str, Any], artifacts: DecoderArtifacts | None) -> None:
         """Writes examples.npz, samples.png, responses.png and curves.png."""

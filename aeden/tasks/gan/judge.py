@@ -21,7 +21,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from scipy.special import softmax
 
 from aeden.data.batches import TrainBatches, to_unit
 from aeden.data.dataset import Dataset
@@ -73,6 +72,9 @@ class Judge:
 
     def classify(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features [n, code] and class probabilities [n, classes] of images, uint8 [n, h, w, c]."""
+        # Imported here: it takes a tenth of a second, and runs of other tasks import this file too.
+        from scipy.special import softmax
+
         features = in_batches(self.encode, images)
         logits = features @ self.head["kernel"] + self.head["bias"]
         return features / self.scale, softmax(logits, axis=1)

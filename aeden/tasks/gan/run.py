@@ -16,14 +16,14 @@ from aeden.data.dataset import Dataset
 from aeden.measures import sample_quality
 from aeden.nn.parameters import count_parameters
 from aeden.random_keys import Stream
-from aeden.runtime import devices
+from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.gan import pictures
 from aeden.tasks.gan.judge import Judge, load_judge
 from aeden.tasks.gan.sample_figures import class_shares, confident_share, judge_samples
 from aeden.tasks.gan.sampler import Sampler
 from aeden.tasks.objectives.adversarial import Adversaries, GanState, adversarial_objective
-from aeden.tasks.summary import Identification, common_summary
+from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.training.loop import Fitted, Training, fit
 from aeden.training.objective import Objective
 
@@ -75,7 +75,8 @@ class GanRun:
 
     def run(self, workdir: Path, started: float) -> dict[str, Any]:
         """See `PreparedRun`."""
-        judge = load_judge(self.dataset, workdir) if self.samples else None
+        with stopwatch.part("judge"):
+            judge = load_judge(self.dataset, workdir) if self.samples else None
         progress = workdir / "progress" if devices.is_primary() else None
         if progress is not None:
             progress.mkdir(exist_ok=True)
@@ -83,12 +84,14 @@ class GanRun:
         fitted = fit(training, workdir, started)
         fit_ended = time.monotonic()
         average = jax.device_get(fitted.state.average)
-        inputs = self.sampler.inputs(Stream.TEST, self.samples or GRID)
-        samples = self.sampler.images(average, inputs)
-        summary = self._summarise(training, fitted, judge, self._judge(judge, training, samples, inputs))
+        with stopwatch.part("test"):
+            inputs = self.sampler.inputs(Stream.TEST, self.samples or GRID)
+            samples = self.sampler.images(average, inputs)
+            summary = self._summarise(training, fitted, judge, self._judge(judge, training, samples, inputs))
         if devices.is_primary():
-            self._draw(workdir, fitted, samples, inputs, average)
-        summary["wall_seconds"] = round(fitted.clock.wall_seconds + time.monotonic() - fit_ended, 3)
+            with stopwatch.part("pictures"):
+                self._draw(workdir, fitted, samples, inputs, average)
+        finish_times(summary, fit_ended)
         return summary
 
     def objective(self, judge: Judge | None, folder: Path | None) -> Objective:

@@ -22,14 +22,14 @@ import jax
 
 from aeden.data.dataset import Dataset
 from aeden.nn.stack import Classifier
-from aeden.runtime import devices
+from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.objectives import classification
 from aeden.tasks.stack.phases import Phase, StackParts
 from aeden.tasks.stack.pictures import draw
 from aeden.tasks.stack.pretrained import Pretrained
 from aeden.tasks.stack.tested import Tested, test_stack
-from aeden.tasks.summary import Identification, common_summary
+from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.training.loop import Fitted, Training, fit
 
 
@@ -91,13 +91,15 @@ class StackRun:
             fitted.append(fit(trainings[-1], workdir / "phases" / phase.name, started))
             params = {**params, **jax.device_get(fitted[-1].state.params)}
             started = time.monotonic()
-        tested = self._test(params)
+        with stopwatch.part("test"):
+            tested = self._test(params)
         summary = {**self._summarise(trainings, fitted, tested), "pretrained": origin}
         if devices.is_primary():
             rows = [(phase.title, phase.metric, one.rows) for phase, one in zip(self.phases, fitted, strict=True)]
             title = f"{self.dataset.label}, {self.description}"
-            draw(workdir, title, self.dataset, tested, summary, rows)
-        summary["wall_seconds"] = round(summary["wall_seconds"] + time.monotonic() - started, 3)
+            with stopwatch.part("pictures"):
+                draw(workdir, title, self.dataset, tested, summary, rows)
+        finish_times(summary, started)
         return summary
 
     def _test(self, params: PyTree) -> Tested:

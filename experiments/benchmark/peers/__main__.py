@@ -36,8 +36,9 @@ def main() -> None:
                 jobs[key] = build(module, variant, request["job"], request["settings"])
             run, description = jobs[key]
             began = time.perf_counter()
-            run(request["steps"])
-            answer = {"seconds": time.perf_counter() - began, "description": description}
+            taken = run(request["steps"]) or request["steps"]
+            seconds = (time.perf_counter() - began) * request["steps"] / taken
+            answer = {"seconds": seconds, "description": description}
         except Exception as error:
             answer = {"absent": reason(error)}
         print(json.dumps(answer), file=answers)
@@ -59,9 +60,9 @@ def build(module: str, variant: str, job: str, settings: dict[str, Any]) -> Job:
 
 
 def reason(error: Exception) -> str:
-    """Why a peer is absent, in one line."""
+    """Why a peer is absent, in one line, which is not empty."""
     text = str(error) if isinstance(error, Absent) else f"{type(error).__name__}: {error}"
-    return text.splitlines()[0][:LONGEST_REASON]
+    return next((line for line in text.splitlines() if line.strip()), "no reason given")[:LONGEST_REASON]
 
 
 if __name__ == "__main__":

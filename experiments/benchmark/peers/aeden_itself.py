@@ -24,27 +24,38 @@ from aeden.runtime import provenance
 from aeden.tasks.execute import prepare
 from aeden.tasks.objectives import restoration
 from configs import base
-from experiments.benchmark.peers import DENSE, DROPOUT, LEARNING_RATE, MASKING, Absent, Job, LayerSettings
+from experiments.benchmark.peers import (
+    DENSE,
+    DROPOUT,
+    LEARNING_RATE,
+    MASKING,
+    PRECISIONS,
+    Absent,
+    Job,
+    LayerSettings,
+    NetworkSettings,
+)
 from experiments.benchmark.peers.layer_pass import layer_pass
+from experiments.benchmark.peers.xla_precision import set_precision
 
 STEPS = 1_000_000  # of the learning-rate schedule; more than any benchmark takes
 
 
-def training(variant: str, decoder: str, batch: int, size: int, devices: int = 0) -> Job:
+def training(variant: str, **settings: Any) -> Job:
     """Training steps. On a CPU the metrics of every step are read at once, as in `aeden.training.loop`.
 
     Args:
       variant: the lowering; "" lets aeden choose.
-      decoder: "transpose" or "upsample".
-      batch: images per step.
-      size: height and width of the images in pixels.
-      devices: number of CPU devices; 0 lets aeden choose.
+      settings: see `NetworkSettings`.
     """
-    _configure(batch, devices)
-    config = _config(batch)
-    config.model.decoder, config.model.lowering = decoder, variant or "auto"
-    images = np.random.default_rng(0).integers(0, 256, (4 * batch, size, size, 1), dtype=np.uint8)
-    return _training_job(config, Split(images), Split(images[:batch]))
+    s = NetworkSettings(**settings)
+    _configure(s.batch, s.devices)
+    config = _config(s.batch)
+    config.model.decoder, config.model.lowering = s.decoder, variant or "auto"
+    config.model.decoder_kernel_size, config.model.dtype = s.decoder_kernel, set_precision(s.precision)
+    shape = (s.size, s.size, s.channels)
+    images = np.random.default_rng(0).integers(0, 256, (4 * s.batch, *shape), dtype=np.uint8)
+    return _training_job(config, Split(images), Split(images[: s.batch]), s.dispatch)
 
 
 def dense(variant: str, network: str, batch: int) -> Job:
@@ -64,7 +75,7 @@ def dense(variant: str, network: str, batch: int) -> Job:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4 * batch, 28, 28, 1), dtype=np.uint8)
     split = Split(images, rng.integers(0, 10, 4 * batch).astype(np.int32), tuple("0123456789"))
-    return _training_job(config, split, split)
+    return _training_job(config, split, split, 0)
 
 
 def _config(batch: int) -> ConfigDict:
@@ -75,35 +86,51 @@ def _config(batch: int) -> ConfigDict:
     return config
 
 
-def _training_job(config: ConfigDict, train: Split, validation: Split) -> Job:
-    """Steps of the only training of an experiment."""
+def _training_job(config: ConfigDict, train: Split, validation: Split, dispatch: int) -> Job:
+    """Steps of the only training of an experiment.
+
+    Args:
+      config: the experiment.
+      train, validation: its data.
+      dispatch: steps per call to the devices; 0 lets aeden choose.
+    """
     (training,) = prepare(config, Dataset("random", "random", train, validation, validation, "")).abstract_trainings()
     state = jax_devices.replicate(training.objective.init(jax.random.key(0)))
     key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
     step = jax_devices.pmap_steps(lambda s, b: training.objective.step(s, b, key))
-    dispatch = jax_devices.steps_per_dispatch()
-    description = {**_description(), "parameters": count_parameters(state.params)}
+    dispatch = dispatch or jax_devices.steps_per_dispatch()
+    description = {**_description(), "parameters": count_parameters(state.params), "steps_per_dispatch": dispatch}
     taken = 0
 
-    def run(steps: int) -> None:
+    def run(steps: int) -> int:
         nonlocal state, taken
+        began = taken
         for _ in range(0, steps, dispatch):
             state, metrics = step(state, jax_devices.deal(training.batches.at(taken, dispatch)))
             taken += dispatch
             if jax_devices.runs_in_step():
                 jax.device_get(metrics)
         jax.block_until_ready(state)
+        return taken - began
 
     return run, description
 
 
-def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Restoring a batch of noisy images, NumPy array in, NumPy array out."""
+def inference(variant: str, **settings: Any) -> Job:
+    """Restoring a batch of noisy images, NumPy array in, NumPy array out, see `NetworkSettings`."""
+    s = NetworkSettings(**settings)
     _configure(128, 0)
-    model = ConvAutoencoder(decoder, lowering=variant or "auto")
-    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))["params"]
-    restore = restoration.make_restore(model, params, (size, size, 1))
-    noisy = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
+    shape = (s.size, s.size, s.channels)
+    model = ConvAutoencoder(
+        s.decoder,
+        channels=s.channels,
+        decoder_kernel_size=s.decoder_kernel,
+        lowering=variant or "auto",
+        dtype=jnp.dtype(set_precision(s.precision)),
+    )
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, *shape)))["params"]
+    restore = restoration.make_restore(model, params, shape)
+    noisy = np.random.default_rng(0).uniform(size=(s.batch, *shape)).astype(np.float32)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -116,11 +143,12 @@ def layer(variant: str, **settings: Any) -> Job:
     """One pass of a decoder layer, with the batch split among the devices, see `LayerSettings`."""
     s = LayerSettings(**settings)
     _configure(s.batch, 0)
-    lowering = variant or "auto"
+    kind = jnp.dtype(set_precision(s.precision))
+    options: Any = {"lowering": variant or "auto", "dtype": kind}
     module: Any = (
-        layers.TransposeConv(s.features, s.kernel, s.stride, lowering=lowering)
+        layers.TransposeConv(s.features, s.kernel, s.stride, **options)
         if s.kind == "transpose"
-        else layers.UpsampleConv(s.features, s.kernel, s.stride, lowering=lowering)
+        else layers.UpsampleConv(s.features, s.kernel, s.stride, **options)
     )
     share = s.batch // jax.device_count()
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, s.size, s.size, s.channels)))
@@ -128,7 +156,7 @@ def layer(variant: str, **settings: Any) -> Job:
     mapped = jax.pmap(one, in_axes=(None, 0, 0))
     rng = np.random.default_rng(0)
     shapes = ((s.size, s.channels), (s.output_size, s.features))
-    x, g = (rng.normal(size=(jax.device_count(), share, n, n, c)).astype(np.float32) for n, c in shapes)
+    x, g = (rng.normal(size=(jax.device_count(), share, n, n, c)).astype(kind) for n, c in shapes)
     inputs = (jax_devices.replicate(params), *jax.device_put((x, g), jax_devices.split_sharding()))
 
     def run(steps: int) -> None:
@@ -138,22 +166,34 @@ def layer(variant: str, **settings: Any) -> Job:
     return run, _description()
 
 
+def hardware(variant: str) -> Job:
+    """The hardware, for the description. A step of this job does nothing."""
+    _configure(128, 0)
+    return lambda steps: None, {**_description(), "hardware": provenance.hardware()}
+
+
 def peaks(variant: str) -> Job:
     """Measures the machine's limits on all devices, for the description. A step of this job does nothing.
 
-    The description has `hardware`, `gflops` (square matrix products of 1,024 rows on a CPU, 8,192 elsewhere) and
-    `gigabytes_per_second` (an array of 128 MiB per device, read and written).
+    The description has `gflops` (square float32 matrix products of 1,024 rows on a CPU, 8,192 elsewhere),
+    `gflops_by_precision` (the same in other precisions, on GPUs) and `gigabytes_per_second` (an array of 128 MiB per
+    device, read and written).
     """
     _configure(128, 0)
-    count = jax.device_count()
-    side = 1024 if jax.default_backend() == "cpu" else 8192
-    a = jax.device_put(np.ones((count, side, side), np.float32), jax_devices.split_sharding())
+    count, on_cpu = jax.device_count(), jax.default_backend() == "cpu"
+    side = 1024 if on_cpu else 8192
     big = jax.device_put(np.ones((count, 1 << 25), np.float32), jax_devices.split_sharding())
+    gflops = {}
+    for precision in ("float32",) if on_cpu else PRECISIONS:
+        kind = set_precision(precision)
+        a = jax.device_put(np.ones((count, side, side), kind), jax_devices.split_sharding())
+        gflops[precision] = 2e-9 * side**3 * count / _shortest(jax.pmap(lambda x: x @ x), a)
     rates = {
-        "gflops": 2e-9 * side**3 * count / _shortest(jax.pmap(lambda x: x @ x), a),
+        "gflops": gflops.pop("float32"),
+        "gflops_by_precision": gflops,
         "gigabytes_per_second": 2e-9 * big.nbytes / _shortest(jax.pmap(lambda x: x + 1), big),
     }
-    return lambda steps: None, {**_description(), **rates, "hardware": provenance.hardware()}
+    return lambda steps: None, {**_description(), **rates}
 
 
 def _shortest(function: Any, x: jax.Array) -> float:

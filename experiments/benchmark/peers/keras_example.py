@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from aeden.data.sources import open_dataset
-from experiments.benchmark.peers import NOISE
+from experiments.benchmark.peers import NOISE, NetworkSettings
 from experiments.benchmark.peers.keras3 import build
 
 NOISY_EPOCHS = 100
@@ -34,7 +34,7 @@ def main() -> None:
     test = splits.test.images.astype(np.float32) / 255
     rng = np.random.default_rng(0)
     noisy, noisy_test = (np.clip(x + NOISE * rng.normal(size=x.shape), 0, 1).astype(np.float32) for x in (train, test))
-    model = build("tensorflow", "transpose", 28, noisy=False)
+    model = build("tensorflow", NetworkSettings("transpose", 128, 28), noisy=False)
 
     def out_of_time() -> bool:
         return time.perf_counter() - began > limit

@@ -1,5 +1,7 @@
 """Flax as in its documentation: nn.Conv, nn.max_pool, nn.ConvTranspose or jax.image.resize, one jit per function.
 
+The sub-pixel decoder is nn.Conv and a rearrangement of its channels.
+
 Imports nothing of aeden. There is one variant, "".
 """
 
@@ -13,50 +15,64 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from experiments.benchmark.peers import LEARNING_RATE, NOISE, Job, LayerSettings
+from experiments.benchmark.peers import LEARNING_RATE, NOISE, Job, LayerSettings, NetworkSettings
 from experiments.benchmark.peers.layer_pass import layer_pass
+from experiments.benchmark.peers.xla_precision import set_precision
 
 
 class Layer(nn.Module):
-    """One layer of either decoder."""
+    """One layer of a decoder."""
 
     kind: str
     features: int
     kernel: int = 3
     stride: int = 2
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Any:
-        kernel = (self.kernel, self.kernel)
+        kernel, s = (self.kernel, self.kernel), self.stride
         if self.kind == "transpose":
-            return nn.ConvTranspose(self.features, kernel, (self.stride, self.stride), transpose_kernel=True)(x)
+            return nn.ConvTranspose(self.features, kernel, (s, s), transpose_kernel=True, dtype=self.dtype)(x)
         b, h, w, c = x.shape
-        resized = jax.image.resize(x, (b, self.stride * h, self.stride * w, c), "nearest")
-        return nn.Conv(self.features, kernel)(resized)
+        if self.kind == "subpixel":
+            phases = nn.Conv(self.features * s**2, kernel, dtype=self.dtype)(x).reshape(b, h, w, s, s, self.features)
+            return phases.transpose(0, 1, 3, 2, 4, 5).reshape(b, s * h, s * w, self.features)
+        resized = jax.image.resize(x, (b, s * h, s * w, c), "nearest")
+        return nn.Conv(self.features, kernel, dtype=self.dtype)(resized)
 
 
 class Autoencoder(nn.Module):
-    """The network of the Keras example, with either decoder."""
+    """The network of the Keras example, with any decoder."""
 
     decoder: str
+    channels: int = 1
+    decoder_kernel: int = 3
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Any:
         for _ in range(2):
-            x = nn.relu(nn.Conv(32, (3, 3))(x))
+            x = nn.relu(nn.Conv(32, (3, 3), dtype=self.dtype)(x))
             x = nn.max_pool(x, (2, 2), (2, 2))
         for _ in range(2):
-            x = nn.relu(Layer(self.decoder, 32)(x))
-        return nn.Conv(1, (3, 3))(x)
+            x = nn.relu(Layer(self.decoder, 32, self.decoder_kernel, dtype=self.dtype)(x))
+        return jnp.asarray(nn.Conv(self.channels, (3, 3), dtype=self.dtype)(x), jnp.float32)
 
 
-def training(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Training steps: clipped Gaussian noise, binary cross-entropy, Adam."""
-    model = Autoencoder(decoder)
-    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))
+def _network(s: NetworkSettings) -> tuple[Autoencoder, Any]:
+    """The network and its parameters."""
+    model = Autoencoder(s.decoder, s.channels, s.decoder_kernel, jnp.dtype(set_precision(s.precision)))
+    return model, jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, s.size, s.size, s.channels)))
+
+
+def training(variant: str, **settings: Any) -> Job:
+    """Training steps: clipped Gaussian noise, binary cross-entropy, Adam. See `NetworkSettings`."""
+    s = NetworkSettings(**settings)
+    model, params = _network(s)
     optimizer = optax.adam(LEARNING_RATE)
     opt_state = optimizer.init(params)
-    images = np.random.default_rng(0).integers(0, 256, (4 * batch, size, size, 1), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (4 * s.batch, s.size, s.size, s.channels), dtype=np.uint8)
     order = np.random.default_rng(1)
 
     @jax.jit
@@ -76,7 +92,7 @@ def training(variant: str, decoder: str, batch: int, size: int) -> Job:
     def run(steps: int) -> None:
         nonlocal params, opt_state, taken
         for _ in range(steps):
-            chosen = images[order.integers(len(images), size=batch)]
+            chosen = images[order.integers(len(images), size=s.batch)]
             params, opt_state, loss = step(params, opt_state, jax.random.fold_in(jax.random.key(1), taken), chosen)
             taken += 1
             if jax.default_backend() == "cpu":
@@ -86,12 +102,12 @@ def training(variant: str, decoder: str, batch: int, size: int) -> Job:
     return run, {**_description(), "parameters": sum(leaf.size for leaf in jax.tree.leaves(params))}
 
 
-def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Restoring a batch of noisy images, NumPy array in, NumPy array out."""
-    model = Autoencoder(decoder)
-    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, size, size, 1)))
+def inference(variant: str, **settings: Any) -> Job:
+    """Restoring a batch of noisy images, NumPy array in, NumPy array out. See `NetworkSettings`."""
+    s = NetworkSettings(**settings)
+    model, params = _network(s)
     restore = jax.jit(lambda x: jax.nn.sigmoid(jnp.asarray(model.apply(params, x))))
-    noisy = np.random.default_rng(0).uniform(size=(batch, size, size, 1)).astype(np.float32)
+    noisy = np.random.default_rng(0).uniform(size=(s.batch, s.size, s.size, s.channels)).astype(np.float32)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -103,12 +119,13 @@ def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
 def layer(variant: str, **settings: Any) -> Job:
     """One pass of a decoder layer on one device, see `LayerSettings`."""
     s = LayerSettings(**settings)
-    module = Layer(s.kind, s.features, s.kernel, s.stride)
+    kind = jnp.dtype(set_precision(s.precision))
+    module = Layer(s.kind, s.features, s.kernel, s.stride, kind)
     params = jax.jit(module.init)(jax.random.key(0), jnp.zeros((1, s.size, s.size, s.channels)))
     compiled = jax.jit(layer_pass(lambda p, x: module.apply(p, x), s.pass_))
     rng = np.random.default_rng(0)
-    x = jnp.asarray(rng.normal(size=(s.batch, s.size, s.size, s.channels)), jnp.float32)
-    g = jnp.asarray(rng.normal(size=(s.batch, s.output_size, s.output_size, s.features)), jnp.float32)
+    x = jnp.asarray(rng.normal(size=(s.batch, s.size, s.size, s.channels)), kind)
+    g = jnp.asarray(rng.normal(size=(s.batch, s.output_size, s.output_size, s.features)), kind)
 
     def run(steps: int) -> None:
         for _ in range(steps):

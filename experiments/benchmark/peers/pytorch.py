@@ -1,17 +1,34 @@
-"""PyTorch. Variants: "eager", "channels_last", "compile" and "graphs" (CUDA graphs); the last two use channels last."""
+"""PyTorch.
+
+A variant is a list of words and options: "channels_last" (memory layout; contiguous without it), "compile=MODE" (a mode
+of torch.compile), "graphs" (refused without a GPU), "threads=N", and "flush_denormal".
+"""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from experiments.benchmark.peers import DENSE, DROPOUT, LEARNING_RATE, MASKING, NOISE, Absent, Job, LayerSettings
+from experiments.benchmark.peers import (
+    DENSE,
+    DROPOUT,
+    LEARNING_RATE,
+    MASKING,
+    NOISE,
+    Absent,
+    Job,
+    LayerSettings,
+    NetworkSettings,
+    split_variant,
+)
 
 
-def _layer(kind: str, channels: int, features: int, kernel: int = 3, stride: int = 2) -> Any:
+def layer_of(kind: str, channels: int, features: int, kernel: int = 3, stride: int = 2) -> Any:
+    """A layer that enlarges height and width by the stride, of a kind of `NetworkSettings.decoder`."""
     from torch import nn
 
     if kind == "transpose":
@@ -19,28 +36,39 @@ def _layer(kind: str, channels: int, features: int, kernel: int = 3, stride: int
         return nn.ConvTranspose2d(
             channels, features, kernel, stride, padding, output_padding=stride - kernel + 2 * padding
         )
+    if kind == "subpixel":
+        return nn.Sequential(nn.Conv2d(channels, features * stride**2, kernel, padding="same"), nn.PixelShuffle(stride))
     return nn.Sequential(
         nn.Upsample(scale_factor=stride, mode="nearest"), nn.Conv2d(channels, features, kernel, padding="same")
     )
 
 
-def _autoencoder(decoder: str) -> Any:
+def autoencoder(decoder: str, channels: int = 1, decoder_kernel: int = 3) -> Any:
+    """The network of the Keras example, with any decoder; its outputs are logits."""
     from torch import nn
 
     parts: list[Any] = []
-    for channels in (1, 32):
-        parts += [nn.Conv2d(channels, 32, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
+    for inputs in (channels, 32):
+        parts += [nn.Conv2d(inputs, 32, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2)]
     for _ in range(2):
-        parts += [_layer(decoder, 32, 32), nn.ReLU()]
-    return nn.Sequential(*parts, nn.Conv2d(32, 1, 3, padding="same"))
+        parts += [layer_of(decoder, 32, 32, decoder_kernel), nn.ReLU()]
+    return nn.Sequential(*parts, nn.Conv2d(32, channels, 3, padding="same"))
 
 
-def _device(variant: str) -> Any:
+def _set_up(variant: str, precision: str = "float32") -> Any:
+    """Sets PyTorch up as the variant says, and returns the device."""
     import torch
 
+    words, options = split_variant(variant)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if variant == "graphs" and device.type == "cpu":
+    if "graphs" in words and device.type == "cpu":
         raise Absent("CUDA graphs need a GPU")
+    if "threads" in options:
+        torch.set_num_threads(int(options["threads"]))
+    if "flush_denormal" in words and not torch.set_flush_denormal(True):
+        raise Absent("this processor cannot flush denormal numbers")
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
     return device
 
 
@@ -48,34 +76,45 @@ def _prepared(model: Any, variant: str, device: Any) -> tuple[Any, Any]:
     """The model on its device in the variant's memory format, and that format."""
     import torch
 
-    memory = torch.contiguous_format if variant == "eager" else torch.channels_last
+    memory = torch.channels_last if "channels_last" in split_variant(variant)[0] else torch.contiguous_format
     return model.to(device).to(memory_format=memory), memory
 
 
 def _compiled(function: Any, variant: str) -> Any:
     import torch
 
-    if variant in ("compile", "graphs"):
-        return torch.compile(function, mode="reduce-overhead" if variant == "graphs" else None)
-    return function
+    mode = split_variant(variant)[1].get("compile")
+    return function if mode is None else torch.compile(function, mode=mode)
 
 
-def training(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Training steps: clipped Gaussian noise, binary cross-entropy, Adam."""
+def _cast(device: Any, precision: str) -> Any:
+    """The context in which a forward pass runs."""
     import torch
 
-    device = _device(variant)
-    model, memory = _prepared(_autoencoder(decoder), variant, device)
-    images = torch.as_tensor(np.random.default_rng(0).integers(0, 256, (4 * batch, 1, size, size), dtype=np.uint8))
-    images = images.to(device)
+    if precision != "bfloat16":
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def training(variant: str, **settings: Any) -> Job:
+    """Training steps: clipped Gaussian noise, binary cross-entropy, Adam. See `NetworkSettings`."""
+    import torch
+
+    s = NetworkSettings(**settings)
+    device = _set_up(variant, s.precision)
+    model, memory = _prepared(autoencoder(s.decoder, s.channels, s.decoder_kernel), variant, device)
+    shape = (4 * s.batch, s.channels, s.size, s.size)
+    images = torch.as_tensor(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)).to(device)
 
     def loss_of(image: Any) -> Any:
         target = (image.float() / 255).contiguous(memory_format=memory)
         noisy = (target + NOISE * torch.randn_like(target)).clamp(0, 1)
-        return torch.nn.functional.binary_cross_entropy_with_logits(model(noisy), target)
+        with _cast(device, s.precision):
+            logits = model(noisy)
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), target)
 
     compiled = _compiled(loss_of, variant)
-    return _training_job(model, device, batch, len(images), lambda chosen: compiled(images[chosen]))
+    return _training_job(model, device, s.batch, len(images), lambda chosen: compiled(images[chosen]))
 
 
 def dense(variant: str, network: str, batch: int) -> Job:
@@ -83,7 +122,7 @@ def dense(variant: str, network: str, batch: int) -> Job:
     import torch
     from torch import nn
 
-    device = _device(variant)
+    device = _set_up(variant)
     model = _dense_network(network).to(device)
     rng = np.random.default_rng(0)
     images = torch.as_tensor(rng.integers(0, 256, (4 * batch, 784), dtype=np.uint8)).to(device)
@@ -142,17 +181,18 @@ def _training_job(model: Any, device: Any, batch: int, count: int, loss_of: Call
     return run, {**_description(device), "parameters": sum(p.numel() for p in model.parameters())}
 
 
-def inference(variant: str, decoder: str, batch: int, size: int) -> Job:
-    """Restoring a batch of noisy images, NumPy array in, NumPy array out."""
+def inference(variant: str, **settings: Any) -> Job:
+    """Restoring a batch of noisy images, NumPy array in, NumPy array out. See `NetworkSettings`."""
     import torch
 
-    device = _device(variant)
-    model, memory = _prepared(_autoencoder(decoder).eval(), variant, device)
-    compiled = _compiled(lambda x: torch.sigmoid(model(x)), variant)
-    noisy = np.random.default_rng(0).uniform(size=(batch, 1, size, size)).astype(np.float32)
+    s = NetworkSettings(**settings)
+    device = _set_up(variant, s.precision)
+    model, memory = _prepared(autoencoder(s.decoder, s.channels, s.decoder_kernel).eval(), variant, device)
+    compiled = _compiled(lambda x: torch.sigmoid(model(x).float()), variant)
+    noisy = np.random.default_rng(0).uniform(size=(s.batch, s.channels, s.size, s.size)).astype(np.float32)
 
     def run(steps: int) -> None:
-        with torch.inference_mode():
+        with torch.inference_mode(), _cast(device, s.precision):
             for _ in range(steps):
                 compiled(torch.from_numpy(noisy).to(device).contiguous(memory_format=memory)).cpu().numpy()
 
@@ -164,26 +204,34 @@ def layer(variant: str, **settings: Any) -> Job:
     import torch
 
     s = LayerSettings(**settings)
-    device = _device(variant)
-    module, memory = _prepared(_layer(s.kind, s.channels, s.features, s.kernel, s.stride), variant, device)
+    device = _set_up(variant, s.precision)
+    module, memory = _prepared(layer_of(s.kind, s.channels, s.features, s.kernel, s.stride), variant, device)
     compiled = _compiled(module, variant)
-    x = torch.randn(s.batch, s.channels, s.size, s.size, device=device).contiguous(memory_format=memory)
-    g = torch.randn(s.batch, s.features, s.output_size, s.output_size, device=device).contiguous(memory_format=memory)
+    shapes = ((s.channels, s.size), (s.features, s.output_size))
+    kind = torch.bfloat16 if s.precision == "bfloat16" else torch.float32
+    x, g = (
+        torch.randn(s.batch, c, n, n, device=device, dtype=kind).contiguous(memory_format=memory) for c, n in shapes
+    )
     parameters = list(module.parameters())
     wanted = {"forward": [], "input gradient": [x], "kernel gradient": parameters}.get(s.pass_, [x, *parameters])
     for tensor in (x, *parameters):
         tensor.requires_grad_(any(tensor is one for one in wanted))
-    out = compiled(x) if s.pass_.endswith("gradient") else None
+
+    def forward() -> Any:
+        with _cast(device, s.precision):
+            return compiled(x)
+
+    out = forward() if s.pass_.endswith("gradient") else None
 
     def run(steps: int) -> None:
         for _ in range(steps):
             if s.pass_ == "forward":
                 with torch.inference_mode():
-                    compiled(x)
+                    forward()
             elif out is not None:
                 torch.autograd.grad(out, wanted, g, retain_graph=True)
             else:
-                torch.autograd.grad(compiled(x), wanted, g)
+                torch.autograd.grad(forward(), wanted, g)
         _wait_for(device)
 
     return run, _description(device)

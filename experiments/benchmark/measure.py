@@ -1,0 +1,101 @@
+"""Measures comparisons: searches the best configurations, races the peers, and returns the results as plain data."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+from aeden.nn.autoencoders import ConvAutoencoder
+from experiments.benchmark.libraries import BEST_FOUND, Peer, configurations
+from experiments.benchmark.plan import Comparison
+from experiments.benchmark.race import Race, Timing
+from experiments.benchmark.search import search
+
+
+def measure(
+    comparisons: Sequence[Comparison],
+    make_race: Callable[[Callable[[str], object]], Race],
+    peers: dict[str, Peer],
+    on_cpu: bool = True,
+) -> list[dict[str, Any]]:
+    """Runs the comparisons under a progress bar, and returns their results as plain data.
+
+    Args:
+      comparisons: what to measure.
+      make_race: (shows one line about what is being done) -> a race.
+      peers: the peers by name.
+      on_cpu: there is no GPU.
+    """
+    results = []
+    bar = tqdm(comparisons, unit=" comparisons", dynamic_ncols=True, disable=not sys.stderr.isatty())
+    with make_race(bar.set_postfix_str) as race:
+        for comparison in bar:
+            bar.set_description(describe(comparison))
+            if not sys.stderr.isatty():
+                print(describe(comparison), file=sys.stderr, flush=True)
+            found, searches = find_best(comparison, bar.set_postfix_str, on_cpu)
+            racing = [*(peers[name] for name in comparison.peers), *found]
+            if comparison.own_processes:
+                with make_race(bar.set_postfix_str) as own:
+                    timings = own.run(racing, comparison.job, comparison.settings)
+            else:
+                timings = race.run(racing, comparison.job, comparison.settings)
+                for peer in found:  # the next comparison may find another one of this name
+                    race.stop(peer.name)
+            results.append(record(comparison, timings, searches))
+    return results
+
+
+def find_best(
+    comparison: Comparison, show: Callable[[str], object], on_cpu: bool
+) -> tuple[list[Peer], list[dict[str, Any]]]:
+    """The best configuration of each library that a comparison searches, and the searches as plain data."""
+    peers, searches = [], []
+    for library in comparison.searched:
+        tried = configurations(library, on_cpu)
+        found = search(tried, comparison.job, comparison.settings, lambda text: show(f"search: {text}"))
+        searches.append({"library": library, **found.record})
+        print(
+            f"  {library}: best of {len(tried)} configurations: {found.record['chosen'] or 'none'} "
+            f"({found.record['seconds']:.0f} s)",
+            file=sys.stderr,
+            flush=True,
+        )
+        peers += [
+            dataclasses.replace(peer, name=BEST_FOUND.format(library))
+            for peer in tried
+            if found.chosen is not None and peer.name == found.chosen.name
+        ]
+    return peers, searches
+
+
+def record(comparison: Comparison, timings: list[Timing], searches: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result of a comparison as plain data."""
+    settings = comparison.settings
+    result: dict[str, Any] = {
+        "section": comparison.section,
+        "settings": settings,
+        "contenders": [timing.record() for timing in timings],  # the file format's name for the peers
+    }
+    chosen = {BEST_FOUND.format(one["library"]): one["chosen"] for one in searches}
+    for contender in result["contenders"]:
+        if contender["name"] in chosen:
+            contender["configuration"] = chosen[contender["name"]]
+    if comparison.job in ("training", "inference"):
+        model = ConvAutoencoder(
+            settings["decoder"],
+            channels=settings.get("channels", 1),
+            decoder_kernel_size=settings.get("decoder_kernel", 0),
+        )
+        result["multiplications"] = model.multiplications(settings["size"], settings["size"])
+    return result | ({"search": searches} if searches else {})
+
+
+def describe(comparison: Comparison) -> str:
+    """One line about a comparison, for the progress bar."""
+    settings = ", ".join(f"{name.rstrip('_')} {value}" for name, value in comparison.settings.items())
+    return f"{comparison.section}: {settings}"

@@ -1,0 +1,1 @@
+"""Benchmark results as Markdown tables: `page.markdown` writes all of them."""

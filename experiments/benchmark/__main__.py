@@ -52,8 +52,9 @@ APPEND = flags.DEFINE_bool(
 SEARCH = flags.DEFINE_enum(
     "search",
     "on",
-    ["on", "off"],
-    "Search the best configuration of Keras and PyTorch for each network, some minutes each, and let it take part.",
+    ["on", "off", "earlier"],
+    "Search the best configuration of Keras and PyTorch for each network, some minutes each, and let it take part; "
+    "earlier: let those take part that were found by an earlier sitting in the file.",
     flag_values=FLAGS,
 )
 NUMBER = flags.DEFINE_integer("rounds", 15, "Rounds per peer.", lower_bound=1, flag_values=FLAGS)
@@ -74,8 +75,11 @@ DISPATCHES = flags.DEFINE_list(
 )
 CHOSEN_DECODERS = flags.DEFINE_list("decoders", list(DECODERS), "Decoders to measure.", flag_values=FLAGS)
 CHOSEN_PEERS = flags.DEFINE_list("contenders", list(PEERS), "Peers to measure.", flag_values=FLAGS)
-PLAY_AVX2 = flags.DEFINE_bool(
-    "play_avx2", False, "Limit all libraries to AVX2, on a processor that can do more.", flag_values=FLAGS
+EXTENSIONS = flags.DEFINE_string(
+    "vector_extensions",
+    "",
+    "Name of the vector extensions in the results, where something limits them; by default those of the processor.",
+    flag_values=FLAGS,
 )
 DATA = flags.DEFINE_string(
     "data", "", "Data folder of the startup, whole and quality sections; AEDEN_DATA by default.", flag_values=FLAGS
@@ -131,7 +135,7 @@ def options_of(on_cpu: bool) -> Options:
         precisions=tuple(CHOSEN_PRECISIONS.value),
         dispatches=positive("dispatches", DISPATCHES.value),
         on_cpu=on_cpu,
-        search=SEARCH.value == "on" and not QUICK.value,
+        search=SEARCH.value != "off" and not QUICK.value,
     )
 
 
@@ -148,8 +152,10 @@ def check_flags() -> None:
     options_of(on_cpu=True)
 
 
-def measure_section(section: str, options: Options, measuring: dict[str, Any]) -> list[dict[str, Any]]:
-    """The results of a section."""
+def measure_section(
+    section: str, options: Options, measuring: dict[str, Any], found: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """The results of a section; `found` are earlier results whose searches are used again."""
     rounds, seconds, seed = (measuring[name] for name in ("rounds", "seconds", "seed"))
     if section == "startup":
         return [whole_process.startup(DATA.value)]
@@ -161,7 +167,7 @@ def measure_section(section: str, options: Options, measuring: dict[str, Any]) -
         names = [name for name in CONTENDERS if name.partition(" (")[0] in options.peers]
         return whole(DATA.value, names, min(rounds, WHOLE_ROUNDS), seed, lambda text: print(text, file=sys.stderr))
     comparisons = plan([section], options)
-    return measure(comparisons, lambda show: Race(rounds, seconds, show, seed), PEERS, options.on_cpu)
+    return measure(comparisons, lambda show: Race(rounds, seconds, show, seed), PEERS, options.on_cpu, found)
 
 
 def how_to_measure() -> dict[str, Any]:
@@ -176,9 +182,7 @@ def run() -> None:
     """Runs the comparisons that the flags name, prints their tables and writes the results."""
     check_flags()
     began = time.monotonic()
-    if PLAY_AVX2.value:
-        os.environ.update(sittings.play_avx2(os.environ))
-    extensions = sittings.used_extensions(sittings.read_cpuinfo(), os.environ)
+    extensions = sittings.used_extensions(sittings.read_cpuinfo(), os.environ, EXTENSIONS.value)
     machine = whole_process.measure_machine()
     on_cpu = machine["hardware"]["platform"] == "cpu"
     check_machine(on_cpu)
@@ -190,10 +194,11 @@ def run() -> None:
     earlier = sittings.read(path) if path.exists() and (APPEND.value or not QUICK.value) else None
     if earlier is not None:
         sittings.check_same_machine(earlier, sitting, path)
+    found = earlier["results"] if earlier is not None and SEARCH.value == "earlier" else []
     path.parent.mkdir(parents=True, exist_ok=True)
     measured: list[dict[str, Any]] = []
     for number, section in enumerate(sections, 1):
-        measured += measure_section(section, options_of(on_cpu), measuring)
+        measured += measure_section(section, options_of(on_cpu), measuring, found)
         content = sittings.merge(earlier, sitting, measured, () if APPEND.value else sections[:number])
         files.write_json(path, content)
         files.write_text(path.with_suffix(".md"), markdown(content))

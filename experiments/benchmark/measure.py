@@ -21,6 +21,7 @@ def measure(
     make_race: Callable[[Callable[[str], object]], Race],
     peers: dict[str, Peer],
     on_cpu: bool = True,
+    earlier: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Runs the comparisons under a progress bar, and returns their results as plain data.
 
@@ -29,6 +30,7 @@ def measure(
       make_race: (shows one line about what is being done) -> a race.
       peers: the peers by name.
       on_cpu: there is no GPU.
+      earlier: results of earlier sittings, whose searches are not repeated.
     """
     results = []
     bar = tqdm(comparisons, unit=" comparisons", dynamic_ncols=True, disable=not sys.stderr.isatty())
@@ -37,7 +39,7 @@ def measure(
             bar.set_description(describe(comparison))
             if not sys.stderr.isatty():
                 print(describe(comparison), file=sys.stderr, flush=True)
-            found, searches = find_best(comparison, bar.set_postfix_str, on_cpu)
+            found, searches = find_best(comparison, bar.set_postfix_str, on_cpu, earlier)
             racing = [*(peers[name] for name in comparison.peers), *found]
             if comparison.own_processes:
                 with make_race(bar.set_postfix_str) as own:
@@ -51,26 +53,35 @@ def measure(
 
 
 def find_best(
-    comparison: Comparison, show: Callable[[str], object], on_cpu: bool
+    comparison: Comparison, show: Callable[[str], object], on_cpu: bool, earlier: Sequence[dict[str, Any]] = ()
 ) -> tuple[list[Peer], list[dict[str, Any]]]:
     """The best configuration of each library that a comparison searches, and the searches as plain data."""
     peers, searches = [], []
     for library in comparison.searched:
         tried = configurations(library, on_cpu)
-        found = search(tried, comparison.job, comparison.settings, lambda text: show(f"search: {text}"))
-        searches.append({"library": library, **found.record})
-        print(
-            f"  {library}: best of {len(tried)} configurations: {found.record['chosen'] or 'none'} "
-            f"({found.record['seconds']:.0f} s)",
-            file=sys.stderr,
-            flush=True,
-        )
-        peers += [
-            dataclasses.replace(peer, name=BEST_FOUND.format(library))
-            for peer in tried
-            if found.chosen is not None and peer.name == found.chosen.name
-        ]
+        found = earlier_search(comparison, library, earlier)
+        if found is None:
+            found = search(tried, comparison.job, comparison.settings, lambda text: show(f"search: {text}")).record
+            print(
+                f"  {library}: best of {len(tried)} configurations: {found['chosen'] or 'none'} "
+                f"({found['seconds']:.0f} s)",
+                file=sys.stderr,
+                flush=True,
+            )
+        searches.append({**found, "library": library})
+        name = BEST_FOUND.format(library)
+        peers += [dataclasses.replace(peer, name=name) for peer in tried if peer.name == found["chosen"]]
     return peers, searches
+
+
+def earlier_search(comparison: Comparison, library: str, earlier: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The last search of the same comparison among earlier results, if one found a configuration."""
+    for result in reversed(earlier):
+        if (result["section"], result["settings"]) == (comparison.section, comparison.settings):
+            for one in result.get("search", []):
+                if one["library"] == library and one["chosen"]:
+                    return dict(one)
+    return None
 
 
 def record(comparison: Comparison, timings: list[Timing], searches: list[dict[str, Any]]) -> dict[str, Any]:

@@ -30,13 +30,8 @@ RECORDED = (
     "TF_ENABLE_ONEDNN_OPTS",
     "GLIBC_TUNABLES",
 )
-# What limits each library to AVX2 on a processor that can do more.
-AVX2_ONLY = {
-    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-}
+# Those that limit the vector extensions of a library. XLA's own kernels cannot be limited by a flag.
+LIMITING = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS")
 # What a sitting records of the machine; also at the top of the file, of its last sitting.
 MACHINE = ("hardware", "vector_extensions", "gflops", "gflops_by_precision", "gigabytes_per_second", "versions")
 
@@ -62,28 +57,18 @@ def read_cpuinfo() -> str:
     return ""
 
 
-def used_extensions(cpuinfo: str, environment: Mapping[str, str]) -> str:
-    """The vector extensions that the libraries may use: those of the processor, or "AVX2 (played)".
+def used_extensions(cpuinfo: str, environment: Mapping[str, str], named: str = "") -> str:
+    """The vector extensions that the libraries may use: as named by the user, or those of the processor.
 
     Raises:
-      ValueError: the environment limits some of the libraries but not all, or to another extension than AVX2.
+      ValueError: the environment limits some of the libraries, and the user has not named the extensions.
     """
-    own = vector_extensions(cpuinfo)
-    limits = {name: name in environment for name in AVX2_ONLY}
-    flags = re.findall(r"--xla_cpu_max_isa=(\S+)", environment.get("XLA_FLAGS", ""))
-    limits["XLA_FLAGS"] = bool(flags)
-    if not any(limits.values()):
-        return own
-    values = [*flags, *(environment[name] for name in AVX2_ONLY if name != "XLA_FLAGS" and name in environment)]
-    if not all(limits.values()) or {value.lower() for value in values} != {"avx2"}:
-        raise ValueError("some libraries are limited to other vector extensions than the rest: use --play_avx2")
-    return own if own in ("AVX2", "AVX", "SSE") else "AVX2 (played)"
-
-
-def play_avx2(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with all libraries limited to AVX2."""
-    flags = f"{environment.get('XLA_FLAGS', '')} {AVX2_ONLY['XLA_FLAGS']}".strip()
-    return {**environment, **AVX2_ONLY, "XLA_FLAGS": flags}
+    limits = [name for name in LIMITING if name in environment]
+    if "--xla_cpu_max_isa" in environment.get("XLA_FLAGS", ""):
+        limits.append("XLA_FLAGS")
+    if limits and not named:
+        raise ValueError(f"{', '.join(limits)} limits some of the libraries: name the result with --vector_extensions")
+    return named or vector_extensions(cpuinfo)
 
 
 def file_name(hardware: Mapping[str, Any], extensions: str) -> str:

@@ -218,22 +218,15 @@ def test_vector_extensions_are_read_from_the_flags_of_the_processor(cpuinfo, ext
     assert sittings.used_extensions(cpuinfo, {"XLA_FLAGS": "--xla_dump_to=x"}) == extensions
 
 
-def test_a_processor_can_play_one_with_less():
-    wide, narrow = CPUINFO.format("avx512f"), CPUINFO.format("")
-    environment = sittings.play_avx2({"XLA_FLAGS": "--xla_dump_to=x", "HOME": "h"})
-    assert environment["XLA_FLAGS"] == "--xla_dump_to=x --xla_cpu_max_isa=AVX2"
-    assert environment["HOME"] == "h"
-    assert sittings.used_extensions(wide, environment) == "AVX2 (played)"
-    assert sittings.used_extensions(narrow, environment) == "AVX2"
-
-
-@pytest.mark.parametrize("name", sittings.AVX2_ONLY)
-def test_libraries_are_limited_alike_or_not_at_all(name):
-    wide, environment = CPUINFO.format("avx512f"), sittings.play_avx2({})
-    with pytest.raises(ValueError, match="use --play_avx2"):
-        sittings.used_extensions(wide, {key: value for key, value in environment.items() if key != name})
-    with pytest.raises(ValueError, match="use --play_avx2"):
-        sittings.used_extensions(wide, {name: sittings.AVX2_ONLY[name]})
+@pytest.mark.parametrize(
+    "limit", [{"ONEDNN_MAX_CPU_ISA": "AVX2"}, {"ATEN_CPU_CAPABILITY": "avx2"}, {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}]
+)
+def test_limited_libraries_need_a_name_for_the_result(limit):
+    wide = CPUINFO.format("avx512f")
+    with pytest.raises(ValueError, match=f"{next(iter(limit))} limits some .* --vector_extensions"):
+        sittings.used_extensions(wide, limit)
+    assert sittings.used_extensions(wide, limit, "AVX2 (played)") == "AVX2 (played)"
+    assert sittings.used_extensions(wide, {}) == "AVX-512"
 
 
 def test_machines_with_other_vector_extensions_have_other_files():

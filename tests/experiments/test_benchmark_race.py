@@ -208,6 +208,19 @@ def test_the_search_ends_when_its_time_is_over(fake_peer, quick_search):
     assert found.record["seconds"] == 1000.0
 
 
+def test_an_earlier_search_of_the_same_comparison_is_not_repeated(monkeypatch):
+    tried = [Peer("eager", "pytorch"), Peer("channels last", "pytorch")]
+    monkeypatch.setattr(measuring, "configurations", lambda library, on_cpu: tried)
+    monkeypatch.setattr(measuring, "search", None)
+    comparison = Comparison("training", "training", (), {"batch": 8}, searched=("PyTorch",))
+    record = {"library": "PyTorch", "seconds": 1.0, "chosen": "channels last", "trials": [], "final": []}
+    other = {"section": "training", "settings": {"batch": 9}, "search": [{**record, "chosen": "eager"}]}
+    earlier = [{"section": "training", "settings": {"batch": 8}, "search": [record]}, other]
+    peers, searches = measuring.find_best(comparison, print, True, earlier)
+    assert [(peer.name, peer.module) for peer in peers] == [("PyTorch (best configuration found)", "pytorch")]
+    assert searches == [record]
+
+
 def test_the_best_configuration_takes_part_and_is_recorded(fake_peer, monkeypatch):
     chosen = Peer("channels last", "pytorch")
     record = {"seconds": 1.0, "chosen": chosen.name, "trials": [], "final": []}

@@ -11,20 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from aeden.runtime.parts import map_parts
 from aeden.runtime.processes import cores
 from aeden.shapes import Array, PyTree
 
 AXIS = "devices"
 # With fewer examples per device than this, overhead dominates the time of a CPU device.
 EXAMPLES_PER_CPU_DEVICE = 32
-# Pixels that a CPU device processes at once: 16 images of 28 x 28, whose features at 32 channels (1.6 MB per layer) fit
-# into a cache.
-PIXELS_PER_CPU_PART = 16 * 28 * 28
-MOST_PARTS = 8
 
 
 def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0) -> None:
@@ -159,7 +155,7 @@ def pmap_steps(step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]) -> Calla
     """
 
     def steps(state: PyTree, batches: PyTree) -> tuple[PyTree, PyTree]:
-        # A convolution inside a loop is about ten times slower on a CPU, so a single step runs without a loop.
+        # XLA's own convolutions are slow inside a loop on a CPU, so a single step runs without a loop.
         if jax.tree.leaves(batches)[0].shape[0] > 1:
             return jax.lax.scan(step, state, batches)
         state, metrics = step(state, jax.tree.map(lambda x: x[0], batches))
@@ -180,44 +176,6 @@ def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyT
     return jax.pmap(total, AXIS, in_axes=(None, 1), out_axes=None)
 
 
-def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree, count: int) -> PyTree:
-    """Applies a function to a device's part of a batch in `count` pieces, one after the other, and sums the results.
-
-    The results of a forward pass are then still in a cache when the backward pass needs them. Use it for sums over
-    examples, which do not depend on how the batch is cut.
-
-    Args:
-      function: piece of the batch -> tree of arrays, whose shapes are the same for every piece.
-      batch: arrays [examples, ...].
-      count: number of equal pieces, see `part_count`.
-    """
-    # Traced once for all pieces.
-    total, function = None, jax.jit(function)
-    for i in range(count):
-        part = jax.tree.map(lambda x, i=i: x[i * len(x) // count : (i + 1) * len(x) // count], batch)
-        if total is not None:
-            # Without the barrier XLA would work on several pieces at a time, and none would stay in the cache.
-            part, total = jax.lax.optimization_barrier((part, total))
-        result = function(part)
-        total = result if total is None else jax.tree.map(jnp.add, total, result)
-    return total
-
-
-def part_count(examples: int, pixels: int) -> int:
-    """Number of equal pieces into which to cut a device's part of a batch.
-
-    On a CPU a piece has about 16 images of 28 x 28. Every piece is compiled separately, so there are at most 8. On
-    other devices the batch is not cut.
-
-    Args:
-      examples: number of examples of the device.
-      pixels: pixels per image; 0 disables cutting.
-    """
-    wanted = -(-examples * pixels // PIXELS_PER_CPU_PART) if jax.default_backend() == "cpu" else 1
-    wanted = min(max(wanted, 1), MOST_PARTS)
-    return max(count for count in range(1, wanted + 1) if examples % count == 0)
-
-
 def map_examples(
     function: Callable[[PyTree, Array], Array], params: PyTree, pixels: int = 0
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -226,7 +184,7 @@ def map_examples(
     Args:
       function: params, examples [n, ...] -> results [n, ...]; each result depends on its own example only.
       params: the parameters of the function.
-      pixels: pixels per example, used to cut a batch into cache-sized pieces (see `part_count`); 0 disables cutting.
+      pixels: pixels per example, see `aeden.runtime.parts.part_count`; 0 disables cutting.
     """
     return make_mapper(function, pixels)(params)
 
@@ -240,7 +198,10 @@ def make_mapper(
     run on one device.
     """
     devices = jax.local_devices()
-    in_parts = _in_parts(function, pixels)
+
+    def in_parts(params: PyTree, examples: Array) -> Array:
+        return map_parts(functools.partial(function, params), examples, pixels)
+
     on_one = jax.jit(in_parts)
     on_all = jax.pmap(in_parts, AXIS, in_axes=(None, 0), devices=devices)
 
@@ -254,20 +215,6 @@ def make_mapper(
         )
 
     return bind
-
-
-def _in_parts(function: Callable[[PyTree, Array], Array], pixels: int) -> Callable[[PyTree, Array], Array]:
-    """A function of examples that processes them in cache-sized pieces, one after the other, see `part_count`."""
-
-    def in_parts(params: PyTree, examples: Array) -> Array:
-        results: list[Array] = []
-        for part in jnp.split(examples, part_count(len(examples), pixels)):
-            if results:
-                part, results[-1] = jax.lax.optimization_barrier((part, results[-1]))
-            results.append(function(params, part))
-        return jnp.concatenate(results)
-
-    return in_parts
 
 
 def _map_on_devices(

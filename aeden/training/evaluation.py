@@ -11,22 +11,33 @@ import numpy as np
 from aeden.data.batches import evaluation_batches, to_unit
 from aeden.data.splits import Split
 from aeden.runtime import devices
+from aeden.runtime.parts import sum_over_parts
 from aeden.shapes import Array, PyTree
 
 EVALUATION_BATCH = 256
 
 
-def make_means(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, Split], PyTree]:
+def make_means(
+    sums: Callable[[PyTree, PyTree], PyTree], pixels: Callable[[tuple[int, ...]], int] = lambda shape: 0
+) -> Callable[[PyTree, Split], PyTree]:
     """Compiles means over a split.
 
     Args:
       sums: (parameters, batch of `evaluation_batches`) -> sums over the examples that the mask marks.
+      pixels: shape of an image -> pixels per image for splitting a batch (`aeden.runtime.parts`); 0 to not split.
 
     Returns:
       (parameters, split) -> the same tree with means over the split.
     """
     size = -(-EVALUATION_BATCH // jax.device_count()) * jax.device_count()
-    mapped = devices.pmap_sums(lambda params, batch: (jnp.sum(batch["mask"]), sums(params, batch)))
+
+    def count_and_sums(params: PyTree, batch: PyTree) -> PyTree:
+        def of_part(part: PyTree) -> PyTree:
+            return jnp.sum(part["mask"]), sums(params, part)
+
+        return sum_over_parts(of_part, batch, pixels(batch["image"].shape[1:]))
+
+    mapped = devices.pmap_sums(count_and_sums)
 
     def means(params: PyTree, split: Split) -> PyTree:
         parts = [jax.device_get(mapped(params, devices.deal(b))) for b in evaluation_batches(split, size)]

@@ -15,6 +15,7 @@ from flax import struct
 from aeden.measures.image_quality import masked_sum
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.runtime import devices
+from aeden.runtime.parts import sum_over_parts
 from aeden.shapes import Array, PyTree
 
 
@@ -39,7 +40,7 @@ class GradientStep:
     Attributes:
       optimizer: an optax optimiser.
       learning_rate: step -> learning rate that the optimiser uses, for the log.
-      pixels: pixels per image, used to split a device's batch into cache-sized chunks (`devices.part_count`); 0 to
+      pixels: pixels per image, used to split a device's batch into cache-sized chunks (`aeden.runtime.parts`); 0 to
         not split.
       trained: top-level entries of the parameters that are trained; the others stay fixed. None to train all.
     """
@@ -72,9 +73,8 @@ class GradientStep:
         def loss_share(trained: PyTree, part: PyTree) -> Array:
             return masked_sum(losses({**state.params, **trained}, part), part["mask"]) / examples
 
-        parts = devices.part_count(len(batch["mask"]), self.pixels)
         loss, gradient = devices.sum_over_devices(
-            devices.sum_over_parts(lambda part: jax.value_and_grad(loss_share)(trained, part), batch, parts)
+            sum_over_parts(lambda part: jax.value_and_grad(loss_share)(trained, part), batch, self.pixels)
         )
         updates, opt_state = self.optimizer.update(gradient, state.opt_state, trained)
         params = {**state.params, **optax.apply_updates(trained, updates)}
@@ -88,7 +88,7 @@ class GradientStep:
 
 
 def part_pixels(model: nn.Module, image_shape: tuple[int, ...]) -> int:
-    """Pixels per image for splitting a batch into cache-sized chunks (`devices.part_count`); 0 to not split.
+    """Pixels per image for splitting a batch into cache-sized chunks (`aeden.runtime.parts`); 0 to not split.
 
     Splitting pays for convolutions only: the weights of a dense layer are larger than its activations, and its matrix
     products are faster with many rows.

@@ -72,38 +72,6 @@ def test_sums_over_devices(rng):
     )
 
 
-@pytest.mark.parametrize(
-    ("examples", "pixels", "parts"),
-    [
-        (64, 784, 4),
-        (32, 784, 2),
-        (16, 784, 1),
-        (1, 10**6, 1),
-        (66, 784, 3),
-        (64, 0, 1),
-        (4, 512 * 512, 4),
-        (64, 512 * 512, 8),
-    ],
-)
-def test_the_number_of_parts_divides_the_examples_and_is_at_most_8(examples, pixels, parts):
-    assert devices.part_count(examples, pixels) == parts
-
-
-def test_sums_over_parts_equal_the_sum_over_the_whole_batch(rng):
-    batch = {"image": jnp.asarray(rng.normal(size=(48, 5, 5, 1)), jnp.float32), "weight": jnp.arange(48.0)}
-    seen = []
-
-    def weighted(part):
-        count = len(part["weight"])
-        seen.append(count)
-        return {"sum": jnp.einsum("n,nhwc->hwc", part["weight"], part["image"]), "count": jnp.float32(count)}
-
-    total = jax.jit(lambda b: devices.sum_over_parts(weighted, b, 3))(batch)
-    assert seen == [16, 16, 16]
-    assert total["count"] == 48
-    np.testing.assert_allclose(total["sum"], np.einsum("n,nhwc->hwc", batch["weight"], batch["image"]), rtol=1e-4)
-
-
 @pytest.mark.parametrize(("count", "pixels"), [(1, 784), (63, 0), (63, 784), (64, 784), (65, 784)])
 def test_any_number_of_examples_is_mapped_in_order(rng, count, pixels):
     x = rng.normal(size=(count, 3)).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -148,7 +149,7 @@ def make_evaluation(
                 totals[name]["measured"] = measures[name](target, restored, mask)
         return totals
 
-    return make_means(sums)
+    return make_means(sums, functools.partial(part_pixels, model))
 
 
 def make_validation(model: Autoencoder, noise: FixedNoise, split: Split) -> Callable[[PyTree], Figures]:
@@ -159,7 +160,7 @@ def make_validation(model: Autoencoder, noise: FixedNoise, split: Split) -> Call
         restored = nn.sigmoid(apply(model, params, noise(batch["index"], target)))
         return image_quality.restoration_sums(restored, target, batch["mask"])
 
-    means = make_means(sums)
+    means = make_means(sums, functools.partial(part_pixels, model))
     return lambda params: means(params, split)
 
 

@@ -98,7 +98,8 @@ def record(comparison: Comparison, timings: list[Timing], searches: list[dict[st
             contender["configuration"] = chosen[contender["name"]]
     if comparison.job in ("training", "inference"):
         model = ConvAutoencoder(
-            settings["decoder"],
+            # A nearest resize and its convolution need as many as the transposed convolution that they equal.
+            "transpose" if settings["decoder"] == "upsample" else settings["decoder"],
             channels=settings.get("channels", 1),
             decoder_kernel_size=settings.get("decoder_kernel", 0),
         )

@@ -103,7 +103,7 @@ def test_every_peer_accepts_the_settings_of_every_comparison(options):
 def test_an_older_result_has_the_settings_of_todays_comparison(monkeypatch):
     """So that `--append` adds to it: a setting at its default is not named."""
     monkeypatch.setattr("aeden.runtime.processes.cores", lambda: 2)
-    results = read_json(ROOT / "benchmarks" / "amd-epyc-2-cores.json")["results"]
+    results = read_json(ROOT / "benchmarks" / "amd-epyc-2-cores-avx-512.json")["results"]
     old = [(result["section"], result["settings"]) for result in results if "settings" in result]
     today = [(comparison.section, comparison.settings) for comparison in plan(SECTIONS, ON_CPU)]
     assert [settings for settings in old if settings not in today] == []

@@ -18,7 +18,8 @@ from experiments.benchmark.tables.page import markdown
 
 HARDWARE = {"platform": "cpu", "processor": "p", "cores": 2, "device_kind": "cpu"}
 MACHINE = {"hardware": HARDWARE, "gflops": 100.0, "gigabytes_per_second": 10.0, "vector_extensions": "AVX2"}
-OLD = ROOT / "benchmarks" / "amd-epyc-2-cores.json"
+# A result file as it was written before there were sittings, with some of its results.
+OLD = ROOT / "tests" / "experiments" / "fixtures" / "benchmark_without_sittings.json"
 NETWORK = {"decoder": "transpose", "batch": 100, "size": 28}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aeden.nn.fast_convolution import resized_taps
 from experiments.benchmark.tables.measured import AEDEN, Measured, milliseconds, or_empty
 
 
@@ -44,9 +43,9 @@ def describe(s: dict[str, Any]) -> str:
 
 def gflop(s: dict[str, Any]) -> float:
     """Billions of operations of a pass, two per multiplication."""
-    taps = s["kernel"] ** 2 if s["kind"] == "transpose" else resized_taps(s["kernel"], s["stride"])
     passes = 3 if s["pass_"].endswith("backward") else 1
-    return 2e-9 * passes * s["batch"] * s["size"] ** 2 * taps * s["channels"] * s["features"]
+    # Both kinds need as many as a transposed convolution, see `aeden.nn.fast_convolution.resized_convolution`.
+    return 2e-9 * passes * s["batch"] * s["size"] ** 2 * s["kernel"] ** 2 * s["channels"] * s["features"]
 
 
 def _entry(measured: Measured, name: str) -> str:

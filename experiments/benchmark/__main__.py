@@ -29,7 +29,7 @@ from experiments.benchmark import sittings, whole_process
 from experiments.benchmark.libraries import PEERS
 from experiments.benchmark.measure import measure
 from experiments.benchmark.peers import PRECISIONS, Absent
-from experiments.benchmark.plan import DECODERS, MORE_SECTIONS, SECTIONS, Options, plan
+from experiments.benchmark.plan import DECODERS, MORE_SECTIONS, PASSES, SECTIONS, Options, plan
 from experiments.benchmark.race import Race
 from experiments.benchmark.tables.page import markdown
 from experiments.benchmark.whole import CONTENDERS, whole
@@ -74,6 +74,9 @@ DISPATCHES = flags.DEFINE_list(
     "dispatches", [], "Steps per call to the devices, of the section dispatch; needs a GPU.", flag_values=FLAGS
 )
 CHOSEN_DECODERS = flags.DEFINE_list("decoders", list(DECODERS), "Decoders to measure.", flag_values=FLAGS)
+CHOSEN_PASSES = flags.DEFINE_list(
+    "passes", list(PASSES), f"Passes of the section layers: {', '.join(PASSES)}.", flag_values=FLAGS
+)
 CHOSEN_PEERS = flags.DEFINE_list("contenders", list(PEERS), "Peers to measure.", flag_values=FLAGS)
 EXTENSIONS = flags.DEFINE_string(
     "vector_extensions",
@@ -136,6 +139,7 @@ def options_of(on_cpu: bool) -> Options:
         dispatches=positive("dispatches", DISPATCHES.value),
         on_cpu=on_cpu,
         search=SEARCH.value != "off" and not QUICK.value,
+        passes=tuple(CHOSEN_PASSES.value),
     )
 
 
@@ -147,6 +151,7 @@ def check_flags() -> None:
     """
     check_known("section", CHOSEN.value, (*SECTIONS, *MORE_SECTIONS))
     check_known("decoder", CHOSEN_DECODERS.value, DECODERS)
+    check_known("pass", CHOSEN_PASSES.value, PASSES)
     check_known("peer", CHOSEN_PEERS.value, PEERS)
     check_known("precision", CHOSEN_PRECISIONS.value, PRECISIONS)
     options_of(on_cpu=True)

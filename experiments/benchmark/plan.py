@@ -81,6 +81,7 @@ class Options:
       dispatches: steps per call to the devices, of the section `dispatch`.
       on_cpu: there is no GPU.
       search: search the best configurations of the other libraries.
+      passes: entries of `PASSES`, of the section `layers`.
     """
 
     quick: bool
@@ -91,6 +92,7 @@ class Options:
     dispatches: tuple[int, ...] = ()
     on_cpu: bool = True
     search: bool = False
+    passes: tuple[str, ...] = PASSES
 
     def peers_in(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The chosen peers that are in `names`, in the order of `names`."""
@@ -197,7 +199,7 @@ def _layers(options: Options) -> list[Comparison]:
         for kernel, stride, size, channels, features in (LAYERS[:1] if options.quick else LAYERS)
         for batch, precision in options.sizes()
         for kind in options.compared
-        for pass_ in (PASSES[-1:] if options.quick else PASSES)
+        for pass_ in (PASSES[-1:] if options.quick else options.passes)
     ]
 
 

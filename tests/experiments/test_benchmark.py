@@ -109,6 +109,12 @@ def test_an_older_result_has_the_settings_of_todays_comparison(monkeypatch):
     assert [settings for settings in old if settings not in today] == []
 
 
+def test_passes_of_the_layers_can_be_chosen():
+    chosen = plan(["layers"], dataclasses.replace(ON_CPU, passes=("forward",)))
+    assert {comparison.settings["pass_"] for comparison in chosen} == {"forward"}
+    assert chosen == [one for one in plan(["layers"], ON_CPU) if one.settings["pass_"] == "forward"]
+
+
 def test_only_peers_that_exist_are_left_out_on_a_cpu():
     layers = {name for comparison in plan(["layers"], ON_CPU) for name in comparison.peers}
     assert {name for comparison in plan(["layers"], WHOLE) for name in comparison.peers} - layers == {

@@ -119,12 +119,17 @@ def test_networks_need_jax_flax_and_numpy_only():
     code = """
 import importlib, pkgutil, sys
 import jax, flax.linen, numpy
-before = set(sys.modules)
 import aeden.nn
-for module in pkgutil.iter_modules(aeden.nn.__path__):
-    importlib.import_module(f"aeden.nn.{module.name}")
-tops = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
-print(sorted(top for top in tops if top not in ("aeden", "jax", "jaxlib", "flax", "numpy")))
+def imported(names):
+    before = set(sys.modules)
+    for name in names:
+        importlib.import_module(f"aeden.nn.{name}")
+    tops = {name.partition(".")[0] for name in set(sys.modules) - before} - sys.stdlib_module_names
+    return sorted(top for top in tops if top not in ("aeden", "jax", "jaxlib", "flax", "numpy"))
+modules = [module.name for module in pkgutil.iter_modules(aeden.nn.__path__)]
+others = imported(name for name in modules if name != "nnx_layers")
+import flax.nnx  # which imports optax and treescope itself
+print(others + imported(["nnx_layers"]))
 """
     hidden = "import sys; sys.modules.update(dict.fromkeys(('jaxtyping', 'beartype')))\n"
     found = subprocess.run([sys.executable, "-c", hidden + code], cwd=ROOT, capture_output=True, text=True)

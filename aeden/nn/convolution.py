@@ -1,64 +1,110 @@
-"""A convolution layer with two implementations: plain Flax, or the rewrite in `aeden.nn.fast_convolution`."""
+"""Drop-in layers for Flax linen: `Conv` and `ConvTranspose` with fast forms, and `ResizeConv`, a resize before `Conv`.
+
+They are subclasses of the Flax layers, with the same attributes, parameters and initial values, and one more attribute,
+`lowering`, which chooses the implementation (see `aeden.nn.layers`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
-from aeden.nn import fast_convolution
+from aeden.nn import drop_in
+from aeden.nn.drop_in import LOWERINGS, is_fast
 from aeden.nn.initializers import Initializer, default_kernel_init
-from aeden.shapes import Array, Float
+from aeden.nn.resize import enlarge
+from aeden.shapes import Array
 
-LOWERINGS = ("reference", "fast", "auto")
-
-
-def is_fast(lowering: str) -> bool:
-    """Whether `lowering` selects the fast implementation. "auto" does so on CPUs only, as measured.
-
-    Raises:
-      ValueError: the lowering is unknown.
-    """
-    if lowering not in LOWERINGS:
-        raise ValueError(f"unknown lowering {lowering!r}: use one of {', '.join(LOWERINGS)}")
-    return lowering == "fast" or (lowering == "auto" and jax.default_backend() == "cpu")
+__all__ = ["LOWERINGS", "Conv", "ConvTranspose", "ResizeConv", "convolution", "is_fast"]
 
 
-class FastConv(nn.Module):
-    """A function of `aeden.nn.fast_convolution` plus a bias, with the parameters of the plain Flax layer.
+class Conv(nn.Conv):
+    """`flax.linen.Conv` with a fast form: images [..., h, w, c] -> [..., H, W, features].
 
-    `kernel` and `bias` have the names, shapes and initial values of those of `nn.Conv`, or with `transposed` of
-    `nn.ConvTranspose(transpose_kernel=True)`.
+    The fast form has strides, groups (`feature_group_count`), masks and all paddings, for images and for sequences
+    [..., length, c]. It does not have dilations, `precision`, three axes, or another `conv_general_dilated`.
 
     Attributes:
-      function: (x, kernel) -> output without bias.
-      features: output channels.
-      kernel_size: height and width of the kernel, in pixels.
-      transposed: whether the kernel is [k, k, out, in] and not [k, k, in, out].
-      dtype: type of the computation (parameters stay float32); None follows the input.
-      kernel_init: initializer of the kernel in its own layout.
+      lowering: the implementation, one of `LOWERINGS`. All others are those of `flax.linen.Conv`.
     """
 
-    function: Callable[[Array, Array], Array]
-    features: int
-    kernel_size: int
-    transposed: bool = False
-    dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
+    lowering: str = "auto"
+    # Flax's type for it cannot be checked at run time.
+    promote_dtype: Any = promote_dtype
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
-        channels = (self.features, x.shape[-1]) if self.transposed else (x.shape[-1], self.features)
-        shape = (self.kernel_size, self.kernel_size, *channels)
-        kernel = self.param("kernel", self.kernel_init, shape, jnp.float32)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
-        x, kernel, bias = promote_dtype(x, kernel, bias, dtype=self.dtype)
-        return self.function(x, kernel) + bias[None, None, None]
+    def __call__(self, inputs: Any) -> Array:
+        if not drop_in.computes_fast(self):
+            return super().__call__(inputs)
+        x, kernel, bias = _conv_arguments(self, inputs)
+        return drop_in.with_bias(drop_in.convolution(self, x, kernel), bias)
+
+
+class ResizeConv(Conv):
+    """A resize, then `flax.linen.Conv`, whose parameters it has: [..., h, w, c] -> [..., H, W, features].
+
+    With "SAME" padding and no strides, height and width are those of the input times the factor. The fast form merges a
+    nearest resize and the convolution after it, unless that has strides or groups.
+
+    Attributes:
+      factor: integer >= 1 for all axes, or one for each axis.
+      method: one of `aeden.nn.resize.RESIZE_METHODS`. All others are those of `Conv`.
+    """
+
+    factor: int | Sequence[int] = 2
+    method: str = "nearest"
+
+    @nn.compact
+    def __call__(self, inputs: Any) -> Array:
+        if not drop_in.merges_resize(self):
+            axes = len(drop_in.per_axis(self.kernel_size, 1))
+            return super().__call__(enlarge(inputs, drop_in.per_axis(self.factor, axes), self.method))
+        x, kernel, bias = _conv_arguments(self, inputs)
+        return drop_in.with_bias(drop_in.resized_convolution(self, x, kernel), bias)
+
+
+class ConvTranspose(nn.ConvTranspose):
+    """`flax.linen.ConvTranspose` with a fast form: images [..., h, w, c] -> [..., H, W, features].
+
+    The fast form has strides, masks, both kernel layouts (`transpose_kernel`) and all paddings but "CIRCULAR", for
+    images and for sequences [..., length, c]. It does not have dilations, `precision` or three axes.
+
+    Attributes:
+      lowering: the implementation, one of `LOWERINGS`. All others are those of `flax.linen.ConvTranspose`.
+    """
+
+    # Flax takes one integer too, whatever its type says.
+    strides: Any = None
+    kernel_dilation: Any = None
+    lowering: str = "auto"
+    # Flax's type for it cannot be checked at run time.
+    promote_dtype: Any = promote_dtype
+
+    @nn.compact
+    def __call__(self, inputs: Any) -> Array:
+        if not drop_in.computes_fast(self):
+            return super().__call__(inputs)
+        channels = (inputs.shape[-1], self.features)
+        x, kernel, bias = _arguments(self, inputs, channels[::-1] if self.transpose_kernel else channels)
+        return drop_in.with_bias(drop_in.transposed_convolution(self, x, kernel), bias)
+
+
+def _conv_arguments(layer: nn.Conv, inputs: Any) -> Sequence[Any]:
+    groups = layer.feature_group_count
+    if inputs.shape[-1] % groups:
+        raise ValueError(f"{inputs.shape[-1]} channels cannot be split into {groups} groups")
+    return _arguments(layer, inputs, (inputs.shape[-1] // groups, layer.features))
+
+
+def _arguments(layer: nn.Conv | nn.ConvTranspose, inputs: Any, channels: tuple[int, int]) -> Sequence[Any]:
+    """Input, kernel and bias in the type of the computation, with the parameters of the Flax layer."""
+    shape = (*drop_in.per_axis(layer.kernel_size, 1), *channels)
+    kernel = drop_in.masked(layer, layer.param("kernel", layer.kernel_init, shape, layer.param_dtype))
+    bias = layer.param("bias", layer.bias_init, (layer.features,), layer.param_dtype) if layer.use_bias else None
+    return layer.promote_dtype(inputs, kernel, bias, dtype=layer.dtype)
 
 
 def convolution(
@@ -81,12 +127,7 @@ def convolution(
       dtype: type of the computation (parameters stay float32); None follows the input.
       kernel_init: initializer of the kernel.
       lowering: the implementation, one of `LOWERINGS`.
-
-    Raises:
-      ValueError: the lowering is unknown.
     """
-    if is_fast(lowering):
-        function = partial(fast_convolution.convolution, stride=stride)
-        return FastConv(function, features, kernel_size, dtype=dtype, kernel_init=kernel_init, name=name)
     size = (kernel_size, kernel_size)
-    return nn.Conv(features, size, strides=stride, dtype=dtype, kernel_init=kernel_init, name=name)
+    options: dict[str, Any] = {"dtype": dtype, "kernel_init": kernel_init, "name": name, "lowering": lowering}
+    return Conv(features, size, strides=stride, **options)

@@ -2,17 +2,21 @@
 
 They are plain functions on arrays, for any JAX code: images [..., height, width, channels] with any leading batch axes
 (also none), kernels [rows, columns, in, out], or [.., out, in] for a transposed convolution. Kernels and strides may be
-rectangular. `jax.grad`, `jax.jvp`, `jax.linearize`, `jax.vmap` and `jax.pmap` work to every order, see
-`aeden.nn.passes`. Dilated and grouped convolutions have no fast form here.
+rectangular. Derivatives of every order work, in forward and in reverse mode (`jax.grad`, `jax.jvp`, `jax.linearize`),
+and so do `jax.vmap`, `jax.pmap`, `jax.shard_map` and sharded arrays, see `aeden.nn.passes`. Dilated convolutions have
+no fast form here. docs/fast-layers.md has examples.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import AxisType, PartitionSpec
 
 from aeden.nn import passes
 from aeden.nn.geometry import Geometry
@@ -23,15 +27,21 @@ Pair = int | Sequence[int]
 
 
 def convolution(
-    x: Float[Array, "*b h w c"], kernel: Float[Array, "k l c f"], stride: Pair = 1, padding: Padding = "SAME"
+    x: Float[Array, "*b h w c"],
+    kernel: Float[Array, "k l d f"],
+    stride: Pair = 1,
+    padding: Padding = "SAME",
+    groups: int = 1,
 ) -> Float[Array, "*b H W f"]:
-    """`jax.lax.conv_general_dilated` of images, also fast for few input or output channels.
+    """`jax.lax.conv_general_dilated` of images, also fast for few input or output channels, and for groups.
 
     Args:
       x: [..., h, w, c].
-      kernel: [k, l, c, features].
+      kernel: [k, l, c / groups, features].
       stride: positive integer, or (stride of the rows, stride of the columns).
-      padding: "SAME", "VALID", pixels on every side, or for each axis a number of pixels or (before, after).
+      padding: "SAME", "VALID", "SAME_LOWER", pixels on every side, or for each axis a number of pixels or
+        (before, after).
+      groups: number of groups of channels that are convolved separately (`feature_group_count`).
 
     Returns:
       [..., ceil(h/stride), ceil(w/stride), features] for "SAME".
@@ -40,31 +50,50 @@ def convolution(
       ValueError: the shapes do not fit, the stride is less than 1, or the padding is unknown.
     """
     size, taps, strides = x.shape[-3:-1], kernel.shape[:2], two(stride, "stride")
-    _check_channels(x, kernel, kernel.shape[2])
-    pads = explicit_padding(padding)
+    _check_channels(x, kernel, groups * kernel.shape[2])
+    if kernel.shape[3] % groups:
+        raise ValueError(f"{kernel.shape[3]} features cannot be split into {groups} groups")
+    pads = explicit_padding(padding, also=("SAME_LOWER",))
     if isinstance(pads, str):
         pads = lax.padtype_to_pads(size, taps, strides, pads)
     low = [max(0, (n + sum(pad) - k) // s + 1) for n, k, s, pad in zip(size, taps, strides, pads, strict=True)]
     geometry = Geometry(_pair(taps), strides, (pads[0][0], pads[1][0]), _pair(low), _pair(size))
-    return _with_one_batch_axis(lambda images: passes.gather(geometry, images, kernel), x)
+    if groups == 1:
+        return _with_one_batch_axis(partial(passes.gather, geometry), x, kernel)
+
+    def grouped(x: Array, kernel: Array) -> Array:
+        """One group after the other. XLA's grouped convolutions have gradients that are far slower on a CPU."""
+        x, kernel = (each.reshape(*each.shape[:3], groups, each.shape[3] // groups) for each in (x, kernel))
+        out = jax.vmap(partial(passes.gather, geometry), (3, 3), 3)(x, kernel)
+        return out.reshape(*out.shape[:3], groups * out.shape[4])
+
+    return _with_one_batch_axis(grouped, x, kernel)
 
 
 def transposed_convolution(
-    x: Float[Array, "*b h w c"], kernel: Float[Array, "k l f c"], stride: Pair, padding: Padding = "SAME"
+    x: Float[Array, "*b h w c"],
+    kernel: Float[Array, "k l m n"],
+    stride: Pair,
+    padding: Padding = "SAME",
+    transpose_kernel: bool = True,
 ) -> Float[Array, "*b H W f"]:
-    """Transposed convolution, equal to `flax.linen.ConvTranspose(transpose_kernel=True)` without its bias.
+    """Transposed convolution, equal to `flax.linen.ConvTranspose` without its bias.
 
     Args:
       x: [..., h, w, c].
-      kernel: [k, l, features, c], the layout of Keras and of `transpose_kernel`.
+      kernel: [k, l, features, c], the layout of Keras and of Flax's `transpose_kernel`.
       stride: positive integer, or (stride of the rows, stride of the columns).
       padding: "SAME" ([..., s*h, s*w, features]), "VALID" ([..., s*h + max(k - s, 0), ..., features]), or for each axis
         the (before, after) that `jax.lax.conv_transpose` takes. PyTorch's padding p and output_padding o are
         (k - 1 - p, k - 1 - p + o).
+      transpose_kernel: False if the kernel is [k, l, c, features] with both axes reversed, as by default in Flax,
+        Haiku and `jax.lax.conv_transpose`.
 
     Raises:
       ValueError: the shapes do not fit, the stride is less than 1, or the padding is unknown.
     """
+    if not transpose_kernel:
+        kernel = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
     size, taps, strides = x.shape[-3:-1], kernel.shape[:2], two(stride, "stride")
     _check_channels(x, kernel, kernel.shape[3])
     pads = explicit_padding(padding)
@@ -78,13 +107,13 @@ def transposed_convolution(
         high = [(n - 1) * s + sum(pad) - k + 2 for n, s, k, pad in zip(size, strides, taps, pads, strict=True)]
         before = [k - 1 - pad[0] for k, pad in zip(taps, pads, strict=True)]
     geometry = Geometry(_pair(taps), strides, _pair(before), _pair(size), (max(high[0], 0), max(high[1], 0)))
-    return _with_one_batch_axis(lambda images: passes.scatter(geometry, images, kernel), x)
+    return _with_one_batch_axis(partial(passes.scatter, geometry), x, kernel)
 
 
 def resized_convolution(
-    x: Float[Array, "*b h w c"], kernel: Float[Array, "k l c f"], factor: Pair
+    x: Float[Array, "*b h w c"], kernel: Float[Array, "k l c f"], factor: Pair, padding: Padding = "SAME"
 ) -> Float[Array, "*b H W f"]:
-    """Nearest-neighbour resize by a factor, then a "SAME" convolution, without computing the resized image.
+    """Nearest-neighbour resize by a factor, then a convolution, without computing the resized image.
 
     A nearest resize by s writes s x s equal pixels for each pixel. It is the insertion of s - 1 zeros between pixels,
     followed by sums of s x s neighbours, and such sums can be exchanged with a convolution. So the two layers are a
@@ -95,21 +124,24 @@ def resized_convolution(
       x: [..., h, w, c].
       kernel: [k, l, c, features].
       factor: positive integer, or (factor of the rows, factor of the columns).
+      padding: of the convolution, as in `convolution` but for "SAME_LOWER".
 
     Returns:
-      [..., factor*h, factor*w, features].
+      [..., factor*h, factor*w, features] for "SAME".
 
     Raises:
-      ValueError: the shapes do not fit, or the factor is less than 1.
+      ValueError: the shapes do not fit, the factor is less than 1, or the padding is unknown.
     """
     factors = two(factor, "factor")
     _check_channels(x, kernel, kernel.shape[2])
-    before = [taps - 1 - (taps - 1) // 2 for taps in kernel.shape[:2]]
-    size = _pair(x.shape[-3:-1])
-    high = (size[0] * factors[0], size[1] * factors[1])
-    geometry = Geometry(_pair(kernel.shape), factors, _pair(before), size, high, spread=factors)
+    size, taps, pads = x.shape[-3:-1], kernel.shape[:2], explicit_padding(padding)
+    if isinstance(pads, str):
+        pads = [((k - 1) // 2, k // 2) if pads == "SAME" else (0, 0) for k in taps]
+    before = [k - 1 - pad[0] for k, pad in zip(taps, pads, strict=True)]
+    high = [max(0, n * s + sum(pad) - k + 1) for n, s, pad, k in zip(size, factors, pads, taps, strict=True)]
+    geometry = Geometry(_pair(taps), factors, _pair(before), _pair(size), _pair(high), spread=factors)
     flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-    return _with_one_batch_axis(lambda images: passes.scatter(geometry, images, flipped), x)
+    return _with_one_batch_axis(partial(passes.scatter, geometry), x, flipped)
 
 
 def resized_taps(taps: int, factor: int) -> int:
@@ -136,28 +168,45 @@ def two(value: Pair, name: str) -> tuple[int, int]:
     return _pair(values)
 
 
-def explicit_padding(padding: Padding) -> str | list[tuple[int, int]]:
-    """A padding as "SAME", "VALID" or the (before, after) of both axes, from all forms that Flax takes.
+def explicit_padding(padding: Padding, axes: int = 2, also: Sequence[str] = ()) -> str | list[tuple[int, int]]:
+    """A padding as a name or as the (before, after) of each axis, from all forms that Flax takes.
+
+    Args:
+      padding: a name, pixels on every side, or for each axis a number of pixels or (before, after).
+      axes: number of axes.
+      also: names that are known besides "SAME" and "VALID".
 
     Raises:
       ValueError: the padding is unknown.
     """
     if isinstance(padding, str):
-        if padding not in ("SAME", "VALID"):
+        if padding not in ("SAME", "VALID", *also):
             raise ValueError(f"unknown padding {padding!r}: use 'SAME', 'VALID' or (before, after) of each axis")
         return padding
-    axes = (padding, padding) if isinstance(padding, int) else tuple(padding)
-    if len(axes) != 2:
-        raise ValueError(f"a padding has (before, after) of both axes, not {padding}")
-    return [(each, each) if isinstance(each, int) else (int(each[0]), int(each[1])) for each in axes]
+    pads = (padding,) * axes if isinstance(padding, int) else tuple(padding)
+    if len(pads) != axes:
+        raise ValueError(f"a padding has (before, after) of each axis, not {padding}")
+    return [(each, each) if isinstance(each, int) else (int(each[0]), int(each[1])) for each in pads]
 
 
-def _with_one_batch_axis(function: Callable[[Array], Array], x: Array) -> Array:
-    """Applies a function of images [b, h, w, c] to images with any leading axes."""
-    if x.ndim == 4:
-        return function(x)
-    out = function(x.reshape(math.prod(x.shape[:-3]), *x.shape[-3:]))
-    return out.reshape(*x.shape[:-3], *out.shape[1:])
+def _with_one_batch_axis(function: Callable[[Array, Array], Array], x: Array, kernel: Array) -> Array:
+    """Applies a function of images [b, h, w, c] and a kernel to images with any leading axes.
+
+    If the mesh has explicit axes, the result is sharded like the batch axes of `x`.
+    """
+
+    def flattened(x: Array, kernel: Array) -> Array:
+        if x.ndim == 4:
+            return function(x, kernel)
+        out = function(x.reshape(math.prod(x.shape[:-3]), *x.shape[-3:]), kernel)
+        return out.reshape(*x.shape[:-3], *out.shape[1:])
+
+    sharding = jax.typeof(x).sharding
+    if AxisType.Explicit not in sharding.mesh.axis_types:
+        return flattened(x, kernel)
+    batch = PartitionSpec(*sharding.spec[: x.ndim - 3], None, None, None)
+    result: Array = jax.sharding.auto_axes(flattened, out_sharding=batch)(x, kernel)
+    return result
 
 
 def _check_channels(x: Array, kernel: Array, channels: int) -> None:

@@ -6,54 +6,40 @@ Images are [batch, height, width, channels]. Every layer has an option `lowering
     fast       the rewrite in `aeden.nn.fast_convolution`: same parameters, same numbers up to rounding
     auto       the one that was measured to be faster on the current backend
 
-All implementations have the same parameter tree and initial values, so checkpoints are interchangeable. The fast ones
-have reverse-mode derivatives of every order, but no forward mode (`jax.jvp`).
+All implementations have the same parameter tree and initial values, so checkpoints are interchangeable. Derivatives of
+every order work in all of them, in forward and in reverse mode.
+
+`Conv`, `ConvTranspose` and `ResizeConv` are drop-in layers for any model in Flax linen: they take the arguments of the
+Flax layers and have their parameters. The decoders of aeden use `TransposeConv`, `UpsampleConv` and `SubpixelConv`.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-import jax
 from flax import linen as nn
 
-from aeden.nn import fast_convolution
-from aeden.nn.convolution import FastConv, convolution, is_fast
+from aeden.nn.convolution import LOWERINGS, Conv, ConvTranspose, ResizeConv, convolution
+from aeden.nn.fast_convolution import Padding
 from aeden.nn.initializers import Initializer, default_kernel_init, repeat_for_pixels, swap_in_and_out
+from aeden.nn.resize import RESIZE_METHODS, Upsample, upsample
 from aeden.shapes import Array, Float
 
-RESIZE_METHODS = ("nearest", "bilinear", "cubic", "lanczos3", "lanczos5")
+__all__ = [
+    "LOWERINGS",
+    "PLACEMENTS",
+    "RESIZE_METHODS",
+    "Conv",
+    "ConvTranspose",
+    "ResizeConv",
+    "SubpixelConv",
+    "TransposeConv",
+    "Upsample",
+    "UpsampleConv",
+    "upsample",
+]
+
 PLACEMENTS = ("after", "before")
-
-
-def upsample(x: Float[Array, "b h w c"], factor: int, method: str = "nearest") -> Float[Array, "b H W c"]:
-    """Resizes [b, h, w, c] to [b, factor*h, factor*w, c], like Keras' UpSampling2D.
-
-    Args:
-      x: images or features, any range.
-      factor: integer >= 1, for both axes.
-      method: one of `RESIZE_METHODS`, with the half-pixel centres of `jax.image.resize`.
-
-    Raises:
-      ValueError: the factor is less than 1, or the method is unknown.
-    """
-    if factor < 1:
-        raise ValueError(f"an upsampling factor is an integer of 1 or more, not {factor}")
-    if method not in RESIZE_METHODS:
-        raise ValueError(f"unknown resize method {method!r}: use one of {', '.join(RESIZE_METHODS)}")
-    b, h, w, c = x.shape
-    return jax.image.resize(x, (b, factor * h, factor * w, c), method)
-
-
-class Upsample(nn.Module):
-    """`upsample` as a layer without parameters: [b, h, w, c] -> [b, factor*h, factor*w, c]."""
-
-    factor: int = 2
-    method: str = "nearest"
-
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W c"]:
-        return upsample(x, self.factor, self.method)
 
 
 class UpsampleConv(nn.Module):
@@ -86,15 +72,14 @@ class UpsampleConv(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if self.placement not in PLACEMENTS:
             raise ValueError(f"unknown placement {self.placement!r}: the convolution is 'after' or 'before' the resize")
-        options: dict[str, Any] = {"dtype": self.dtype, "kernel_init": self.kernel_init, "name": "conv"}
-        mergeable = self.method == "nearest" and self.placement == "after" and self.factor > 1
-        if mergeable and is_fast(self.lowering):
-            function = partial(fast_convolution.resized_convolution, factor=self.factor)
-            return FastConv(function, self.features, self.kernel_size, **options)(x)
-        conv = convolution(self.features, self.kernel_size, lowering=self.lowering, **options)
-        if self.placement == "before":
-            return upsample(conv(x), self.factor, self.method)
-        return conv(upsample(x, self.factor, self.method))
+        options: dict[str, Any] = {"dtype": self.dtype, "kernel_init": self.kernel_init, "lowering": self.lowering}
+        size = (self.kernel_size, self.kernel_size)
+        if self.placement == "after":
+            conv = ResizeConv(self.features, size, factor=self.factor, method=self.method, name="conv", **options)
+            return conv(x)
+        return upsample(
+            convolution(self.features, self.kernel_size, name="conv", **options)(x), self.factor, self.method
+        )
 
 
 class TransposeConv(nn.Module):
@@ -119,7 +104,7 @@ class TransposeConv(nn.Module):
     features: int
     kernel_size: int = 3
     stride: int = 2
-    padding: fast_convolution.Padding = "SAME"
+    padding: Padding = "SAME"
     dtype: Any = None
     kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
@@ -128,19 +113,17 @@ class TransposeConv(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if isinstance(self.padding, str) and self.padding not in ("SAME", "VALID"):
             raise ValueError(f"unknown padding {self.padding!r}: use 'SAME', 'VALID' or (before, after) of each axis")
-        options: dict[str, Any] = {"dtype": self.dtype, "kernel_init": swap_in_and_out(self.kernel_init)}
-        if is_fast(self.lowering):
-            function = partial(fast_convolution.transposed_convolution, stride=self.stride, padding=self.padding)
-            return FastConv(function, self.features, self.kernel_size, transposed=True, name="conv", **options)(x)
-        return nn.ConvTranspose(
+        return ConvTranspose(
             self.features,
             (self.kernel_size, self.kernel_size),
             (self.stride, self.stride),
             padding=self.padding,
             # Keras' kernel layout [h, w, out, in], which makes the layer the exact transpose of a strided convolution.
             transpose_kernel=True,
+            dtype=self.dtype,
+            kernel_init=swap_in_and_out(self.kernel_init),
+            lowering=self.lowering,
             name="conv",
-            **options,
         )(x)
 
 

@@ -65,12 +65,15 @@ def _gather(geometry: Geometry, high: Array, kernel: Array) -> Array:
 
 
 def _correlate(geometry: Geometry, low: Array, high: Array) -> Array:
+    if 0 in low.shape or 0 in high.shape:
+        return jnp.zeros((*geometry.taps, high.shape[3], low.shape[3]), low.dtype)
     geometry, high = geometry.without_spread(), phases.gathered_sums(geometry, high)
     if high.shape[3] <= few_channels.FEW:
         return few_channels.correlate_few_high(geometry, low, high)
     if low.shape[3] <= few_channels.FEW:
         return few_channels.correlate_few_low(geometry, low, high)
-    many_small = len(low) >= MANY_IMAGES and geometry.low[0] * geometry.low[1] <= SMALL_IMAGE
+    many = not isinstance(low.shape[0], int) or low.shape[0] >= MANY_IMAGES  # symbolic in jax.export
+    many_small = many and geometry.low[0] * geometry.low[1] <= SMALL_IMAGE
     if geometry.strides == (1, 1) and geometry.low == geometry.high and many_small:
         return phases.correlate_many(geometry, low, high)
     return phases.correlate(geometry, low, high)

@@ -86,10 +86,10 @@ def correlate(geometry: Geometry, low: Array, high: Array) -> Array:
     for r in range(min(s, rows)):
         shifts = len(range(r, rows, s))
         edges = ((0, 0), (shifts - 1, shifts - 1), (0, extra), (0, 0))
-        line = jnp.pad(low, edges).transpose(3, 1, 2, 0).reshape(low.shape[3], -1, len(low))
+        line = jnp.pad(low, edges).transpose(3, 1, 2, 0).reshape(low.shape[3], -1, low.shape[0])
         for c in range(min(t, columns)):
             phase = _phase_of(geometry, high, (r, c), (h + shifts - 1, w + extra))
-            phase = phase.transpose(1, 2, 0, 3).reshape(-1, len(low), high.shape[3])
+            phase = phase.transpose(1, 2, 0, 3).reshape(-1, low.shape[0], high.shape[3])
             for q in range(len(range(c, columns, t))):
                 # (channels of low, row shifts in reverse order, channels of high)
                 sums = lax.conv_general_dilated(line, phase, (w + extra,), [(q, 0)], dimension_numbers=FLAT_DIMENSIONS)

@@ -195,12 +195,19 @@ def test_the_fast_convolution_computes_what_flax_computes_with_stride_and_bias(r
         np.testing.assert_allclose(fast.apply(params, x), plain.apply(params, x), atol=1e-4)
 
 
-def test_forward_mode_works_in_the_plain_layers_and_is_refused_by_the_fast_ones(rng):
-    x = jnp.asarray(rng.normal(size=(1, 4, 4, 2)), jnp.float32)
-    params = TransposeConv(3).init(jax.random.key(0), x)
-    jax.jvp(lambda x: TransposeConv(3, lowering="reference").apply(params, x), (x,), (x,))
-    with pytest.raises(TypeError, match="forward-mode"):
-        jax.jvp(lambda x: TransposeConv(3, lowering="fast").apply(params, x), (x,), (x,))
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_forward_mode_agrees_with_the_plain_layers(rng, make):
+    x, u = (jnp.asarray(rng.normal(size=(1, 4, 4, 2)), jnp.float32) for _ in range(2))
+    params = make("reference").init(jax.random.key(0), x)
+    directions = jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params)
+
+    @jax.jit
+    def slopes(params, directions, x, u):
+        return [jax.jvp(make(lowering).apply, (params, x), (directions, u)) for lowering in ("fast", "reference")]
+
+    (out, slope), (expected, expected_slope) = slopes(params, directions, x, u)
+    np.testing.assert_allclose(out, expected, atol=1e-5)
+    np.testing.assert_allclose(slope, expected_slope, atol=2e-5)
 
 
 def test_bfloat16_computes_in_bfloat16_with_float32_parameters(rng):

@@ -1,0 +1,54 @@
+"""Enlarging images by an integer factor, without parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+from flax import linen as nn
+
+from aeden.shapes import Array, Float
+
+RESIZE_METHODS = ("nearest", "bilinear", "cubic", "lanczos3", "lanczos5")
+
+
+def upsample(
+    x: Float[Array, "*b h w c"], factor: int | Sequence[int], method: str = "nearest"
+) -> Float[Array, "*b H W c"]:
+    """Resizes [..., h, w, c] to [..., factor*h, factor*w, c], like Keras' UpSampling2D.
+
+    Args:
+      x: images or features, any range.
+      factor: integer >= 1 for both axes, or (factor of the rows, factor of the columns).
+      method: one of `RESIZE_METHODS`, with the half-pixel centres of `jax.image.resize`.
+
+    Raises:
+      ValueError: a factor is less than 1, or the method is unknown.
+    """
+    return enlarge(x, (factor, factor) if isinstance(factor, int) else tuple(factor), method)
+
+
+def enlarge(x: Array, factors: Sequence[int], method: str) -> Array:
+    """Resizes the axes before the last one, one for each factor, as `upsample` does.
+
+    Raises:
+      ValueError: a factor is less than 1, or the method is unknown.
+    """
+    if min(factors) < 1:
+        wrong = min(factors) if len(set(factors)) == 1 else factors
+        raise ValueError(f"an upsampling factor is an integer of 1 or more, not {wrong}")
+    if method not in RESIZE_METHODS:
+        raise ValueError(f"unknown resize method {method!r}: use one of {', '.join(RESIZE_METHODS)}")
+    first = x.ndim - 1 - len(factors)
+    sizes = [factor * size for factor, size in zip(factors, x.shape[first:-1], strict=True)]
+    return jax.image.resize(x, (*x.shape[:first], *sizes, x.shape[-1]), method)
+
+
+class Upsample(nn.Module):
+    """`upsample` as a layer without parameters: [..., h, w, c] -> [..., factor*h, factor*w, c]."""
+
+    factor: int = 2
+    method: str = "nearest"
+
+    def __call__(self, x: Float[Array, "*b h w c"]) -> Float[Array, "*b H W c"]:
+        return upsample(x, self.factor, self.method)

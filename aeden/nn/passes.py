@@ -30,6 +30,8 @@ from aeden.nn import few_channels, phases
 from aeden.nn.geometry import Geometry, convolve
 from aeden.shapes import Array
 
+Shape = tuple[Any, ...]  # integers, or symbols in `jax.export`
+
 # The kernel gradient of stride 1 is one convolution for at least so many images of at most so many pixels. Measured on
 # CPUs, with AVX-512 and with AVX2: docs/performance.md.
 MANY_IMAGES = 16
@@ -104,12 +106,18 @@ def _varying_axes(x: Array) -> frozenset[Any]:
     return frozenset(getattr(kind, "vma", ()) if varying is None else varying)
 
 
-def _primitive(name: str, function: Callable[[Geometry, Array, Array], Array], batched: bool) -> Primitive:
+def _primitive(
+    name: str,
+    function: Callable[[Geometry, Array, Array], Array],
+    shape: Callable[[Geometry, Shape, Shape], Shape],
+    batched: bool,
+) -> Primitive:
     """A primitive (left, right) -> result that is lowered to `function`.
 
     Args:
       name: of the primitive in jaxprs.
       function: (geometry, left, right) -> result.
+      shape: (geometry, shape of left, shape of right) -> shape of the result.
       batched: whether `left` and the result have a batch axis in front and `right` has none.
     """
     primitive = Primitive(f"aeden_{name}")
@@ -118,8 +126,7 @@ def _primitive(name: str, function: Callable[[Geometry, Array, Array], Array], b
         return function(geometry, left, right)
 
     def abstract(left: Any, right: Any, *, geometry: Geometry) -> Any:
-        out = jax.eval_shape(partial(call, geometry=geometry), left, right)
-        return left.update(shape=out.shape, dtype=out.dtype, weak_type=False)
+        return left.update(shape=shape(geometry, left.shape, right.shape), weak_type=False)
 
     def vmap(arguments: tuple[Array, Array], axes: tuple[int | None, int | None], *, geometry: Geometry) -> Any:
         bind = partial(primitive.bind, geometry=geometry)
@@ -142,9 +149,9 @@ def _primitive(name: str, function: Callable[[Geometry, Array, Array], Array], b
     return primitive
 
 
-_SCATTER = _primitive("scatter", _scatter, batched=True)
-_GATHER = _primitive("gather", _gather, batched=True)
-_CORRELATE = _primitive("correlate", _correlate, batched=False)
+_SCATTER = _primitive("scatter", _scatter, lambda g, low, kernel: (low[0], *g.high, kernel[2]), batched=True)
+_GATHER = _primitive("gather", _gather, lambda g, high, kernel: (high[0], *g.low, kernel[3]), batched=True)
+_CORRELATE = _primitive("correlate", _correlate, lambda g, low, high: (*g.taps, high[3], low[3]), batched=False)
 
 ad.defbilinear(
     _SCATTER,

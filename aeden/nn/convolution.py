@@ -37,10 +37,7 @@ class Conv(nn.Conv):
 
     @nn.compact
     def __call__(self, inputs: Any) -> Array:
-        if not drop_in.computes_fast(self):
-            return super().__call__(inputs)
-        x, kernel, bias = _conv_arguments(self, inputs)
-        return drop_in.with_bias(drop_in.convolution(self, x, kernel), bias)
+        return _convolve(self, inputs)
 
 
 class ResizeConv(Conv):
@@ -61,7 +58,7 @@ class ResizeConv(Conv):
     def __call__(self, inputs: Any) -> Array:
         if not drop_in.merges_resize(self):
             axes = len(drop_in.per_axis(self.kernel_size, 1))
-            return super().__call__(enlarge(inputs, drop_in.per_axis(self.factor, axes), self.method))
+            return _convolve(self, enlarge(inputs, drop_in.per_axis(self.factor, axes), self.method))
         x, kernel, bias = _conv_arguments(self, inputs)
         return drop_in.with_bias(drop_in.resized_convolution(self, x, kernel), bias)
 
@@ -86,10 +83,25 @@ class ConvTranspose(nn.ConvTranspose):
     @nn.compact
     def __call__(self, inputs: Any) -> Array:
         if not drop_in.computes_fast(self):
-            return super().__call__(inputs)
+            return _plain(nn.ConvTranspose, self, inputs)
         channels = (inputs.shape[-1], self.features)
         x, kernel, bias = _arguments(self, inputs, channels[::-1] if self.transpose_kernel else channels)
         return drop_in.with_bias(drop_in.transposed_convolution(self, x, kernel), bias)
+
+
+def _convolve(layer: nn.Conv, inputs: Any) -> Array:
+    """What a `Conv` computes, with its own parameters."""
+    if not drop_in.computes_fast(layer):
+        return _plain(nn.Conv, layer, inputs)
+    x, kernel, bias = _conv_arguments(layer, inputs)
+    return drop_in.with_bias(drop_in.convolution(layer, x, kernel), bias)
+
+
+def _plain(kind: type[nn.Module], layer: nn.Module, inputs: Any) -> Array:
+    """What Flax's own layer computes: its method without Flax's wrapper, so that the call is recorded once."""
+    method: Any = kind.__call__
+    result: Array = getattr(method, "__wrapped__", method)(layer, inputs)
+    return result
 
 
 def _conv_arguments(layer: nn.Conv, inputs: Any) -> Sequence[Any]:

@@ -119,7 +119,8 @@ def merges_resize(layer: Any) -> bool:
     size = _kernel_size(layer)
     plain = set(per_axis(layer.strides, len(size))) == {1} and layer.feature_group_count == 1
     known = not isinstance(layer.padding, str) or layer.padding in ("SAME", "VALID")
-    enlarges = max(per_axis(layer.factor, len(size))) > 1
+    # Beyond a factor of 4, the sums of neighbours take longer than they save.
+    enlarges = 1 < max(per_axis(layer.factor, len(size))) <= 4
     return computes_fast(layer) and layer.method == "nearest" and plain and known and enlarges
 
 

@@ -16,7 +16,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from aeden.nn import passes
 from aeden.nn.geometry import Geometry
@@ -145,7 +145,10 @@ def resized_convolution(
 
 
 def resized_taps(taps: int, factor: int) -> int:
-    """Multiplications of `resized_convolution` per input pixel, input channel and output channel.
+    """Multiplications of a nearest resize and a convolution per input pixel, input channel and output channel.
+
+    Pixels that the resize made equal count once. This is the definition by which contenders are matched, see
+    docs/method.md; `resized_convolution` itself needs taps^2.
 
     Args:
       taps: height and width of the kernel.
@@ -180,9 +183,9 @@ def explicit_padding(padding: Padding, axes: int = 2, also: Sequence[str] = ()) 
       ValueError: the padding is unknown.
     """
     if isinstance(padding, str):
-        if padding not in ("SAME", "VALID", *also):
+        if padding.upper() not in ("SAME", "VALID", *also):
             raise ValueError(f"unknown padding {padding!r}: use 'SAME', 'VALID' or (before, after) of each axis")
-        return padding
+        return padding.upper()
     pads = (padding,) * axes if isinstance(padding, int) else tuple(padding)
     if len(pads) != axes:
         raise ValueError(f"a padding has (before, after) of each axis, not {padding}")
@@ -202,10 +205,13 @@ def _with_one_batch_axis(function: Callable[[Array, Array], Array], x: Array, ke
         return out.reshape(*x.shape[:-3], *out.shape[1:])
 
     sharding = jax.typeof(x).sharding
-    if AxisType.Explicit not in sharding.mesh.axis_types:
+    mesh = sharding.mesh
+    kinds = zip(mesh.axis_names, mesh.axis_types, strict=True)
+    explicit = tuple(name for name, kind in kinds if kind == AxisType.Explicit)
+    if not explicit:
         return flattened(x, kernel)
-    batch = PartitionSpec(*sharding.spec[: x.ndim - 3], None, None, None)
-    result: Array = jax.sharding.auto_axes(flattened, out_sharding=batch)(x, kernel)
+    batch = NamedSharding(mesh, PartitionSpec(*sharding.spec[: x.ndim - 3], None, None, None))
+    result: Array = jax.sharding.auto_axes(flattened, axes=explicit, out_sharding=batch)(x, kernel)
     return result
 
 

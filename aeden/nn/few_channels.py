@@ -14,6 +14,13 @@ from aeden.shapes import Array
 
 # Up to this number of channels, the matrix product was measured to be faster on a CPU.
 FEW = 4
+# With more taps, the products of all taps need too much memory.
+MOST_TAPS = 49
+
+
+def is_few(geometry: Geometry, channels: int) -> bool:
+    """Whether these forms are used for a side with so many channels."""
+    return channels <= FEW and geometry.taps[0] * geometry.taps[1] <= MOST_TAPS
 
 
 def scatter(geometry: Geometry, low: Array, kernel: Array) -> Array:
@@ -64,7 +71,7 @@ def _products_per_tap(kernel: Array, x: Array, contract: int) -> Array:
 
 def _product(a: Array, b: Array, transpose_second: bool = False) -> Array:
     """The matrix product a b or a b^T, accumulated in float32 or wider."""
-    accumulator = jnp.float32 if a.dtype == jnp.bfloat16 else None
+    accumulator = jnp.float32 if a.dtype in (jnp.bfloat16, jnp.float16) else None
     axis = 1 if transpose_second else 0
     return lax.dot_general(a, b, (((1,), (axis,)), ((), ())), preferred_element_type=accumulator)
 

@@ -54,14 +54,18 @@ def correlate(geometry: Geometry, low: Array, high: Array) -> Array:
 
 
 def _scatter(geometry: Geometry, low: Array, kernel: Array) -> Array:
-    if kernel.shape[2] <= few_channels.FEW:
+    if 0 in low.shape or 0 in kernel.shape:
+        return jnp.zeros((low.shape[0], *geometry.high, kernel.shape[2]), low.dtype)
+    if few_channels.is_few(geometry, kernel.shape[2]):
         return phases.sums(geometry, few_channels.scatter(geometry.without_spread(), low, kernel))
     return phases.scatter(geometry, low, kernel)
 
 
 def _gather(geometry: Geometry, high: Array, kernel: Array) -> Array:
+    if 0 in high.shape or 0 in kernel.shape or 0 in geometry.low:
+        return jnp.zeros((high.shape[0], *geometry.low, kernel.shape[3]), high.dtype)
     geometry, high = geometry.without_spread(), phases.gathered_sums(geometry, high)
-    if kernel.shape[3] <= few_channels.FEW:
+    if few_channels.is_few(geometry, kernel.shape[3]):
         return few_channels.gather(geometry, high, kernel)
     return convolve(high, kernel, geometry.strides, geometry.pads())
 
@@ -70,9 +74,9 @@ def _correlate(geometry: Geometry, low: Array, high: Array) -> Array:
     if 0 in low.shape or 0 in high.shape:
         return jnp.zeros((*geometry.taps, high.shape[3], low.shape[3]), low.dtype)
     geometry, high = geometry.without_spread(), phases.gathered_sums(geometry, high)
-    if high.shape[3] <= few_channels.FEW:
+    if few_channels.is_few(geometry, high.shape[3]):
         return few_channels.correlate_few_high(geometry, low, high)
-    if low.shape[3] <= few_channels.FEW:
+    if few_channels.is_few(geometry, low.shape[3]):
         return few_channels.correlate_few_low(geometry, low, high)
     many = not isinstance(low.shape[0], int) or low.shape[0] >= MANY_IMAGES  # symbolic in jax.export
     many_small = many and geometry.low[0] * geometry.low[1] <= SMALL_IMAGE
@@ -132,7 +136,7 @@ def _primitive(
         bind = partial(primitive.bind, geometry=geometry)
         left, right = (x if axis is None else jnp.moveaxis(x, axis, 0) for x, axis in zip(arguments, axes, strict=True))
         if batched and axes[1] is None:
-            out = bind(left.reshape(-1, *left.shape[2:]), right)
+            out = bind(left.reshape(left.shape[0] * left.shape[1], *left.shape[2:]), right)
             return out.reshape(*left.shape[:2], *out.shape[1:]), 0
         mapped = [x for x, axis in ((left, axes[0]), (right, axes[1])) if axis is not None]
 

@@ -21,6 +21,8 @@ from aeden.nn.geometry import Geometry, convolve
 from aeden.shapes import Array
 
 FLAT_DIMENSIONS = ("NWC", "WIO", "NWC")
+# Up to a spread of this size, the sums over both axes are one loop; for more, rows are summed first, then columns.
+FEW_SUMMANDS = 2
 
 
 def scatter(geometry: Geometry, low: Array, kernel: Array) -> Array:
@@ -29,6 +31,8 @@ def scatter(geometry: Geometry, low: Array, kernel: Array) -> Array:
     With a spread, each pixel of `high` is a sum of pixels of these outputs, see `Geometry.without_spread`.
     """
     plain = geometry.without_spread()
+    if max(geometry.spread) > FEW_SUMMANDS:
+        return sums(geometry, scatter(plain, low, kernel))
     counts = [[-(-(size - r) // s) for r in range(s)] for size, s in zip(plain.high, plain.strides, strict=True)]
     phases = [
         [_phase(plain, low, kernel, (r, c), (rows, columns)) for c, columns in enumerate(counts[1])]
@@ -126,12 +130,20 @@ def _phase_of(geometry: Geometry, high: Array, phase: tuple[int, int], counts: t
 def gathered_sums(geometry: Geometry, high: Array) -> Array:
     """The transpose of the sums of `Geometry.without_spread`: `high` -> the image before them."""
     down, right = geometry.spread
-    edges = [((0, 0), (i, down - 1 - i), (j, right - 1 - j), (0, 0)) for i in range(down) for j in range(right)]
-    return reduce(jnp.add, [jnp.pad(high, edge) for edge in edges])
+    rows = [((0, 0), (i, down - 1 - i), (0, 0), (0, 0)) for i in range(down)]
+    columns = [((0, 0), (0, 0), (j, right - 1 - j), (0, 0)) for j in range(right)]
+    if max(down, right) <= FEW_SUMMANDS:
+        edges = [((0, 0), row[1], column[2], (0, 0)) for row in rows for column in columns]
+        return reduce(jnp.add, [jnp.pad(high, edge) for edge in edges])
+    high = reduce(jnp.add, [jnp.pad(high, edge) for edge in rows])
+    return reduce(jnp.add, [jnp.pad(high, edge) for edge in columns])
 
 
 def sums(geometry: Geometry, image: Array) -> Array:
     """The sums of `Geometry.without_spread`: the image before them -> `high`."""
     (height, width), (down, right) = geometry.high, geometry.spread
-    shifts = [(i, j) for i in range(down) for j in range(right)]
-    return reduce(jnp.add, [image[:, i : i + height, j : j + width] for i, j in shifts])
+    if max(down, right) <= FEW_SUMMANDS:
+        shifts = [(i, j) for i in range(down) for j in range(right)]
+        return reduce(jnp.add, [image[:, i : i + height, j : j + width] for i, j in shifts])
+    image = reduce(jnp.add, [image[:, i : i + height] for i in range(down)])
+    return reduce(jnp.add, [image[:, :, j : j + width] for j in range(right)])

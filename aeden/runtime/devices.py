@@ -77,7 +77,8 @@ def runs_in_step() -> bool:
 def steps_per_dispatch() -> int:
     """The recommended number of steps per call to the devices.
 
-    On a CPU, a step inside a loop is about ten times slower. Elsewhere a call costs more time than a small step.
+    On a CPU a call costs little, and XLA's own convolutions are slow inside a loop (`aeden.runtime.parts`). Elsewhere a
+    call costs more time than a small step.
     """
     return 1 if runs_in_step() else 50
 

@@ -33,7 +33,7 @@ def part_count(examples: int, pixels: int, most: int | None = None) -> int:
     """
     wanted = -(-examples * pixels // PIXELS_PER_CPU_PART) if jax.default_backend() == "cpu" else 1
     wanted = min(max(wanted, 1), examples if most is None else most)
-    return max(count for count in range(1, wanted + 1) if examples % count == 0)
+    return max((count for count in range(1, wanted + 1) if examples % count == 0), default=1)
 
 
 def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree, pixels: int) -> PyTree:

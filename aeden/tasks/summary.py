@@ -71,5 +71,8 @@ def finish_times(summary: dict[str, Any], started: float) -> None:
     """
     clock = Clock(summary["wall_seconds"], seconds=summary["seconds"]).until_now(started)
     summary["wall_seconds"] = round(clock.wall_seconds, 3)
-    summary["seconds"] = {name: round(seconds, 3) for name, seconds in clock.seconds.items()}
+    # A run that older code began has a wall-clock without parts before its restart.
+    missing = max(0.0, clock.wall_seconds - sum(clock.seconds.values()))
+    parts = {**clock.seconds, "other": clock.seconds.get("other", 0.0) + missing}
+    summary["seconds"] = {name: round(seconds, 3) for name, seconds in parts.items()}
     summary["seconds"]["total"] = summary["wall_seconds"]

@@ -47,7 +47,10 @@ CHOSEN = flags.DEFINE_list(
     flag_values=FLAGS,
 )
 APPEND = flags.DEFINE_bool(
-    "append", False, "Add a sitting to the file; without it, measured sections replace those in it.", flag_values=FLAGS
+    "append",
+    False,
+    "Add a sitting to the file; without it, measured comparisons replace those in it.",
+    flag_values=FLAGS,
 )
 SEARCH = flags.DEFINE_enum(
     "search",
@@ -90,6 +93,10 @@ DATA = flags.DEFINE_string(
 OUTPUT = flags.DEFINE_string(
     "output", None, "JSON file to write; benchmarks/<machine>.json by default.", flag_values=FLAGS
 )
+
+
+# Seconds after which a peer that does not answer is absent.
+LONGEST_ANSWER = 900.0
 
 
 def check_known(kind: str, values: Sequence[str], known: Collection[str]) -> None:
@@ -149,6 +156,8 @@ def check_flags() -> None:
     Raises:
       ValueError: a flag has an invalid value.
     """
+    if not CHOSEN.value:
+        raise ValueError(f"--sections names none: use {', '.join((*SECTIONS, *MORE_SECTIONS))}")
     check_known("section", CHOSEN.value, (*SECTIONS, *MORE_SECTIONS))
     check_known("decoder", CHOSEN_DECODERS.value, DECODERS)
     check_known("pass", CHOSEN_PASSES.value, PASSES)
@@ -172,7 +181,9 @@ def measure_section(
         names = [name for name in CONTENDERS if name.partition(" (")[0] in options.peers]
         return whole(DATA.value, names, min(rounds, WHOLE_ROUNDS), seed, lambda text: print(text, file=sys.stderr))
     comparisons = plan([section], options)
-    return measure(comparisons, lambda show: Race(rounds, seconds, show, seed), PEERS, options.on_cpu, found)
+    return measure(
+        comparisons, lambda show: Race(rounds, seconds, show, seed, limit=LONGEST_ANSWER), PEERS, options.on_cpu, found
+    )
 
 
 def how_to_measure() -> dict[str, Any]:
@@ -202,9 +213,9 @@ def run() -> None:
     found = earlier["results"] if earlier is not None and SEARCH.value == "earlier" else []
     path.parent.mkdir(parents=True, exist_ok=True)
     measured: list[dict[str, Any]] = []
-    for number, section in enumerate(sections, 1):
+    for section in sections:
         measured += measure_section(section, options_of(on_cpu), measuring, found)
-        content = sittings.merge(earlier, sitting, measured, () if APPEND.value else sections[:number])
+        content = sittings.merge(earlier, sitting, measured, APPEND.value)
         files.write_json(path, content)
         files.write_text(path.with_suffix(".md"), markdown(content))
     print(markdown(content))

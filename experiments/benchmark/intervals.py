@@ -1,4 +1,4 @@
-"""Bootstrap intervals of ratios of times, over rounds within sittings and over sittings.
+"""Intervals of ratios of times, over rounds within sittings and over sittings.
 
 A ratio is the peer's time divided by aeden's: above 1 aeden is faster. It is formed within a sitting, since a machine
 is faster in one sitting than in the next, and the ratios of several sittings are summarised by their geometric mean.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 RESAMPLES = 4000
 LEVEL = 0.95
@@ -18,7 +19,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its bootstrap interval, which is NaN if there is nothing to resample."""
+    """An estimate and its interval, which is NaN if there is nothing to resample."""
 
     estimate: float
     low: float
@@ -48,12 +49,13 @@ Sitting = tuple[np.ndarray, np.ndarray]
 
 
 def ratio_interval(sittings: Sequence[Sitting], seed: int = 0) -> Interval:
-    """Time of the fastest peer divided by aeden's, with its 95 % percentile interval.
+    """Time of the fastest peer divided by aeden's, with its 95 % interval.
 
     Each resample draws sittings, then rounds of each drawn sitting, both with replacement. The rounds are drawn for all
     peers together, since what slows the machine during a round slows all of them. The fastest peer (the lowest median)
     is chosen within each sitting of each resample, so that the interval includes this choice. With one sitting only
-    the rounds are drawn.
+    the rounds are drawn. With several, the interval is the wider of this one, which is too narrow for few sittings, and
+    of Student's t interval of the mean logarithm of the sittings' ratios.
 
     Args:
       sittings: see `Sitting`; all peers of a sitting have as many rounds as aeden.
@@ -71,6 +73,9 @@ def ratio_interval(sittings: Sequence[Sitting], seed: int = 0) -> Interval:
     resampled = _resampled_ratios(sittings, np.random.default_rng(seed))
     tail = 50 * (1 - LEVEL)
     low, high = np.percentile(resampled, [tail, 100 - tail])
+    if len(logs) > 1:
+        half = stats.t.ppf((1 + LEVEL) / 2, len(logs) - 1) * np.std(logs, ddof=1) / math.sqrt(len(logs))
+        low, high = min(low, estimate * math.exp(-half)), max(high, estimate * math.exp(half))
     return Interval(estimate, float(low), float(high))
 
 

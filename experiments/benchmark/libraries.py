@@ -93,6 +93,12 @@ def _pytorch(on_cpu: bool) -> list[Peer]:
         Peer("contiguous", "pytorch"),
         Peer("channels last, flush denormal, aeden's allocator settings", "pytorch", f"channels_last {flush}", TUNED),
         Peer("channels last, compiled, flush denormal", "pytorch", f"channels_last compile=default {flush}"),
+        Peer(
+            "channels last, compiled, flush denormal, aeden's allocator settings",
+            "pytorch",
+            f"channels_last compile=default {flush}",
+            TUNED,
+        ),
         Peer("contiguous, compiled, flush denormal", "pytorch", f"compile=default {flush}"),
         Peer(
             "channels last, reduce-overhead, flush denormal",

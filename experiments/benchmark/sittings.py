@@ -12,7 +12,7 @@ import datetime
 import importlib.metadata
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,17 +129,19 @@ def with_sittings(content: Content, where: str = "this file") -> Content:
     return {**content, "sittings": [first], "results": [{**result, "sitting": 0} for result in content["results"]]}
 
 
-def merge(earlier: Content | None, sitting: Content, results: list[Content], replaced: Collection[str] = ()) -> Content:
+def merge(earlier: Content | None, sitting: Content, results: list[Content], append: bool = True) -> Content:
     """The content of a result file with the results of a new sitting.
 
     Args:
       earlier: the file before this sitting, as from `read`; None for no file.
       sitting: the new sitting, see `describe`.
       results: its results.
-      replaced: sections whose earlier results are dropped. Sittings without results are dropped too.
+      append: keep the earlier results of the same comparisons. Otherwise they are dropped, as are sittings of which no
+        result is left.
     """
     before: Content = earlier or {"sittings": [], "results": []}
-    kept = [result for result in before["results"] if result["section"] not in replaced]
+    replaced = [] if append else [(result["section"], result.get("settings")) for result in results]
+    kept = [result for result in before["results"] if (result["section"], result.get("settings")) not in replaced]
     number = 1 + max((one["sitting"] for one in before["sittings"]), default=-1)
     new = {"sitting": number, **sitting}
     commit = {"commit": sitting["commit"]}

@@ -67,29 +67,31 @@ def test_an_appended_sitting_is_added_to_an_older_file():
     assert json.loads(json.dumps(merged)) == merged
 
 
-def test_without_appending_a_section_replaces_the_earlier_one():
+def test_without_appending_a_comparison_replaces_the_earlier_one():
     old = sittings.read(OLD)
     before = copy.deepcopy(old)
-    merged = sittings.merge(old, sitting(), [training(peer("aeden", 1.0))], ["training"])
+    measured = next(result for result in old["results"] if result["section"] == "training")
+    new = {**training(peer("aeden", 1.0)), "settings": measured["settings"]}
+    merged = sittings.merge(old, sitting(), [new], append=False)
     assert old == before
-    assert [result["sitting"] for result in merged["results"] if result["section"] == "training"] == [1]
-    others = [result for result in old["results"] if result["section"] != "training"]
-    assert merged["results"][:-1] == others
+    # Other comparisons stay, also those of the same section.
+    assert merged["results"][:-1] == [result for result in old["results"] if result is not measured]
+    assert merged["results"][-1]["sitting"] == 1
     # A sitting whose results are all replaced goes too.
-    last = sittings.merge(merged, sitting("beef"), [], sorted({result["section"] for result in merged["results"]}))
+    last = sittings.merge(merged, sitting("beef"), merged["results"], append=False)
     assert [one["commit"] for one in last["sittings"]] == ["beef"]
 
 
 def test_ratios_are_formed_within_a_sitting():
-    """A machine that is ten times slower in the second sitting: ratios of 2 and 8, not of pooled times."""
-    fast = training(peer("aeden", 1.0, 1.0, 1.0), peer("PyTorch", 2.0, 2.0, 2.0))
-    slow = training(peer("aeden", 10.0, 10.0, 10.0), peer("PyTorch", 80.0, 80.0, 80.0))
+    """A machine that is ten times slower in the second sitting: ratios of 2 and 2.2, not of pooled times."""
+    fast = training(peer("aeden", *[1.0] * 5), peer("PyTorch", *[2.0] * 5))
+    slow = training(peer("aeden", *[10.0] * 5), peer("PyTorch", *[2.2 * 10] * 5))
     content = sittings.merge(sittings.merge(None, sitting(), [fast]), sitting("beef"), [slow])
     assert [one["sitting"] for one in content["sittings"]] == [0, 1]
     text = markdown(content)
-    assert "| PyTorch | 8 | 12649 ms | " in text  # the geometric mean of 2 s and 80 s
-    assert "4.00 [2.00, 8.00]" in text
-    assert "aeden is at least 2.00 times as fast." in text
+    assert "| PyTorch | 15 | 6633 ms | " in text  # the geometric mean of 2 s and 22 s
+    assert "2.10 [1.14, 3.85]" in text  # Student's t with one degree of freedom
+    assert "Over 2 sittings, aeden is at least 1.14 times as fast." in text
 
 
 def test_a_sitting_without_the_best_peer_does_not_count_for_the_best_peer():
@@ -107,22 +109,26 @@ def test_a_sitting_without_the_best_peer_does_not_count_for_the_best_peer():
 
 def test_speeds_are_compared_with_the_fastest_other_library_and_with_the_limit():
     peers = [("aeden", 0.05), ("plain Flax", 0.01), ("PyTorch", 0.2), ("Keras on JAX", 0.1)]
-    result = training(*(peer(name, seconds, seconds, seconds) for name, seconds in peers))
+    result = training(*(peer(name, *[seconds] * 5) for name, seconds in peers))
     table = markdown(sittings.merge(None, sitting(), [result]))
     # 100 images with six million operations each at 100 GFLOP/s take 6 ms. The fastest other library takes 100 ms.
     assert "| aeden | 2000 | 50 ms | 12% |  | 2 cpu | 1 |" in table
     assert "| Keras on JAX | 1000 | 100 ms | 6% | 2.00 [2.00, 2.00] |" in table
-    assert "2.00 [2.00, 2.00]; the fastest is Keras on JAX. aeden is at least 2.00 times as fast." in table
+    assert (
+        "2.00 [2.00, 2.00]; the fastest is Keras on JAX. In this one sitting, aeden is at least 2.00 times as fast."
+        in table
+    )
     assert "No GPU" in table
 
 
 @pytest.mark.parametrize(
     ("seconds", "sentence"),
     [
-        ((1.2, 1.35, 1.5), "aeden is at least 1.20 times as fast."),
-        ((0.9, 1.35, 1.5), "Neither is faster beyond the noise of this measurement."),
-        ((0.5, 0.55, 0.6), "aeden is slower: that one is at least 1.66 times as fast."),
-        ((1.5,), "One round has no interval."),
+        ((1.2, 1.2, 1.35, 1.5, 1.5), "In this one sitting, aeden is at least 1.20 times as fast."),
+        ((0.9, 0.9, 1.35, 1.5, 1.5), "neither is faster beyond the noise of this measurement."),
+        ((0.5, 0.5, 0.55, 0.6, 0.6), "aeden is slower: that one is at least 1.66 times as fast."),
+        ((1.2, 1.35, 1.5), "3 rounds cannot tell which is faster."),
+        ((1.5,), "1 round cannot tell which is faster."),
     ],
 )
 def test_a_claim_is_what_the_end_of_the_interval_says(seconds, sentence):
@@ -182,7 +188,7 @@ def test_tables_name_every_peer_that_is_absent(present):
             named = [name for name in names if f"| {name} | absent: it died |" in part or f"- {name}, absent" in part]
             assert named == [name for name in names if name not in present]
     if {"aeden", "PyTorch"} <= set(present):
-        assert text.count("Neither is faster") == 5
+        assert text.count("cannot tell which is faster") == 5
     else:
         assert "times as fast" not in text
 

@@ -61,6 +61,8 @@ RESIZED = {
     "circular": {"padding": "CIRCULAR"},
     "bilinear": {"method": "bilinear"},
     "a factor of 1": {"factor": 1},
+    "a factor of 5": {"factor": 5, "kernel_size": (3, 2)},
+    "a name in lower case": {"padding": "same"},
     "a mask": {"mask": MASK},
     "a sequence": {"kernel_size": 3, "factor": 4},
 }

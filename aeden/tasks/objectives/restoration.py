@@ -51,7 +51,7 @@ def reconstruction_loss(kind: str, logits: Float[Array, "b h w c"], target: Floa
     # One long axis: XLA's sum over three short ones takes ten times as long on a CPU.
     logits, target = logits.reshape(len(logits), -1), target.reshape(len(target), -1)
     if kind == "bce":
-        # Equal to optax.sigmoid_binary_cross_entropy, with one logarithm per pixel in place of two.
+        # optax.sigmoid_binary_cross_entropy up to 1e-6 nats, with one logarithm per pixel in place of two.
         losses = nn.softplus(logits) - target * logits
     elif kind == "mse":
         losses = jnp.square(nn.sigmoid(logits) - target)

@@ -13,9 +13,9 @@ def layers(comparisons: list[Measured]) -> list[str]:
     lines = [
         "Milliseconds, and in brackets the time divided by that of aeden's layer with the lowering that aeden chooses. "
         "Share: of aeden's time that the multiplications would take at the rate of matrix products. Last column: time "
-        "of PyTorch's best divided by aeden's.",
+        "of the fastest of PyTorch's layouts divided by aeden's.",
         "",
-        f"| layer | pass | share | {' | '.join(names)} | PyTorch's best / aeden |",
+        f"| layer | pass | share | {' | '.join(names)} | fastest PyTorch / aeden |",
         "|---|---|---|" + "---|" * (len(names) + 1),
     ]
     for measured in comparisons:

@@ -17,6 +17,10 @@ Record = dict[str, Any]
 AEDEN = "aeden"
 
 
+# With fewer rounds in a sitting, an interval of their median says too little for a claim.
+FEWEST_ROUNDS = 5
+
+
 class Measured:
     """A comparison.
 
@@ -36,8 +40,8 @@ class Measured:
 
     @property
     def multiplications(self) -> int:
-        """Multiplications of the network per image, forward."""
-        return self._results[0]["multiplications"]
+        """Multiplications of the network per image, forward, as counted by the last sitting."""
+        return self._results[-1]["multiplications"]
 
     @property
     def names(self) -> list[str]:
@@ -114,14 +118,17 @@ class Measured:
         if interval is None:
             return f"There is no comparison of aeden with {what}."
         text = f"Time of {what} divided by aeden's: {interval}; the fastest is {self.fastest()}."
-        if math.isnan(interval.low):
-            return f"{text} One round has no interval."
+        rounds = min(len(self._rounds(result, AEDEN)) for result in self._results if self._rounds(result, AEDEN))
+        if rounds < FEWEST_ROUNDS:
+            return f"{text} {rounds} round{'s' * (rounds > 1)} cannot tell which is faster."
+        count = len({result["sitting"] for result in self._results if self._rounds(result, AEDEN)})
+        where = "In this one sitting" if count == 1 else f"Over {count} sittings"
         if interval.low > 1:
-            return f"{text} aeden is at least {number(interval.low, math.floor)} times as fast."
+            return f"{text} {where}, aeden is at least {number(interval.low, math.floor)} times as fast."
         if interval.high < 1:
             least = number(1 / interval.high, math.floor)
-            return f"{text} aeden is slower: that one is at least {least} times as fast."
-        return f"{text} Neither is faster beyond the noise of this measurement."
+            return f"{text} {where}, aeden is slower: that one is at least {least} times as fast."
+        return f"{text} {where}, neither is faster beyond the noise of this measurement."
 
     def _sitting(self, result: Record, names: Sequence[str]) -> Sitting | None:
         """The seconds of some peers and of aeden in one sitting; None if either is missing."""

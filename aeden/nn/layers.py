@@ -4,7 +4,7 @@ Images are [batch, height, width, channels]. Every layer has an option `lowering
 
     reference  the plain Flax layer
     fast       the rewrite in `aeden.nn.fast_convolution`: same parameters, same numbers up to rounding
-    auto       the one that was measured to be faster on the current backend
+    auto       the fast one if JAX's default backend is a CPU and it has all options that are used, else plain Flax
 
 All implementations have the same parameter tree and initial values, so checkpoints are interchangeable. Derivatives of
 every order work in all of them, in forward and in reverse mode.

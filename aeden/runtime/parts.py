@@ -105,7 +105,7 @@ def _cut(function: Callable[[PyTree], PyTree], batch: PyTree, pixels: int) -> tu
 def _runs_in_loops(jaxpr: Any) -> bool:
     """Whether a computation is as fast inside a loop as outside.
 
-    XLA computes the gradient of one of its own convolutions up to a hundred times more slowly inside a loop on a CPU.
+    XLA computes the gradient of one of its own convolutions up to 80 times more slowly inside a loop on a CPU.
     aeden's convolutions (`aeden.nn.passes`) do not have this problem.
     """
     for equation in jaxpr.eqns:

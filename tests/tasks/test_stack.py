@@ -14,7 +14,7 @@ from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.nn.parameters import apply, overlay
 from aeden.nn.stack import Stack
-from aeden.runtime import devices, files
+from aeden.runtime import devices, files, parts
 from aeden.runtime.processes import Interrupted
 from aeden.tasks.denoise.task import prepare as prepare_denoising
 from aeden.tasks.stack import run as stack_run
@@ -149,7 +149,7 @@ def test_a_step_is_the_same_on_one_two_and_eight_devices_and_in_parts(config, da
     key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
     results = []
     for count, pixels in ((1, 10**9), (2, 10**9), (8, 10**9), (1, 128)):
-        monkeypatch.setattr(devices, "PIXELS_PER_CPU_PART", pixels)
+        monkeypatch.setattr(parts, "PIXELS_PER_CPU_PART", pixels)
         shares = jax.tree.map(lambda x, n=count: x[0].reshape(n, -1, *x.shape[2:]), batch)
         step = jax.jit(jax.vmap(task.step, in_axes=(None, 0, None), axis_name=devices.AXIS))
         after, logged = step(state, shares, key)

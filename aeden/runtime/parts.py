@@ -48,17 +48,14 @@ def sum_over_parts(function: Callable[[PyTree], PyTree], batch: PyTree, pixels: 
     """
     function = jax.jit(function)  # traced once for all parts
     parts, in_loop = _cut(function, batch, pixels)
-    if len(parts) == 1:
-        return function(parts[0])
     if in_loop:
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, parts[0]))
-        stacked = jax.tree.map(lambda x: x.reshape(len(parts), -1, *x.shape[1:]), batch)
-        total, _ = jax.lax.scan(lambda total, part: (_add(total, function(part)), None), zeros, stacked)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, _part(parts, 0)))
+        total, _ = jax.lax.scan(lambda total, part: (_add(total, function(part)), None), zeros, parts)
         return total
-    total = function(parts[0])
-    for part in parts[1:]:
+    total = function(_part(parts, 0))
+    for i in range(1, _length(parts)):
         # Without the barrier XLA would work on several parts at a time, and none would stay in the cache.
-        part, total = jax.lax.optimization_barrier((part, total))
+        part, total = jax.lax.optimization_barrier((_part(parts, i), total))
         total = _add(total, function(part))
     return total
 
@@ -73,33 +70,39 @@ def map_parts(function: Callable[[Array], Array], examples: Array, pixels: int) 
     """
     function = jax.jit(function)
     parts, in_loop = _cut(function, examples, pixels)
-    if len(parts) == 1:
-        return function(parts[0])
     if in_loop:
-        results = jax.lax.map(function, examples.reshape(len(parts), -1, *examples.shape[1:]))
+        results = jax.lax.map(function, parts)
         return results.reshape(len(examples), *results.shape[2:])
-    joined = [function(parts[0])]
-    for part in parts[1:]:
-        part, joined[-1] = jax.lax.optimization_barrier((part, joined[-1]))
+    joined = [function(_part(parts, 0))]
+    for i in range(1, len(parts)):
+        part, joined[-1] = jax.lax.optimization_barrier((_part(parts, i), joined[-1]))
         joined.append(function(part))
     return jnp.concatenate(joined)
 
 
-def _cut(function: Callable[[PyTree], PyTree], batch: PyTree, pixels: int) -> tuple[list[PyTree], bool]:
-    """The parts of a batch, and whether they can run in a loop."""
-    examples = len(jax.tree.leaves(batch)[0])
+def _cut(function: Callable[[PyTree], PyTree], batch: PyTree, pixels: int) -> tuple[PyTree, bool]:
+    """The parts of a batch, as arrays [parts, examples of a part, ...], and whether they are to run in a loop."""
+    examples = _length(batch)
 
-    def cut(count: int) -> list[PyTree]:
-        size = examples // count
-        return [jax.tree.map(lambda x, i=i: x[i * size : (i + 1) * size], batch) for i in range(count)]
+    def cut(count: int) -> PyTree:
+        return jax.tree.map(lambda x: x.reshape(count, examples // count, *x.shape[1:]), batch)
 
     count = part_count(examples, pixels)
+    parts = cut(count)
     if count == 1:
-        return [batch], False
-    first = jax.tree.map(lambda x: x[: examples // count], batch)
-    if _runs_in_loops(jax.make_jaxpr(function)(first).jaxpr):
-        return cut(count), True
+        return parts, False
+    if _runs_in_loops(jax.make_jaxpr(function)(_part(parts, 0)).jaxpr):
+        return parts, True
     return cut(part_count(examples, pixels, MOST_UNROLLED)), False
+
+
+def _part(parts: PyTree, i: int) -> PyTree:
+    return jax.tree.map(lambda x: x[i], parts)
+
+
+def _length(tree: PyTree) -> int:
+    """Length of the first axis of the arrays of a tree."""
+    return len(jax.tree.leaves(tree)[0])
 
 
 def _runs_in_loops(jaxpr: Any) -> bool:

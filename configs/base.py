@@ -73,14 +73,19 @@ def _model() -> ConfigDict:
     model.architecture = "conv"  # conv (convolutional, with either decoder) | dense (fully connected)
     model.hidden = (512,)  # nodes of each layer of a dense encoder; its decoder mirrors them
     model.tied = False  # the weights of a dense decoder are the transposed weights of its encoder
-    model.decoder = "transpose"  # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve) | subpixel
+    # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve) | subpixel | large_context
+    # | smoothed_transpose | bilinear_additive | unpool | point_sampling; docs/method.md explains each
+    model.decoder = "transpose"  # how each stage of the decoder enlarges
     model.resize = "nearest"  # nearest | bilinear | cubic | lanczos3 | lanczos5; for the upsample decoder
     model.placement = "after"  # the upsample decoder convolves `after` or `before` the resize
     model.features = (32, 32)  # channels of each encoder stage; the decoder mirrors them
     model.decoder_features = ()  # channels of each decoder stage, first to last; () to mirror the encoder
     model.factors = (2, 2)  # factor by which each stage reduces height and width
+    model.stages = 0  # number of stages, all with the first entry of features and factors; 0 for one per entry
+    model.skip = False  # skip connections from each encoder stage to the decoder stage of the same size
     model.kernel_size = 3  # height and width of the kernels, in pixels
     model.decoder_kernel_size = 0  # kernel size of the decoder layers that upsample; 0 for kernel_size
+    model.init = "he"  # initial values: he | phase | icnr | glorot (Keras) | torch (PyTorch), see docs/method.md
     model.dtype = "float32"  # float32 | bfloat16: type of the computation; parameters stay float32
     model.lowering = "auto"  # reference (plain Flax) | fast (same result) | auto (the faster one on this backend)
     return model
@@ -131,6 +136,10 @@ def _eval() -> ConfigDict:
     # accuracy (classification) or share of confident samples (gan)
     evaluation.checkpoint = "last"  # which checkpoint is tested
     evaluation.levels = ()  # further noise levels to test at, e.g. (0.2, 0.6)
+    # The next two are for denoising runs.
+    evaluation.noises = ()  # further kinds of noise to test with, "kind:level", e.g. ("speckle:0.5", "masking:0.3")
+    evaluation.extras = False  # also measure shift equivariance, and the gap between training and test images
+    evaluation.test = True  # test the result; False for trials that are judged by their validation figures
     return evaluation
 
 

@@ -4,7 +4,8 @@ How to add a metric:
 
 1. Write the function in the file of its subject: `image_quality.py`, `checkerboard.py` or `sample_quality.py`. A metric
    of images returns one value per example, so that it can be averaged over a split.
-2. Define a `Metric` constant above it. Its `name` is the key of the value in the summaries of runs.
+2. Define a `Metric` constant above it. Its `name` is the key of the value in the summaries of runs. Give it a `margin`
+   only if `docs/method.md` says why.
 3. Compute it where the summary is written: `image_quality.RESTORATION_METRICS` for restored images, or
    `aeden/tasks/NAME/`. Add the constant to `METRICS` in the `task.py` of its task; tables and reports of grids follow.
 4. Test the function against an independent implementation.
@@ -28,6 +29,7 @@ class Metric:
       higher_is_better: whether a higher value is better; None if neither direction is, and the value should be close to
         that of real images.
       digits: decimals of a printed difference.
+      margin: smallest difference that anyone would act on, in the unit of the metric; 0 if none is known.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Metric:
     unit: str
     higher_is_better: bool | None
     digits: int
+    margin: float = 0.0
 
     @property
     def axis_label(self) -> str:
@@ -44,6 +47,10 @@ class Metric:
     def format_difference(self, value: float) -> str:
         """A difference of two values with its sign and unit, e.g. "+0.31 dB"."""
         return f"{value:+.{self.digits}f}{f' {self.unit}' if self.unit else ''}"
+
+    def format_size(self, value: float) -> str:
+        """A size without a sign, such as a margin, in as many digits as it needs, e.g. "0.1 dB"."""
+        return f"{value:g}{f' {self.unit}' if self.unit else ''}"
 
 
 def select(metrics: Iterable[Metric], values: Mapping[str, Any]) -> dict[str, Any]:

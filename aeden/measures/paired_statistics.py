@@ -66,6 +66,12 @@ class Comparison:
       low, high: ends of the BCa bootstrap interval of the mean (Efron 1987); infinite for fewer than two pairs.
       p: two-sided p-value of the sign-flip permutation test; 1 for fewer than two pairs.
       corrected: p, corrected for all comparisons made together (Holm 1979).
+      spread: standard deviation over seeds, pooled over contender and reference: the root of the mean of their
+        variances; NaN for fewer than two pairs.
+      margin: smallest difference that anyone would act on; 0 for none known.
+      p_equal: p-value of the two one-sided t-tests of a difference of `margin` or more, see `equivalence_p`; 1 if the
+        margin is 0.
+      corrected_equal: p_equal, corrected for all comparisons made together (Holm 1979).
       improvement: probability that a run of the contender is better than a run of the reference with any seed; ties
         count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").
       wins: number of pairs in which the contender is better.
@@ -77,21 +83,44 @@ class Comparison:
     high: float
     p: float
     corrected: float
+    spread: float
+    margin: float
+    p_equal: float
+    corrected_equal: float
     improvement: float
     wins: int
     pairs: int
 
+    @property
+    def effect(self) -> float:
+        """The mean difference in units of the spread over seeds; NaN without a spread.
+
+        This is Cohen's d with the pooled standard deviation (Cohen 1988; d_av in Cumming 2012). It is not d_z, which
+        divides by the standard deviation of the differences and so grows with the correlation of the pairs.
+        """
+        return self.mean / self.spread if self.spread > 0 else math.nan
+
     def verdict(self, level: float = 0.05) -> str:
-        """ "higher", "lower", or "no difference shown" if the corrected p-value is above `level`."""
+        """ "equal for practical use", "higher", "lower" or "no difference shown".
+
+        A difference that is shown to be smaller than the margin counts as equal, even if it is shown not to be 0.
+
+        Args:
+          level: largest corrected p-value that shows a difference, or equality.
+        """
+        if self.corrected_equal <= level:
+            return "equal for practical use"
         if self.corrected > level:
             return "no difference shown"
         return "higher" if self.mean > 0 else "lower"
 
 
 def compare(
-    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], higher_is_better: bool = True
+    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], higher_is_better: bool = True, margin: float = 0.0
 ) -> dict[str, Comparison]:
     """Compares contenders with a reference, seed by seed. The p-values are corrected for all comparisons of one call.
+
+    Differences are one family of tests and equalities another, each corrected on its own.
 
     With n seeds the smallest possible p-value is 2^(1-n), and m times that after correction for m comparisons: see
     `fewest_pairs`.
@@ -99,15 +128,17 @@ def compare(
     Args:
       pairs: name -> values of the contender and values of the reference, for the same seeds.
       higher_is_better: whether a higher value is better.
+      margin: smallest difference that anyone would act on; 0 for none known, so that equality is never shown.
 
     Raises:
-      ValueError: the lengths differ, or are 0.
+      ValueError: the lengths differ, or are 0; or the margin is negative or not finite.
     """
     for name, (values, reference) in pairs.items():
         if len(values) != len(reference) or not len(values):
             raise ValueError(f"{name}: pairs need equal lengths of 1 or more, not {len(values)} and {len(reference)}")
     p = {name: sign_flip_p(*both) for name, both in pairs.items()}
-    corrected = dict(zip(p, holm(list(p.values())), strict=True))
+    equal = {name: equivalence_p(*both, margin) for name, both in pairs.items()}
+    corrected, corrected_equal = (dict(zip(each, holm(list(each.values())), strict=True)) for each in (p, equal))
     comparisons = {}
     for name, both in pairs.items():
         one, other = (np.asarray(values, np.float64) for values in both)
@@ -120,6 +151,10 @@ def compare(
             high,
             p[name],
             corrected[name],
+            float(np.sqrt((one.var(ddof=1) + other.var(ddof=1)) / 2)) if len(one) > 1 else math.nan,
+            margin,
+            equal[name],
+            corrected_equal[name],
             float(((gains > 0) + 0.5 * (gains == 0)).mean()),
             int((np.diag(gains) > 0).sum()),
             len(one),
@@ -146,6 +181,31 @@ def sign_flip_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.n
             rng=np.random.default_rng(0),
         ).pvalue
     )
+
+
+def equivalence_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray, margin: float) -> float:
+    """P-value of a mean difference of pairs of `margin` or more, up or down: a small one shows that they are equal.
+
+    The larger one of two one-sided paired t-tests, against -margin and against +margin (Schuirmann 1987; Lakens 2017).
+    It is at most 5 % exactly if the 90 % interval of the paired t-test lies within the margin. 1 for a margin of 0 and
+    for a single pair.
+
+    Raises:
+      ValueError: the margin is negative or not finite.
+    """
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"margin={margin} is not a size: use 0 or a positive number")
+    differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+    if margin == 0 or len(differences) < 2:
+        return 1.0
+    # All differences are equal up to rounding: the limit of the test for no spread.
+    if np.ptp(differences) <= 1e-9 * np.abs(differences).max():
+        return 0.0 if abs(differences.mean()) < margin else 1.0
+    from scipy import stats
+
+    above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
+    below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
+    return float(max(above, below))
 
 
 def bootstrap_interval(differences: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

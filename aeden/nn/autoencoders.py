@@ -5,7 +5,6 @@ Images are [batch, height, width, channels] with values in [0, 1]. Models return
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from flax.linen.dtypes import promote_dtype
 from aeden.nn.activations import relu
 from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
-from aeden.nn.initializers import Initializer, default_kernel_init
+from aeden.nn.initializers import Initializer, convolution_init, default_kernel_init
 from aeden.nn.pooling import max_pool
 from aeden.shapes import Array, Float
 
@@ -35,28 +34,27 @@ class Encoder(nn.Module):
       kernel_size: height and width of the kernels, in pixels.
       dtype: type of the computation; parameters stay float32.
       lowering: implementation of the convolutions, see `aeden.nn.layers`.
+      init_scheme: initial values, one of `aeden.nn.initializers.INITS`.
     """
 
     features: Sequence[int] = (32, 32)
     factors: Sequence[int] = (2, 2)
     kernel_size: int = 3
     dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
+    init_scheme: str = "he"
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
+    def __call__(self, x: Float[Array, "b h w c"]) -> tuple[Float[Array, "b H W f"], list[Array]]:
+        """The code, and the features of each stage before the pooling, for decoders that need them."""
+        options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering}
+        pooled = []
         for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
-            conv = convolution(
-                width,
-                self.kernel_size,
-                name=f"stage{i}",
-                dtype=self.dtype,
-                kernel_init=self.kernel_init,
-                lowering=self.lowering,
-            )
-            x = relu(max_pool(conv(x), factor))
-        return x
+            initial = convolution_init(self.init_scheme, self.kernel_size, x.shape[-1])
+            x = convolution(width, self.kernel_size, name=f"stage{i}", initial=initial, **options)(x)
+            pooled.append(x)
+            x = relu(max_pool(x, factor))
+        return x, pooled
 
 
 class ConvAutoencoder(nn.Module):
@@ -78,6 +76,8 @@ class ConvAutoencoder(nn.Module):
       lowering: implementation of the layers, see `aeden.nn.layers`.
       decoder_features: channels of the decoder's stages, first to last; () for `features` in reverse order.
       decoder_kernel_size: kernel size of the decoder layers that enlarge; 0 for `kernel_size`.
+      init_scheme: initial values, one of `aeden.nn.initializers.INITS`.
+      skip: whether skip connections lead from each encoder stage to the decoder stage of the same size.
     """
 
     decoder: str = "transpose"
@@ -88,10 +88,11 @@ class ConvAutoencoder(nn.Module):
     resize: str = "nearest"
     placement: str = "after"
     dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
     decoder_features: Sequence[int] = ()
     decoder_kernel_size: int = 0
+    init_scheme: str = "he"
+    skip: bool = False
 
     def setup(self) -> None:
         self.encoder = Encoder(
@@ -99,8 +100,8 @@ class ConvAutoencoder(nn.Module):
             factors=self.factors,
             kernel_size=self.kernel_size,
             dtype=self.dtype,
-            kernel_init=self.kernel_init,
             lowering=self.lowering,
+            init_scheme=self.init_scheme,
         )
         self.decoder_net = self.mirrored()
 
@@ -116,9 +117,10 @@ class ConvAutoencoder(nn.Module):
             resize=self.resize,
             placement=self.placement,
             dtype=self.dtype,
-            kernel_init=self.kernel_init,
             lowering=self.lowering,
             grow_kernel_size=self.decoder_kernel_size,
+            init_scheme=self.init_scheme,
+            skip=tuple(self.features) if self.skip else (),
             name="decoder",
         )
 
@@ -126,7 +128,14 @@ class ConvAutoencoder(nn.Module):
         if x.ndim != 4 or x.shape[-1] != self.channels:
             raise ValueError(f"this autoencoder takes [batch, height, width, {self.channels}], not {x.shape}")
         h, w = x.shape[1:3]
-        return self.decode(self.encode(x))[:, :h, :w]
+        code, pooled = self._encode(x)
+        # A decoder that needs the code only does not keep the rest alive.
+        return self.decoder_net(code, pooled if self.decoder_net.needs_encoder else ())[:, :h, :w]
+
+    @property
+    def decodes_alone(self) -> bool:
+        """Whether `decode` works: the decoder needs the code and nothing else of the encoder."""
+        return not self.mirrored().needs_encoder
 
     @nn.nowrap
     def multiplications(self, height: int, width: int) -> int:
@@ -145,10 +154,18 @@ class ConvAutoencoder(nn.Module):
 
     def encode(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         """The code of images: [b, h, w, channels] -> [b, ceil(h/s), ceil(w/s), features[-1]], s the total stride."""
-        return self.encoder(pad_to_multiple(x, math.prod(self.factors)))
+        return self._encode(x)[0]
+
+    def _encode(self, x: Array) -> tuple[Array, list[Array]]:
+        code: tuple[Array, list[Array]] = self.encoder(pad_to_multiple(x, math.prod(self.factors)))
+        return code
 
     def decode(self, code: Float[Array, "b H W f"]) -> Float[Array, "b h w c"]:
-        """Logits of a code: [b, H, W, features[-1]] -> [b, s*H, s*W, channels]."""
+        """Logits of a code: [b, H, W, features[-1]] -> [b, s*H, s*W, channels].
+
+        Raises:
+          ValueError: the decoder needs the encoder, see `decodes_alone`.
+        """
         return self.decoder_net(code)
 
 
@@ -163,19 +180,22 @@ class DenseAutoencoder(nn.Module):
       hidden: nodes of the encoder's layers, first to last; the last layer gives the code.
       tied: the decoder's kernels are the encoder's kernels transposed; its biases are its own.
       dtype: type of the computation; parameters and logits stay float32.
+      init_scheme: initial values: "he", "glorot" or "torch", see `aeden.nn.initializers`.
     """
 
     shape: tuple[int, int, int]
     hidden: Sequence[int] = (512,)
     tied: bool = False
     dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
+    init_scheme: str = "he"
 
     def setup(self) -> None:
         widths = list(itertools.pairwise((math.prod(self.shape), *self.hidden)))
-        affine = functools.partial(Affine, dtype=self.dtype, kernel_init=self.kernel_init)
-        self.encoder = [affine(m, n) for m, n in widths]
-        self.decoder = [affine(n, m, not self.tied) for m, n in widths]
+        self.encoder = [self._affine(m, n) for m, n in widths]
+        self.decoder = [self._affine(n, m, not self.tied) for m, n in widths]
+
+    def _affine(self, inputs: int, outputs: int, own_kernel: bool = True) -> Affine:
+        return Affine(inputs, outputs, own_kernel, self.dtype, **convolution_init(self.init_scheme, 1, inputs))
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         return self.decode(self.encode(x))
@@ -216,11 +236,12 @@ class Affine(nn.Module):
     own_kernel: bool = True
     dtype: Any = None
     kernel_init: Initializer = default_kernel_init
+    bias_init: Initializer = nn.initializers.zeros
 
     def setup(self) -> None:
         if self.own_kernel:
             self.kernel = self.param("kernel", self.kernel_init, (self.inputs, self.outputs))
-        self.bias = self.param("bias", nn.initializers.zeros, (self.outputs,))
+        self.bias = self.param("bias", self.bias_init, (self.outputs,))
 
     def __call__(self, x: Float[Array, "b m"], kernel: Float[Array, "m n"] | None = None) -> Float[Array, "b n"]:
         x, kernel, bias = promote_dtype(x, self.kernel if kernel is None else kernel, self.bias, dtype=self.dtype)

@@ -14,7 +14,7 @@ from flax.linen.dtypes import promote_dtype
 
 from aeden.nn import drop_in
 from aeden.nn.drop_in import LOWERINGS, is_fast
-from aeden.nn.initializers import Initializer, default_kernel_init
+from aeden.nn.initializers import Initializers, default_kernel_init
 from aeden.nn.resize import enlarge
 from aeden.shapes import Array
 
@@ -126,7 +126,7 @@ def convolution(
     name: str,
     stride: int = 1,
     dtype: Any = None,
-    kernel_init: Initializer = default_kernel_init,
+    initial: Initializers | None = None,
     lowering: str = "auto",
 ) -> nn.Module:
     """A convolution layer with a bias and "SAME" padding: [b, h, w, c] -> [b, ceil(h/stride), ..., features].
@@ -137,9 +137,9 @@ def convolution(
       name: name of the layer's parameters.
       stride: integer >= 1, for both axes.
       dtype: type of the computation (parameters stay float32); None follows the input.
-      kernel_init: initializer of the kernel.
+      initial: initializers of kernel and bias, see `aeden.nn.initializers`; None for "he".
       lowering: the implementation, one of `LOWERINGS`.
     """
     size = (kernel_size, kernel_size)
-    options: dict[str, Any] = {"dtype": dtype, "kernel_init": kernel_init, "name": name, "lowering": lowering}
-    return Conv(features, size, strides=stride, **options)
+    options: dict[str, Any] = {"dtype": dtype, "name": name, "lowering": lowering}
+    return Conv(features, size, strides=stride, **{"kernel_init": default_kernel_init, **(initial or {})}, **options)

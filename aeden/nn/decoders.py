@@ -1,6 +1,6 @@
 """The decoders that are compared: from the code of an image back to its pixels.
 
-CONTRIBUTING.md says how to add a decoder. Its layer takes the options `dtype`, `kernel_init` and `lowering`, like those
+CONTRIBUTING.md says how to add a decoder. Its layer takes the options `dtype`, `init_scheme` and `lowering`, like those
 in `aeden/nn/layers.py`; its name in `DECODERS` is the value of `config.model.decoder`.
 """
 
@@ -16,8 +16,10 @@ from flax import linen as nn
 from aeden.nn.activations import relu
 from aeden.nn.convolution import convolution
 from aeden.nn.fast_convolution import resized_taps
-from aeden.nn.initializers import Initializer, default_kernel_init
+from aeden.nn.initializers import convolution_init
+from aeden.nn.layer_variants import BilinearAdditiveConv, LargeContextConv, SmoothedTransposeConv, UnpoolConv
 from aeden.nn.layers import SubpixelConv, TransposeConv, UpsampleConv
+from aeden.nn.point_sampling import PointSamplingConv, sampling_groups
 from aeden.shapes import Array, Float
 
 
@@ -27,9 +29,14 @@ class Decoder(nn.Module):
     Each stage enlarges by its factor with the layer of the decoder's kind, followed by a ReLU; a final convolution
     gives the channels of the image. "transpose" and "upsample" have the same number of parameters.
 
+    Some decoders also need the features of the encoder before each pooling, from the first stage to the last: "unpool",
+    and any decoder with skip connections (Ronneberger et al. 2015, "U-Net"), which appends them, after a ReLU, to the
+    channels of the stage of the same size.
+
     Attributes:
       kind: one of `DECODERS`, e.g. "transpose" (transposed convolution), "upsample" (resize and convolve) or "subpixel"
-        (convolve, then rearrange channels into pixels: factor^2 times the parameters in each stage).
+        (convolve, then rearrange channels into pixels: factor^2 times the parameters in each stage). The layers are
+        in `aeden.nn.layers`, `aeden.nn.layer_variants` and `aeden.nn.point_sampling`.
       features: channels of each stage, first to last.
       factors: how many times each stage enlarges height and width.
       kernel_size: height and width of the kernels, in pixels.
@@ -39,6 +46,8 @@ class Decoder(nn.Module):
       dtype: type of the computation; parameters and logits stay float32.
       lowering: implementation of the layers, see `aeden.nn.layers`.
       grow_kernel_size: kernel size of the layers that enlarge; 0 for `kernel_size`.
+      init_scheme: initial values, one of `aeden.nn.initializers.INITS`.
+      skip: channels of the encoder's stages, first to last, for skip connections; () for none.
     """
 
     kind: str = "transpose"
@@ -49,17 +58,30 @@ class Decoder(nn.Module):
     resize: str = "nearest"
     placement: str = "after"
     dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
     lowering: str = "auto"
     grow_kernel_size: int = 0
+    init_scheme: str = "he"
+    skip: Sequence[int] = ()
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W k"]:
-        kind, options = self._find_kind(), self.layer_options()
+    def __call__(self, x: Float[Array, "b h w c"], pooled: Sequence[Array] = ()) -> Float[Array, "b H W k"]:
+        kind = self._find_kind()
+        if self.needs_encoder and not pooled:
+            raise ValueError(f"decoder {self.kind!r}{' with skip connections' * bool(self.skip)} needs an encoder")
         for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
-            x = relu(kind.make_layer(self, width, factor, f"stage{i}")(x))
+            layer = kind.make_layer(self, width, factor, f"stage{i}")
+            x = relu(layer(x, pooled[-1 - i]) if kind.unpools else layer(x))
+            if self.skip:
+                x = jnp.concatenate([x, relu(pooled[-1 - i])], axis=-1)
+        initial = convolution_init(self.init_scheme, self.kernel_size, x.shape[-1])
+        options: dict[str, Any] = {"initial": initial, "dtype": self.dtype, "lowering": self.lowering}
         out = convolution(self.channels, self.kernel_size, name="out", **options)
         return out(x).astype(jnp.float32)
+
+    @property
+    def needs_encoder(self) -> bool:
+        """Whether a code alone cannot be decoded."""
+        return self._find_kind().unpools or len(self.skip) > 0
 
     @nn.nowrap
     def multiplications(self, height: int, width: int, channels: int) -> int:
@@ -69,15 +91,16 @@ class Decoder(nn.Module):
           ValueError: the kind of decoder is unknown.
         """
         total, kind = 0, self._find_kind()
-        for features, factor in zip(self.features, self.factors, strict=True):
-            total += height * width * kind.taps(self, factor) * channels * features
-            height, width, channels = height * factor, width * factor, features
+        skipped = tuple(reversed(self.skip)) or (0,) * len(self.features)
+        for features, factor, more in zip(self.features, self.factors, skipped, strict=True):
+            total += height * width * channels * (kind.taps(self, factor) * features + kind.others(channels, factor))
+            height, width, channels = height * factor, width * factor, features + more
         return total + height * width * self.kernel_size**2 * channels * self.channels
 
     @nn.nowrap
     def layer_options(self) -> dict[str, Any]:
         """The options that all layers of this decoder share."""
-        return {"dtype": self.dtype, "kernel_init": self.kernel_init, "lowering": self.lowering}
+        return {"dtype": self.dtype, "init_scheme": self.init_scheme, "lowering": self.lowering}
 
     @nn.nowrap
     def layer_kernel_size(self) -> int:
@@ -99,10 +122,14 @@ class DecoderKind:
       make_layer: (decoder, features, factor, name) -> the layer that enlarges height and width by the factor.
       taps: (decoder, factor) -> multiplications of that layer per input pixel, input channel and output channel, not
         counting products with inserted zeros and repeated products of equal pixels.
+      others: (channels, factor) -> further multiplications per input pixel and input channel.
+      unpools: whether the layer also takes the encoder's features of that stage before their pooling.
     """
 
     make_layer: Callable[[Decoder, int, int, str], nn.Module]
     taps: Callable[[Decoder, int], int]
+    others: Callable[[int, int], int] = lambda channels, factor: 0
+    unpools: bool = False
 
 
 def _transpose_layer(decoder: Decoder, features: int, factor: int, name: str) -> nn.Module:
@@ -137,18 +164,51 @@ def _upsample_taps(decoder: Decoder, factor: int) -> int:
     return resized_taps(kernel_size, factor) if decoder.resize == "nearest" else (kernel_size * factor) ** 2
 
 
-def _subpixel_layer(decoder: Decoder, features: int, factor: int, name: str) -> nn.Module:
-    return SubpixelConv(features, decoder.layer_kernel_size(), factor, name=name, **decoder.layer_options())
-
-
-def _subpixel_taps(decoder: Decoder, factor: int) -> int:
-    """s^2 k^2 for a factor of s: the convolution has s^2 times the output channels."""
+def _dense_taps(decoder: Decoder, factor: int) -> int:
+    """s^2 k^2 for a factor of s: k^2 for each of s^2 output pixels."""
     return (decoder.layer_kernel_size() * factor) ** 2
+
+
+def _layer(layer: type[nn.Module]) -> Callable[[Decoder, int, int, str], nn.Module]:
+    """The layer of a decoder that has no fields of its own."""
+
+    def make(decoder: Decoder, features: int, factor: int, name: str) -> nn.Module:
+        options: dict[str, Any] = {"factor": factor, "name": name, **decoder.layer_options()}
+        return layer(features, decoder.layer_kernel_size(), **options)
+
+    return make
+
+
+def _large_context_layer(decoder: Decoder, features: int, factor: int, name: str) -> nn.Module:
+    large, small = decoder.layer_kernel_size(), decoder.kernel_size
+    if large <= small:
+        raise ValueError(
+            f"decoder 'large_context' adds a large and a small kernel, but their sizes are {large} and {small}: "
+            "set model.decoder_kernel_size, e.g. to 7"
+        )
+    return LargeContextConv(features, large, small, factor, name=name, **decoder.layer_options())
+
+
+def _large_context_taps(decoder: Decoder, factor: int) -> int:
+    """The sum of both kernels."""
+    return decoder.layer_kernel_size() ** 2 + decoder.kernel_size**2
+
+
+def _sampling_others(channels: int, factor: int) -> int:
+    """The 1 x 1 convolution that predicts two coordinates for each of s^2 pixels and each group of channels."""
+    return 2 * factor**2 * sampling_groups(channels, PointSamplingConv.groups)
 
 
 # Value of config.model.decoder -> the kind of decoder.
 DECODERS = {
     "transpose": DecoderKind(_transpose_layer, _transpose_taps),
     "upsample": DecoderKind(_upsample_layer, _upsample_taps),
-    "subpixel": DecoderKind(_subpixel_layer, _subpixel_taps),
+    "subpixel": DecoderKind(_layer(SubpixelConv), _dense_taps),
+    "large_context": DecoderKind(_large_context_layer, _large_context_taps),
+    "smoothed_transpose": DecoderKind(_layer(SmoothedTransposeConv), _transpose_taps),
+    # One channel remains of each s^2.
+    "bilinear_additive": DecoderKind(_layer(BilinearAdditiveConv), _transpose_taps),
+    # The zeros are at other places in every channel, so no dense convolution can leave them out.
+    "unpool": DecoderKind(_layer(UnpoolConv), _dense_taps, unpools=True),
+    "point_sampling": DecoderKind(_layer(PointSamplingConv), _dense_taps, _sampling_others),
 }

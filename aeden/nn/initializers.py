@@ -1,19 +1,157 @@
-"""Initial values of convolution kernels. An initializer is (key, shape, dtype) -> array, as in Flax."""
+"""Initial values of the layers: one named scheme (`config.model.init`) for every layer of a network.
+
+    he      He et al. 2015, equation 14, with fan-in k^2 * channels whatever the stride. Sub-pixel kernels repeat (ICNR)
+    phase   He for each of the s^2 phase convolutions of an enlarging layer, by its own fan-in
+    icnr    the phases of a transposed or sub-pixel kernel start equal, without a checkerboard (Aitken et al. 2017)
+    glorot  Keras' default: glorot_uniform (Glorot & Bengio 2010, equation 16) and biases of 0
+    torch   PyTorch's default: kernels and biases uniform in +-1/sqrt(fan-in), where the fan-in of a transposed
+            convolution is k^2 * features
+
+"Phase": the output pixels with the same row and column modulo the stride s. `docs/method.md` has the mathematics.
+Each function below returns the options `kernel_init` and `bias_init` of a Flax layer. An initializer is
+(key, shape, dtype) -> array, as in Flax.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from aeden.shapes import Array
 
 Initializer = Callable[..., Any]
+# Options `kernel_init` and `bias_init` of a layer
+Initializers = dict[str, Any]
+
+INITS = ("he", "phase", "icnr", "glorot", "torch")
 # He et al. 2015, for layers followed by a ReLU. With Keras' default, glorot_uniform, a 1-channel layer starts at a
 # quarter of the scale and reaches 0.26 dB less on MNIST after 8 epochs.
 default_kernel_init: Initializer = nn.initializers.he_normal()
+# The square of the mean of a ReLU of a symmetric normal variable, divided by its mean square.
+SQUARED_MEAN = 1.0 / math.pi
+
+
+def convolution_init(init: str, kernel_size: int, channels: int) -> Initializers:
+    """Initial values of a plain convolution, kernel [k, k, channels, features]; for a dense layer the size is 1.
+
+    Args:
+      init: one of `INITS`. "phase" and "icnr" concern enlarging layers only and are "he" here.
+      kernel_size: height and width of the kernel, in pixels.
+      channels: channels of the input.
+
+    Raises:
+      ValueError: unknown scheme.
+    """
+    if init == "glorot":
+        return {"kernel_init": nn.initializers.glorot_uniform(), "bias_init": nn.initializers.zeros}
+    if init == "torch":
+        return _torch(kernel_size**2 * channels)
+    if init not in INITS:
+        raise ValueError(f"unknown init {init!r}: use one of {', '.join(INITS)}")
+    return {"kernel_init": default_kernel_init, "bias_init": nn.initializers.zeros}
+
+
+def resized_init(init: str, kernel_size: int, channels: int, mean_square: float) -> Initializers:
+    """Initial values of a convolution of enlarged features.
+
+    Args:
+      init, kernel_size, channels: see `convolution_init`.
+      mean_square: mean square of an input pixel of the convolution, divided by that of a pixel before the enlarging
+        (`interpolated_mean_square` for a resize). "phase" divides the variance of the kernel by it.
+
+    Raises:
+      ValueError: unknown scheme, or "icnr".
+    """
+    if init == "icnr":
+        raise ValueError("init='icnr' is for transposed and sub-pixel convolutions: with a resize use 'he' or 'phase'")
+    options = convolution_init(init, kernel_size, channels)
+    if init == "phase":
+        options["kernel_init"] = scaled(default_kernel_init, mean_square**-0.5)
+    return options
+
+
+def transposed_init(init: str, kernel_size: int, stride: int, features: int, terms: int = 1) -> Initializers:
+    """Initial values of a transposed convolution, kernel [k, k, features, channels].
+
+    Args:
+      init: one of `INITS`.
+      kernel_size: height and width of the kernel, in pixels.
+      stride: how many times larger the output is.
+      features: output channels.
+      terms: number of such layers whose outputs are added; "phase" divides the variance of the kernel by it.
+
+    Raises:
+      ValueError: unknown scheme, or "icnr" with a kernel size that is not a multiple of the stride.
+    """
+    if init == "torch":
+        # PyTorch takes the second axis of its kernel [channels, features, k, k] for the input.
+        return _torch(kernel_size**2 * features)
+    options = convolution_init(init, kernel_size, 1)
+    if init == "glorot":
+        return options
+    kernel_init = default_kernel_init
+    if init == "phase":
+        along = [-(-(kernel_size - tap % stride) // stride) for tap in range(kernel_size)]
+        share = np.outer(along, along) / kernel_size**2 * terms
+        kernel_init = scaled(kernel_init, share[:, :, None, None] ** -0.5)
+    elif init == "icnr":
+        kernel_init = repeat_for_phases(kernel_init, kernel_size, stride)
+    return {**options, "kernel_init": swap_in_and_out(kernel_init)}
+
+
+def subpixel_init(init: str, kernel_size: int, channels: int, factor: int) -> Initializers:
+    """Initial values of the convolution of a sub-pixel layer, kernel [k, k, channels, factor^2 * features].
+
+    Args:
+      init: one of `INITS`; "he" and "icnr" are the same.
+      kernel_size, channels: see `convolution_init`.
+      factor: how many times larger the output is.
+
+    Raises:
+      ValueError: unknown scheme.
+    """
+    options = convolution_init(init, kernel_size, channels)
+    if init in ("he", "icnr"):
+        options["kernel_init"] = repeat_for_pixels(options["kernel_init"], factor)
+    return options
+
+
+def interpolated_mean_square(method: str, factor: int, added: int = 1) -> float:
+    """Mean square of an enlarged pixel over that of a pixel before, if these are independent ReLUs of normal variables.
+
+    An interpolated pixel is a mean with weights b, so its mean square is (1 - 1/pi) sum(b^2) + 1/pi times that of a
+    pixel: the mean of the pixels, whose square is 1/pi of their mean square, stays, and their variance shrinks. The
+    result is averaged over the phases of the resize.
+
+    Args:
+      method: one of `aeden.nn.resize.RESIZE_METHODS`.
+      factor: of the resize, >= 1.
+      added: number of channels that are added after the resize (bilinear additive upsampling).
+    """
+    if method == "nearest":
+        spread = 1.0
+    else:
+        # Weights of the pixels of one source pixel, in the middle of an axis, where no border is near.
+        size = 9
+        with jax.ensure_compile_time_eval():
+            weights = np.asarray(jax.image.resize(jnp.eye(size), (size * factor, size), method))
+        spread = float((weights[size // 2 * factor :][:factor] ** 2).sum(axis=1).mean()) ** 2
+    return added * (1.0 - SQUARED_MEAN) * spread + added**2 * SQUARED_MEAN
+
+
+def scaled(kernel_init: Initializer, scale: Any) -> Initializer:
+    """An initializer whose values are multiplied by `scale`: a number, or an array that broadcasts to the kernel."""
+
+    def init(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return kernel_init(key, shape, dtype) * jnp.asarray(np.broadcast_to(scale, shape), dtype)
+
+    return init
 
 
 def repeat_for_pixels(kernel_init: Initializer, factor: int) -> Initializer:
@@ -28,6 +166,29 @@ def repeat_for_pixels(kernel_init: Initializer, factor: int) -> Initializer:
     return init
 
 
+def repeat_for_phases(kernel_init: Initializer, kernel_size: int, stride: int) -> Initializer:
+    """ICNR for a transposed kernel [k, k, in, out]: initializes [k/s, k/s, in, out] and repeats each tap s times.
+
+    All phases then have the same kernel, so that the untrained layer is a convolution followed by a nearest resize
+    (shifted by half the overlap), after Aitken et al. 2017.
+
+    Raises:
+      ValueError: the stride does not divide the kernel size.
+    """
+    if kernel_size % stride:
+        larger = kernel_size + -kernel_size % stride
+        raise ValueError(
+            f"init='icnr' needs a kernel size that the stride divides, not {kernel_size} with stride {stride}: "
+            f"use a kernel size of {larger}, or init='phase'"
+        )
+
+    def init(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        small = kernel_init(key, (shape[0] // stride, shape[1] // stride, *shape[2:]), dtype)
+        return jnp.repeat(jnp.repeat(small, stride, axis=0), stride, axis=1)
+
+    return init
+
+
 def swap_in_and_out(kernel_init: Initializer) -> Initializer:
     """Turns an initializer of [h, w, in, out] kernels into one of [h, w, out, in] kernels with the same fan-in."""
 
@@ -35,3 +196,13 @@ def swap_in_and_out(kernel_init: Initializer) -> Initializer:
         return kernel_init(key, (*shape[:2], shape[3], shape[2]), dtype).swapaxes(2, 3)
 
     return init
+
+
+def _torch(fan_in: int) -> Initializers:
+    """`torch.nn.modules.conv._ConvNd.reset_parameters`: kernel and bias uniform in +-1/sqrt(fan-in)."""
+
+    def init(key: Any, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        bound = fan_in**-0.5
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return {"kernel_init": init, "bias_init": init}

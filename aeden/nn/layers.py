@@ -7,7 +7,8 @@ Images are [batch, height, width, channels]. Every layer has an option `lowering
     auto       the fast one if JAX's default backend is a CPU and it has all options that are used, else plain Flax
 
 All implementations have the same parameter tree and initial values, so checkpoints are interchangeable. Derivatives of
-every order work in all of them, in forward and in reverse mode.
+every order work in all of them, in forward and in reverse mode. The option `init_scheme` of the decoders' layers names
+the scheme of their initial values, one of `aeden.nn.initializers.INITS`.
 
 `Conv`, `ConvTranspose` and `ResizeConv` are drop-in layers for any model in Flax linen: they take the arguments of the
 Flax layers and have their parameters. The decoders of aeden use `TransposeConv`, `UpsampleConv` and `SubpixelConv`.
@@ -21,7 +22,7 @@ from flax import linen as nn
 
 from aeden.nn.convolution import LOWERINGS, Conv, ConvTranspose, ResizeConv, convolution
 from aeden.nn.fast_convolution import Padding
-from aeden.nn.initializers import Initializer, default_kernel_init, repeat_for_pixels, swap_in_and_out
+from aeden.nn.initializers import interpolated_mean_square, resized_init, subpixel_init, transposed_init
 from aeden.nn.resize import RESIZE_METHODS, Upsample, upsample
 from aeden.shapes import Array, Float
 
@@ -65,21 +66,23 @@ class UpsampleConv(nn.Module):
     method: str = "nearest"
     placement: str = "after"
     dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
+    init_scheme: str = "he"
     lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if self.placement not in PLACEMENTS:
             raise ValueError(f"unknown placement {self.placement!r}: the convolution is 'after' or 'before' the resize")
-        options: dict[str, Any] = {"dtype": self.dtype, "kernel_init": self.kernel_init, "lowering": self.lowering}
+        # Also where the resize comes last: it then averages the output of the convolution in the same way.
+        mean_square = interpolated_mean_square(self.method, self.factor)
+        initial = resized_init(self.init_scheme, self.kernel_size, x.shape[-1], mean_square)
+        options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering, "name": "conv"}
         size = (self.kernel_size, self.kernel_size)
         if self.placement == "after":
-            conv = ResizeConv(self.features, size, factor=self.factor, method=self.method, name="conv", **options)
+            conv = ResizeConv(self.features, size, factor=self.factor, method=self.method, **options, **initial)
             return conv(x)
-        return upsample(
-            convolution(self.features, self.kernel_size, name="conv", **options)(x), self.factor, self.method
-        )
+        low = convolution(self.features, self.kernel_size, initial=initial, **options)(x)
+        return upsample(low, self.factor, self.method)
 
 
 class TransposeConv(nn.Module):
@@ -99,6 +102,8 @@ class TransposeConv(nn.Module):
       dtype: type of the computation (parameters stay float32); None follows the input.
       lowering: the implementation, one of `LOWERINGS`: "reference" is `flax.linen.ConvTranspose`, "fast" is
         `aeden.nn.fast_convolution.transposed_convolution`.
+      use_bias: whether a bias is added.
+      terms: number of such layers whose outputs are added, for `init_scheme`.
     """
 
     features: int
@@ -106,8 +111,10 @@ class TransposeConv(nn.Module):
     stride: int = 2
     padding: Padding = "SAME"
     dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
+    init_scheme: str = "he"
     lowering: str = "auto"
+    use_bias: bool = True
+    terms: int = 1
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
@@ -120,10 +127,11 @@ class TransposeConv(nn.Module):
             padding=self.padding,
             # Keras' kernel layout [h, w, out, in], which makes the layer the exact transpose of a strided convolution.
             transpose_kernel=True,
+            use_bias=self.use_bias,
             dtype=self.dtype,
-            kernel_init=swap_in_and_out(self.kernel_init),
             lowering=self.lowering,
             name="conv",
+            **transposed_init(self.init_scheme, self.kernel_size, self.stride, self.features, self.terms),
         )(x)
 
 
@@ -131,16 +139,15 @@ class SubpixelConv(nn.Module):
     """Convolve at the low resolution, then rearrange channels into pixels: [b, h, w, c] -> [b, f*h, f*w, features].
 
     Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
-    neural network", equation 4. The f*f output pixels of one input pixel start with equal kernels (ICNR, Aitken et al.
-    2017, "Checkerboard artifact free sub-pixel convolution"), so the untrained layer equals a convolution followed by a
-    nearest resize.
+    neural network", equation 4. By default the f*f output pixels of one input pixel start with equal kernels (ICNR,
+    Aitken et al. 2017, "Checkerboard artifact free sub-pixel convolution"), so the untrained layer equals a convolution
+    followed by a nearest resize.
 
     Attributes:
       features: output channels; the convolution has factor^2 times as many.
       kernel_size: height and width of the kernel, in pixels of the input.
       factor: how many times larger the output is.
       dtype: type of the computation (parameters stay float32); None follows the input.
-      kernel_init: initializer of the kernels of one output pixel.
       lowering: the implementation of the convolution, one of `LOWERINGS`.
     """
 
@@ -148,7 +155,7 @@ class SubpixelConv(nn.Module):
     kernel_size: int = 3
     factor: int = 2
     dtype: Any = None
-    kernel_init: Initializer = default_kernel_init
+    init_scheme: str = "he"
     lowering: str = "auto"
 
     @nn.compact
@@ -159,7 +166,7 @@ class SubpixelConv(nn.Module):
             self.kernel_size,
             name="conv",
             dtype=self.dtype,
-            kernel_init=repeat_for_pixels(self.kernel_init, f),
+            initial=subpixel_init(self.init_scheme, self.kernel_size, x.shape[-1], f),
             lowering=self.lowering,
         )
         pixels = conv(x).reshape(b, h, w, f, f, self.features)

@@ -1,4 +1,4 @@
-"""Max-pooling with a gradient that is fast on a CPU."""
+"""Max-pooling with a gradient that is fast on a CPU, and its opposite, max-unpooling."""
 
 from __future__ import annotations
 
@@ -24,6 +24,37 @@ def max_pool(x: Float[Array, "b h w c"], factor: int) -> Float[Array, "b H W c"]
     H, W = h // factor, w // factor
     windows = x[:, : H * factor, : W * factor].reshape(b, H, factor, W, factor, c)
     return _maximum(windows)
+
+
+def max_unpool(x: Float[Array, "b h w c"], pooled: Float[Array, "b H W k"], factor: int) -> Float[Array, "b H W c"]:
+    """Puts each value where the maximum of its window was, and 0 elsewhere: [b, h, w, c] -> [b, factor*h, ..., c].
+
+    The opposite of `max_pool(pooled, factor)`. Of several pixels that share a maximum, the first one in reading order
+    gets the value, as in PyTorch. No gradient goes to `pooled`.
+
+    Args:
+      x: values, one per window.
+      pooled: what was pooled; its height and width are those of `x` times the factor.
+      factor: height and width of the windows, in pixels.
+
+    Raises:
+      ValueError: the shapes do not fit.
+    """
+    b, h, w, c = x.shape
+    if pooled.shape != (b, h * factor, w * factor, c):
+        raise ValueError(
+            f"max-unpooling needs pooled features of the same channels, {factor} times as large: got {pooled.shape} "
+            f"for {x.shape}. Choose model.decoder_features so that each stage starts with the encoder's channels there"
+        )
+    pixels = _pixels(jax.lax.stop_gradient(pooled).reshape(b, h, factor, w, factor, c))
+    largest = reduce(jnp.maximum, pixels)
+    taken, placed = jnp.zeros_like(largest, dtype=bool), []
+    for pixel in pixels:
+        first = (pixel == largest) & ~taken
+        taken |= first
+        placed.append(jnp.where(first, x, 0))
+    windows = jnp.stack(placed, axis=3).reshape(b, h, w, factor, factor, c)
+    return windows.swapaxes(2, 3).reshape(b, h * factor, w * factor, c)
 
 
 @jax.custom_jvp

@@ -98,8 +98,9 @@ def closing(summary: Summary) -> str:
     if data != summary["requested_dataset"]:
         data += f" (NOT {summary['requested_dataset']})"
     task = TASKS[summary["task"]]
+    tested = ", test split" if summary["test"] else ""
     lines = [
-        f"{data}, {task.title(summary)}, {summary['parameters']:,} parameters, test split:",
+        f"{data}, {task.title(summary)}, {summary['parameters']:,} parameters{tested}:",
         *task.closing(summary),
     ]
     speed = summary["images_per_second"]

@@ -1,6 +1,6 @@
-"""From a config to the parts that all tasks share: model, noise, augmentation, schedule, optimiser, training.
+"""From a config to the parts that all tasks share: noise, augmentation, schedule, optimiser, training.
 
-Only this file and the `task.py` of each task read a config; everything else takes plain arguments. The commands in
+Only this file, `model_from_config.py` and the `task.py` of each task read a config; everything else takes plain arguments. The commands in
 `experiments/` read the fields that concern them.
 """
 
@@ -10,16 +10,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
-
 from aeden.data import sources
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
-from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, SingleAutoencoder
-from aeden.nn.convolution import LOWERINGS
-from aeden.nn.decoders import DECODERS
-from aeden.nn.layers import PLACEMENTS, RESIZE_METHODS
-from aeden.nn.stack import Stack
 from aeden.runtime import devices
 from aeden.tasks.objectives.restoration import LOSSES
 from aeden.training.gradient_step import GradientStep
@@ -31,10 +24,8 @@ from aeden.transforms import Transform
 from aeden.transforms.augmentation import augment, check_augmentation
 from aeden.transforms.noise import check_noise, corrupt
 
-ARCHITECTURES = ("conv", "dense")
 # Cap on validations per run by default. Without it, a training set of a hundred images is validated at every step.
 MOST_VALIDATIONS = 100
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
 def check_choice(field: str, value: Any, choices: Any) -> None:
@@ -51,84 +42,6 @@ def open_data(config: Any) -> Dataset:
     """Opens the data of an experiment; raises what `aeden.data.sources.open_dataset` raises."""
     data = config.data
     return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
-
-
-def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
-    """The autoencoder of a config, for images [height, width, channels].
-
-    Raises:
-      ValueError: a field of `model` has an invalid value.
-    """
-    model = config.model
-    _check_model(model)
-    if model.architecture == "dense":
-        height, width, channels = image_shape
-        return DenseAutoencoder((height, width, channels), tuple(model.hidden), model.tied, DTYPES[model.dtype])
-    return ConvAutoencoder(
-        decoder=model.decoder,
-        features=tuple(model.features),
-        factors=tuple(model.factors),
-        kernel_size=model.kernel_size,
-        channels=image_shape[-1],
-        resize=model.resize,
-        placement=model.placement,
-        dtype=DTYPES[model.dtype],
-        lowering=model.lowering,
-        decoder_features=tuple(model.decoder_features),
-        decoder_kernel_size=model.decoder_kernel_size,
-    )
-
-
-def _check_model(model: Any) -> None:
-    for field, choices in (
-        ("architecture", ARCHITECTURES),
-        ("decoder", DECODERS),
-        ("resize", RESIZE_METHODS),
-        ("placement", PLACEMENTS),
-        ("dtype", DTYPES),
-        ("lowering", LOWERINGS),
-    ):
-        check_choice(f"model.{field}", model[field], choices)
-    hidden, features, factors = tuple(model.hidden), tuple(model.features), tuple(model.factors)
-    if len(features) != len(factors) or not features:
-        raise ValueError(f"model.features {features} and model.factors {factors} need one number per stage each")
-    if len(model.decoder_features) not in (0, len(features)) or min(*model.decoder_features, 1, 1) < 1:
-        raise ValueError(f"model.decoder_features {tuple(model.decoder_features)} takes one number per stage, or none")
-    if model.decoder_kernel_size < 0:
-        raise ValueError(f"model.decoder_kernel_size {model.decoder_kernel_size} is negative: 0 for model.kernel_size")
-    if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
-        raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
-
-
-def decoder_name(config: Any) -> str:
-    """The name of the decoder for tables and titles: one of `DECODERS`, or "dense"."""
-    return "dense" if config.model.architecture == "dense" else config.model.decoder
-
-
-def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
-    """The stacked autoencoder of a config: one autoencoder per layer of `model`, or a single one if
-    `stack.layerwise` is off.
-
-    Raises:
-      ValueError: a field of `model` has an invalid value.
-    """
-    whole = build_model(config, image_shape)
-    if not config.stack.layerwise:
-        return Stack((whole,))
-    layers: list[SingleAutoencoder] = []
-    if isinstance(whole, DenseAutoencoder):
-        shape = whole.shape
-        for nodes in whole.hidden:
-            layers.append(whole.clone(shape=shape, hidden=(nodes,)))
-            shape = (1, 1, nodes)
-    else:
-        if whole.decoder_features:
-            raise ValueError("model.decoder_features are for a whole autoencoder: set stack.layerwise=False")
-        channels = whole.channels
-        for features, factor in zip(whole.features, whole.factors, strict=True):
-            layers.append(whole.clone(features=(features,), factors=(factor,), channels=channels))
-            channels = features
-    return Stack(tuple(layers))
 
 
 def check_loss(config: Any) -> str:

@@ -62,6 +62,12 @@ def common_summary(
     }
 
 
+def not_tested(summary: dict[str, Any]) -> str:
+    """A line for the closing of a run that was only validated."""
+    figures = "   ".join(f"{name} {value:.4f}" for name, value in summary["validation"].items())
+    return f"  not tested (eval.test=False); validation: {figures or 'none'}"
+
+
 def finish_times(summary: dict[str, Any], started: float) -> None:
     """Adds the time since the end of the last training to the times of a summary, and rounds them.
 

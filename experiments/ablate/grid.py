@@ -17,8 +17,9 @@ from aeden.runtime import identity
 from aeden.tasks.execute import TASKS, prepare, task_of
 from aeden.tasks.from_config import check_choice, open_data
 from configs import base
+from experiments.ablate import search_space
 from experiments.ablate.pairing import PAIRINGS, paired
-from experiments.ablate.run_config import run_config, shared_config
+from experiments.ablate.run_config import field_of, run_config, shared_config
 
 # Stands for the folder of the shared run in the fields of a contender.
 SHARED_RUN = "{shared_run}"
@@ -37,6 +38,8 @@ class Cell:
       seed: seed of the run.
       config: the whole experiment. It says `SHARED_RUN` where it needs the folder of the shared run.
       shared: the shared run, which must be finished before this one; None if this one does not need it.
+      tuned: value of each field that the grid tunes; before the tuning, those of the experiment.
+      trial: number of this trial of the tuning; None for the runs that the grid is about.
     """
 
     contender: str
@@ -44,6 +47,8 @@ class Cell:
     seed: int
     config: Any
     shared: Cell | None = None
+    tuned: dict[str, Any] = dataclasses.field(default_factory=dict)
+    trial: int | None = None
 
     @property
     def is_shared(self) -> bool:
@@ -62,8 +67,9 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Contender, setting and seed: unique within the grid."""
-        return f"{self.kind}, seed {self.seed}"
+        """Contender, setting and seed, of a trial also its number: unique within the grid."""
+        name = f"{self.kind}, seed {self.seed}"
+        return name if self.trial is None else f"trial {self.trial}, {name}"
 
     @property
     def folder(self) -> str:
@@ -154,13 +160,19 @@ def expand(grid: Any) -> list[Cell]:
         raise ValueError(f"unknown pairing {grid.pairing!r}: use one of {', '.join(PAIRINGS)}")
     if grid.seeds < 1:
         raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
+    tuned = search_space.ranges(grid)
     tested_on = (*DATA_FIELDS, *task_of(grid.experiment).tested_on)
     for contender, fields in contenders.items():
         _check_contender(contender, fields, axes, tested_on)
+    for name in tuned:
+        _check_tuned(name, contenders, axes, tested_on)
     for name, values in axes.items():
         if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
             raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
-    cells = list(_cells(grid, contenders, axes))
+    cells = [
+        dataclasses.replace(cell, tuned={name: field_of(cell.config, name, "tuning") for name in tuned})
+        for cell in _cells(grid, contenders, axes)
+    ]
     if grid.shared_run and all(cell.shared is None for cell in cells):
         raise ValueError(f"shared_run is set, but no contender uses it: set stack.pretrained='{SHARED_RUN}' in one")
     return cells
@@ -179,6 +191,17 @@ def _check_contender(
             )
         if name in axes:
             raise ValueError(f"contender {contender} sets {name}, and so does an axis: remove one of them")
+
+
+def _check_tuned(name: str, contenders: Mapping[str, Any], axes: Mapping[str, Any], tested_on: tuple[str, ...]) -> None:
+    if name == "seed" or name.startswith(tested_on):
+        raise ValueError(f"tuning.fields.{name}: what decides the seed or the test images cannot be tuned")
+    for owner, fields in {
+        **{f"contender {one}": fields for one, fields in contenders.items()},
+        "an axis": axes,
+    }.items():
+        if name in fields:
+            raise ValueError(f"tuning.fields.{name}: {owner} sets it too; remove one of them")
 
 
 def _cells(grid: Any, contenders: dict[str, dict[str, Any]], axes: dict[str, Any]) -> Iterator[Cell]:
@@ -237,8 +260,8 @@ def check(cells: Iterable[Cell]) -> None:
 
 
 def digests(cells: Iterable[Cell]) -> dict[str, str]:
-    """Kind of cell -> a hash of the fields that define its experiment, except the seed."""
-    return {cell.kind: cell.digest("seed") for cell in cells}
+    """Kind of cell -> a hash of the fields that define its experiment, except the seed and what is tuned."""
+    return {cell.kind: cell.digest("seed", *cell.tuned) for cell in cells}
 
 
 def dataset_of(config: Any) -> Dataset:

@@ -11,8 +11,8 @@ from typing import Any
 from aeden.runtime import files, provenance
 from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
-from experiments.ablate import baselines, metrics, results, verdict
-from experiments.ablate.grid import Cell, digests
+from experiments.ablate import baselines, metrics, results, tuning, tuning_record, verdict
+from experiments.ablate.grid import Cell, digests, expand
 from experiments.ablate.plan import Plan
 from experiments.ablate.progress import say
 from experiments.ablate.report import page
@@ -43,17 +43,23 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     rows = list(by_cell.values())
     timed = _add_costs(plan, by_cell, config_arguments) if task == "denoise" else {}
     files.write_csv(plan.workdir / "results.csv", rows)
-    found = verdict.comparisons(rows, list(settings.contenders), axes, settings.reference, metric)
-    record = verdict.as_json(found, settings.reference, metric, settings.margin)
+    names, reference = list(settings.contenders), settings.reference
+    found = verdict.comparisons(rows, names, axes, reference, metric, settings.margin)
+    record = verdict.as_json(found, verdict.seed_spreads(rows, names, axes, reference, metric), reference, metric)
     causes = results.causes(summaries.values())
     files.write_json(plan.workdir / "verdict.json", {**record, "failures": failures, **causes})
     denoising = _denoising(plan, summaries, timed) if task == "denoise" else Denoising()
-    commands = [command(plan, cell) for cell in plan.folders]
-    page.write(GridResult(plan, commands, rows, summaries, failures, found, denoising))
-    names = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
-    table = results.table(rows, [*names, "parameters"], ["contender", "dataset", *axes])
+    tuned = None
+    if settings.tuning.fields:
+        tuned = tuning.look(plan.name, settings, expand(settings), plan.workdir)
+    trials = [] if tuned is None else [command(tuned.plan, cell) for cell in tuned.plan.folders]
+    commands = [*trials, *(command(plan, cell) for cell in plan.folders)]
+    page.write(GridResult(plan, commands, rows, summaries, failures, found, denoising, tuned))
+    shown = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
+    table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
-    return f"{table}\n{record['text']}"
+    text = f"{table}\n{record['text']}"
+    return text if tuned is None else f"{text}\n\n{tuning_record.text(tuned)}"
 
 
 def read_summary(plan: Plan, cell: Cell) -> Summary:

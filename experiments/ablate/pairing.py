@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from aeden.nn.parameters import count_parameters, make_init
-from aeden.tasks.from_config import build_model
+from aeden.tasks.model_from_config import build_model, stages
 
 PAIRINGS = ("none", "parameters", "multiplications")
 # Widths are scaled in steps of 1 / STEPS_OF_SCALE, up to LARGEST_SCALE times.
@@ -43,7 +43,7 @@ def paired(config: Any, reference: Any, pairing: str, image_shape: tuple[int, ..
         other.model.decoder_features = tuple(max(1, round(width * scale / STEPS_OF_SCALE)) for width in widths)
         return other
 
-    widths = config.model.decoder_features or tuple(reversed(config.model.features))
+    widths = config.model.decoder_features or tuple(reversed(stages(config.model)[0]))
     target = size(reference)
     # Sizes grow with the width: take the first that is not smaller than the target, or the one before it.
     scales = range(1, STEPS_OF_SCALE * LARGEST_SCALE)

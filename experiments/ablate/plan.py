@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aeden.runtime import run_folder
+from aeden.runtime import files, provenance, run_folder
 from aeden.runtime.files import DamagedFileError
 from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS
 from experiments.ablate.grid import SHARED_RUN, Cell, defaults, identity_of, shared_runs
+
+# The file in the folder of a trial that diverged. Delete it to run the trial again.
+DIVERGED = "diverged.json"
+# How the message of `aeden.training.loop.TrainingDiverged` begins.
+DIVERGENCE = re.compile(r"the loss is \S+ at step \d+")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,6 +55,22 @@ class Plan:
     def is_finished(self, cell: Cell) -> bool:
         """Whether a run has a summary."""
         return run_folder.finished(self.folders[cell]) is not None
+
+    def divergence(self, cell: Cell) -> str:
+        """The error of a trial that diverged; "" for other runs."""
+        path = self.folders[cell] / DIVERGED
+        return str(files.read_json(path)["error"]) if cell.trial is not None and path.exists() else ""
+
+    def record_divergence(self, cell: Cell, error: str) -> bool:
+        """Records in the folder of a trial that it diverged; False if the run is no trial, or the error is another."""
+        diverged = cell.trial is not None and DIVERGENCE.match(error) is not None
+        if diverged:
+            files.write_json(self.folders[cell] / DIVERGED, {"error": error, **provenance.provenance()})
+        return diverged
+
+    def has_ended(self, cell: Cell) -> bool:
+        """Whether a run is finished, or a trial that diverged: it would diverge again."""
+        return self.is_finished(cell) or bool(self.divergence(cell))
 
     def label(self, cell: Cell) -> str:
         """The folder of a run in tables: its name in `runs/`, or its path in the folder of the grid."""

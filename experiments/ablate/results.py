@@ -19,6 +19,9 @@ from experiments.ablate.grid import Cell
 def row(cell: Cell, summary: Summary, folder: str) -> Row:
     """The record of a finished run. `folder` is how tables name its folder."""
     noise = {"level": cell.level} if summary["task"] == "denoise" else {}
+    model = cell.config.model
+    chosen = {"learning_rate": cell.config.learning_rate, **({"init": model.init} if "init" in model else {})}
+    settings = {"steps": summary["steps"], **chosen, **cell.tuned}
     return {
         "contender": cell.contender,
         "dataset": summary["dataset"],
@@ -27,6 +30,8 @@ def row(cell: Cell, summary: Summary, folder: str) -> Row:
         "seed": cell.seed,
         **TASKS[summary["task"]].figures(summary),
         "parameters": summary["parameters"],
+        # An axis has its column already.
+        **{name: value for name, value in settings.items() if name not in cell.setting},
         "wall_seconds": summary["wall_seconds"],
         "folder": folder,
     }
@@ -106,10 +111,10 @@ def table(rows: Sequence[Row], names: Sequence[str], by: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def cell(members: Sequence[Row], name: str) -> tuple[str, float]:
-    """Mean and deviation of a column for the report, and the mean as the value to sort by."""
+def cell(members: Sequence[Row], name: str) -> tuple[str, float | str]:
+    """Mean and deviation of a column for the report, and the mean as the value to sort by; both "" without a value."""
     values = [member[name] for member in members if name in member]
-    return spread(values), float(np.mean(values)) if values else float("nan")
+    return spread(values), float(np.mean(values)) if values else ""
 
 
 def spread(values: Sequence[float]) -> str:

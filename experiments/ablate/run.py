@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from aeden.runtime import run_folder
 from aeden.runtime.processes import Interrupted, cores
 from aeden.tasks.execute import announce
 from experiments import cli
-from experiments.ablate import grid, launch, verdict
+from experiments.ablate import grid, launch, tuning, tuning_record, verdict
 from experiments.ablate.grid import Cell
 from experiments.ablate.plan import Plan, make_plan
-from experiments.ablate.progress import Progress, last_line
+from experiments.ablate.progress import Progress, last_line, say
 
 # Minutes that a submitted job may take by default. The default of submitit, 5, would stop most runs.
 TIMEOUT_MIN = 240
@@ -59,25 +59,95 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
         raise ValueError("a grid starts the processes of its runs itself: --coordinator is for experiments.main")
     # The runs need the accelerators.
     jax.config.update("jax_platforms", "cpu")
-    plan = make_plan(name, settings, select(grid.expand(settings), ONLY.value), workdir)
+    cells = grid.expand(settings)
+    tuned = tuning.look(name, settings, cells, workdir) if settings.tuning.fields else None
+    # With tuning, these are the runs before the chosen values are filled in.
+    plan = make_plan(name, settings, cells if tuned else select(cells, ONLY.value), workdir)
     if LIST.value:
-        for cell in plan.folders:
-            print(f"{cell.name}\n    {command(plan, cell)}")
+        _list(plan, tuned)
         return
     grid.check(plan.folders)
-    verdict.check(settings.metric, plan.cells)
+    verdict.check(settings.metric, plan.cells, settings.margin)
     workdir.mkdir(parents=True, exist_ok=True)
     for dataset in {id(one): one for one in map(grid.dataset_of, (cell.config for cell in plan.folders))}.values():
         announce(dataset)
-    for cell, folder in plan.folders.items():
-        run_folder.check_data(folder, grid.dataset_of(cell.config).identity())
+    _check_data(plan)
     with run_folder.locked(workdir), _stoppable():
+        if tuned is not None:
+            finals = tune(tuned, ONLY.value)
+            if not finals:
+                return
+            plan = make_plan(name, settings, finals, workdir)
+            _check_data(plan)
         failures = run_cells(plan)
         print(report(plan, failures))
+    _raise(failures, plan)
+    print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
+
+
+def _list(plan: Plan, tuned: tuning.Tuning | None) -> None:
+    """Prints the name and the command of every run, trials first."""
+    if tuned is not None:
+        _list(tuned.plan, None)
+        if tuned.open:
+            print(f"the runs after the tuning are known once its trials have ended: {len(tuned.open)} have not")
+            return
+        plan = make_plan(plan.name, plan.settings, select(tuned.finals(), ONLY.value), plan.workdir)
+    for cell in plan.folders:
+        print(f"{cell.name}\n    {command(plan, cell)}")
+
+
+def _check_data(plan: Plan) -> None:
+    """Refuses runs that exist with other data.
+
+    Raises:
+      RunFolderError: naming both data sets.
+    """
+    for cell, folder in plan.folders.items():
+        run_folder.check_data(folder, grid.dataset_of(cell.config).identity())
+
+
+def _raise(failures: Mapping[str, str], plan: Plan) -> None:
+    """Raises ChildProcessError if runs failed."""
     if failures:
         listed = "; ".join(f"{name}: {error}" for name, error in failures.items())
         raise ChildProcessError(f"{len(failures)} of {len(plan.folders)} runs failed: {listed}")
-    print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
+
+
+def tune(tuned: tuning.Tuning, names: Sequence[str]) -> list[Cell]:
+    """Runs the trials that have not ended, and writes tuning.csv and tuning.json.
+
+    Args:
+      tuned: the tuning stage as it is now.
+      names: names of the runs that are wanted, trials among them; none for all.
+
+    Returns:
+      The runs that are wanted, with the chosen values; none if only trials are wanted.
+
+    Raises:
+      ValueError: there is no run of a name, or all trials of a contender diverged.
+      ChildProcessError: trials failed for other reasons than that they diverged.
+    """
+    settings, workdir = tuned.plan.settings, tuned.plan.workdir
+    trials = [cell for cell in tuned.plan.cells if cell.name in names]
+    others = [name for name in names if name not in {cell.name for cell in trials}]
+    if others and tuned.open:
+        raise ValueError(f"--only={others[0]!r}: {len(tuned.open)} trials of the tuning have to end first")
+    if tuned.summaries:
+        tuning_record.write(tuned)
+    while todo := [cell for cell in tuned.open if cell in trials or not names]:
+        say(f"tuning: {len(tuned.plan.cells)} trials, {len(todo)} of them to be run")
+        plan = make_plan(tuned.plan.name, settings, todo, workdir)
+        _check_data(plan)
+        failures = run_cells(plan)
+        tuned, trials = tuning.look(tuned.plan.name, settings, tuned.templates, workdir), []
+        tuning_record.write(tuned)
+        _raise(failures, plan)
+    if names and not others:
+        print(f"tuning: {len(tuned.open)} of {len(tuned.plan.cells)} trials have not ended")
+        return []
+    say(tuning_record.text(tuned))
+    return select(tuned.finals(), others)
 
 
 def select(cells: list[Cell], names: list[str]) -> list[Cell]:
@@ -122,7 +192,7 @@ def run_cells(plan: Plan) -> dict[str, str]:
     Raises:
       Interrupted: see `run_grid`.
     """
-    waiting = [cell for cell in plan.folders if not plan.is_finished(cell)]
+    waiting = [cell for cell in plan.folders if not plan.has_ended(cell)]
     progress = Progress(plan, len(plan.folders) - len(waiting))
     failures = _run_wave(plan, [cell for cell in waiting if cell.is_shared], progress)
     ready: list[Cell] = []
@@ -146,9 +216,13 @@ def _run_wave(plan: Plan, cells: list[Cell], progress: Progress) -> dict[str, st
         for one, status in ended:
             if status == 0 and plan.is_finished(by_name[one.name]):
                 progress.end(one.name, "done")
+                continue
+            error = last_line(one.log, one.offset) or f"ended with status {status}"
+            if plan.record_divergence(by_name[one.name], error):
+                progress.end(one.name, f"diverged: {error}")
             else:
-                failures[one.name] = last_line(one.log, one.offset) or f"ended with status {status}"
-                progress.end(one.name, f"FAILED: {failures[one.name]}")
+                failures[one.name] = error
+                progress.end(one.name, f"FAILED: {error}")
     return failures
 
 

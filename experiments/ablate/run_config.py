@@ -61,15 +61,25 @@ def set_field(config: Any, name: str, value: Any, owner: str) -> None:
     Raises:
       ValueError: there is no such field, or it has another type. The message begins with `owner`, who sets it.
     """
-    fields = flatten(config.to_dict())
-    if name not in fields:
-        near = difflib.get_close_matches(name, fields, 1)
-        raise ValueError(f"{owner}: there is no field {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    before = field_of(config, name, owner)
     *sections, last = name.split(".")
     for section in sections:
         config = config[section]
     try:
         config[last] = value
     except TypeError:
-        expected = type(fields[name]).__name__
+        expected = type(before).__name__
         raise ValueError(f"{owner}: {name} takes a value of type {expected}, not {value!r}") from None
+
+
+def field_of(config: Any, name: str, owner: str) -> Any:
+    """The value of a field of a config by its dotted name.
+
+    Raises:
+      ValueError: there is no such field. The message begins with `owner`, who names it.
+    """
+    fields = flatten(config.to_dict())
+    if name not in fields:
+        near = difflib.get_close_matches(name, fields, 1)
+        raise ValueError(f"{owner}: there is no field {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    return fields[name]

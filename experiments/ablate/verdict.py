@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aeden.measures import image_quality
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison, compare, fewest_pairs
+from aeden.measures.seed_spread import Spread, SpreadComparison, compare_spreads, spread
 from aeden.runtime.files import Row
+from aeden.tasks.denoise import extras
 from experiments.ablate import metrics
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.results import grouped
 
 
-def check(name: str, cells: Sequence[Cell]) -> None:
-    """Refuses a grid whose runs do not end with the metric that its verdict is about.
+@dataclasses.dataclass(frozen=True)
+class SeedSpread:
+    """The spread of a contender over seeds at one setting.
+
+    Attributes:
+      spread: standard deviation over all finished seeds, with its 95 % interval.
+      compared: the spread compared with that of the reference, over the seeds that both have finished; None for the
+        reference, and without a shared seed.
+    """
+
+    spread: Spread
+    compared: SpreadComparison | None
+
+
+def check(name: str, cells: Sequence[Cell], margin: float = 0.0) -> None:
+    """Refuses a grid whose runs do not end with the metric that its verdict is about, or whose margin is no size.
 
     Raises:
-      ValueError: naming the run.
+      ValueError: naming the run, or the margin.
     """
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"margin={margin} is not a size: use a positive number, or 0 for the metric's own")
     for cell in cells:
         try:
             metrics.for_verdict(cell.config.task, name)
@@ -32,17 +50,27 @@ def check(name: str, cells: Sequence[Cell]) -> None:
 
 def _check_result(name: str, config: Any) -> None:
     """Refuses an experiment of a task that has the metric, if its own result lacks it."""
+    if not config.eval.test:
+        raise ValueError("eval.test=False leaves nothing to compare its runs by")
     if config.task == "gan" and not config.gan.samples:
         raise ValueError("gan.samples=0 leaves nothing to compare generators by")
     if config.task == "stack" and config.stack.head == "none":
         raise ValueError("stack.head=none leaves nothing to compare classifiers by")
+    if config.task == "denoise" and name in extras.NAMES and not config.eval.extras:
+        raise ValueError(f"a run measures {name} with eval.extras=True only")
     upsamples = config.model.architecture == "conv" and config.model.factors[0] > 1
-    if config.task == "denoise" and name not in image_quality.RESTORATION_METRICS and not upsamples:
+    always = (*image_quality.RESTORATION_METRICS, extras.PSNR_GAP.name, extras.BCE_GAP.name)
+    if config.task == "denoise" and name not in always and not upsamples:
         raise ValueError(f"the last layer of its network does not upsample, so it has no {name}")
 
 
 def comparisons(
-    rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str, metric: Metric
+    rows: Sequence[Row],
+    contenders: Sequence[str],
+    axes: Sequence[str],
+    reference: str,
+    metric: Metric,
+    margin: float = 0.0,
 ) -> dict[str, Comparison]:
     """Compares each contender with the reference at every setting, over the seeds that both have finished.
 
@@ -52,67 +80,124 @@ def comparisons(
       axes: the columns that tell settings apart.
       reference: the contender that the others are compared with.
       metric: what is compared. Rows that lack it are left out.
+      margin: smallest difference that anyone would act on, in the unit of the metric; 0 for the metric's own.
 
     Returns:
       "contender" or "contender, axis=value" -> comparison, corrected for all of them together. Contenders without a
       shared seed are left out.
     """
-    pairs: dict[str, tuple[list[float], list[float]]] = {}
+    values = _by_seed(rows, contenders, axes, metric)
+    return compare(_paired(values, reference), bool(metric.higher_is_better), margin or metric.margin)
+
+
+def seed_spreads(
+    rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str, metric: Metric
+) -> dict[str, SeedSpread]:
+    """The spread of each contender over seeds at every setting, with the same arguments as `comparisons`.
+
+    Returns:
+      "contender" or "contender, axis=value" -> spread, the reference among them. The tests are corrected for all of
+      them together. Contenders without a finished run are left out.
+    """
+    values = _by_seed(rows, contenders, axes, metric)
+    compared = compare_spreads(_paired(values, reference))
+    return {
+        label: SeedSpread(spread(list(by_seed.values())), compared.get(label))
+        for members in values.values()
+        for label, by_seed in members.values()
+        if by_seed
+    }
+
+
+# Setting -> contender -> its label at this setting, and its values by seed.
+_Values = dict[tuple[Any, ...], dict[str, tuple[str, dict[int, float]]]]
+
+
+def _by_seed(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], metric: Metric) -> _Values:
+    """The values of a metric; rows that lack it are left out."""
+    values: _Values = {}
     for setting, members in grouped(rows, axes).items():
-        values: dict[str, dict[int, float]] = {contender: {} for contender in contenders}
+        place = dict(zip(axes, setting, strict=True))
+        values[setting] = {contender: (kind(contender, place), {}) for contender in contenders}
         for row in members:
             if metric.name in row:
-                values[row["contender"]][row["seed"]] = row[metric.name]
-        for contender in contenders:
-            shared = sorted(values[contender].keys() & values[reference].keys())
+                values[setting][row["contender"]][1][row["seed"]] = row[metric.name]
+    return values
+
+
+def _paired(values: _Values, reference: str) -> dict[str, tuple[list[float], list[float]]]:
+    """Label of a contender -> its values and those of the reference, for the seeds that both have finished."""
+    pairs = {}
+    for members in values.values():
+        other = members[reference][1]
+        for contender, (label, one) in members.items():
+            shared = sorted(one.keys() & other.keys())
             if contender != reference and shared:
-                one, other = ([values[name][seed] for seed in shared] for name in (contender, reference))
-                pairs[kind(contender, dict(zip(axes, setting, strict=True)))] = one, other
-    return compare(pairs, bool(metric.higher_is_better))
+                pairs[label] = [one[seed] for seed in shared], [other[seed] for seed in shared]
+    return pairs
 
 
-def sentence(found: dict[str, Comparison], reference: str, metric: Metric, margin: float = 0.0) -> str:
+def word(one: Comparison, metric: Metric) -> str:
+    """ "better", "worse", "equal for practical use" or "no difference shown"."""
+    verdict = one.verdict()
+    if verdict in ("higher", "lower"):
+        return "better" if (verdict == "higher") == metric.higher_is_better else "worse"
+    return verdict
+
+
+def sentence(found: Mapping[str, Comparison], reference: str, metric: Metric) -> str:
     """The verdict in one paragraph.
 
     Args:
       found: label of a contender -> its comparison with the reference.
       reference: name of the reference.
       metric: what was compared.
-      margin: differences up to this are of no practical use, in the unit of the metric.
     """
     if not found:
         return (
             f"Nothing to compare yet: no contender and the reference have finished the same seed with a value of "
             f"{metric.label} (runs made before a metric existed do not have it)."
         )
-    better: list[str] = []
-    worse: list[str] = []
-    same: list[str] = []
-    for label, one in found.items():
-        if one.verdict() == "no difference shown":
-            same.append(spoken(label))
-        elif (one.verdict() == "higher") == metric.higher_is_better:
-            better.append(f"{spoken(label)} is better ({_evidence(one, metric, margin)})")
-        else:
-            worse.append(f"{spoken(label)} is worse ({_evidence(one, metric, margin)})")
-    findings = [*better, *worse, *([f"no difference shown for {', '.join(same)}"] if same else [])]
+    findings = [
+        f"{spoken(label)} is {said} ({_size(one, metric)}, {_p(one, metric)})"
+        for said in ("better", "worse", "equal for practical use")
+        for label, one in found.items()
+        if word(one, metric) == said
+    ]
+    undecided = [
+        f"{spoken(label)} ({_size(one, metric)})"
+        for label, one in found.items()
+        if word(one, metric) == "no difference shown"
+    ]
+    if undecided:
+        findings.append(f"no difference shown for {', '.join(undecided)}")
     pairs, needed = sorted({one.pairs for one in found.values()}), fewest_pairs(len(found))
     seeds = f"{pairs[0]} to {pairs[-1]}" if len(pairs) > 1 else f"{pairs[0]}"
     plural = "" if seeds == "1" else "s"
     text = f"By {metric.label}, over {seeds} paired seed{plural}, compared with {reference}: {'; '.join(findings)}."
-    if len(same) == len(found) and pairs[-1] < needed:
+    if len(undecided) == len(found) and pairs[-1] < needed:
         compared = f"{len(found)} comparison{'' if len(found) == 1 else 's'} over {seeds} seed{plural}"
         text += f" {compared} cannot show a difference at the 5 % level, however large: that takes {needed} seeds."
     return text
 
 
-def _evidence(one: Comparison, metric: Metric, margin: float) -> str:
-    """Difference, interval and p of a comparison."""
-    remark = ", of no practical use" if abs(one.mean) <= margin else ""
-    return (
-        f"{metric.format_difference(one.mean)}, 95 % interval {metric.format_difference(one.low)} to "
-        f"{metric.format_difference(one.high)}, corrected p = {one.corrected:.2g}{remark}"
-    )
+def _size(one: Comparison, metric: Metric) -> str:
+    """Mean difference, in the unit of the metric and relative to the spread over seeds, and its interval."""
+    size = metric.format_difference(one.mean)
+    if math.isfinite(one.effect):
+        size += f", {abs(one.effect):.1f} times the spread over seeds"
+    if math.isfinite(one.low):
+        size += f", 95 % interval {metric.format_difference(one.low)} to {metric.format_difference(one.high)}"
+    return size
+
+
+def _p(one: Comparison, metric: Metric) -> str:
+    """The p-value of what a comparison shows, and how the difference compares with the margin."""
+    margin = metric.format_size(one.margin)
+    if one.verdict() == "equal for practical use":
+        return f"within the margin of {margin}, corrected p = {one.corrected_equal:.2g}"
+    small = f", not above the margin of {margin}" if abs(one.mean) <= one.margin else ""
+    return f"corrected p = {one.corrected:.2g}{small}"
 
 
 def spoken(label: str) -> str:
@@ -121,20 +206,41 @@ def spoken(label: str) -> str:
     return f"{contender} at {place}" if place else contender
 
 
-def as_json(found: dict[str, Comparison], reference: str, metric: Metric, margin: float) -> dict[str, Any]:
-    """The verdict for other programs, see `sentence` for the arguments."""
+def as_json(
+    found: Mapping[str, Comparison], spreads: Mapping[str, SeedSpread], reference: str, metric: Metric
+) -> dict[str, Any]:
+    """The verdict for other programs.
+
+    Args:
+      found: label of a contender -> its comparison with the reference.
+      spreads: label of a contender -> its spread over seeds, see `seed_spreads`.
+      reference: name of the reference.
+      metric: what was compared.
+    """
     return {
         "metric": metric.name,
         "reference": reference,
-        "text": sentence(found, reference, metric, margin),
+        "text": sentence(found, reference, metric),
         "comparisons": [
             {
                 "contender": label,
                 "verdict": one.verdict(),
-                # JSON has no infinity. An interval that a single pair does not give is null.
-                **{name: x if math.isfinite(x) else None for name, x in dataclasses.asdict(one).items()},
+                **_finite({**dataclasses.asdict(one), "effect": one.effect}),
             }
             for label, one in found.items()
         ],
+        "spreads": [
+            {
+                "contender": label,
+                **_finite(dataclasses.asdict(one.spread)),
+                "compared": None if one.compared is None else _finite(dataclasses.asdict(one.compared)),
+            }
+            for label, one in spreads.items()
+        ],
         "fewest_seeds": fewest_pairs(len(found)),
     }
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Numbers for JSON, which has no infinity and no NaN: what a single seed does not give is null."""
+    return {name: x if math.isfinite(x) else None for name, x in values.items()}

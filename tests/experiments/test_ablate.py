@@ -206,12 +206,14 @@ def test_the_verdict_says_what_is_shown_and_what_is_not(report):
     said = files.read_json(folder / "verdict.json")
     assert said["text"] in text
     assert re.search(
-        r"By PSNR, over 8 paired seeds, compared with nearest: k3 is worse \(-0\.2\d dB, 95 % interval -0\.2\d dB to "
-        r"-0\.\d+ dB, corrected p = 0\.016\); no difference shown for k4\.",
+        r"By PSNR, over 8 paired seeds, compared with nearest: k3 is worse \(-0\.2\d dB, \d\.\d times the spread over "
+        r"seeds, 95 % interval -0\.2\d dB to -0\.\d+ dB, corrected p = 0\.016\); k4 is equal for practical use \(.*, "
+        r"within the margin of 0\.1 dB, corrected p = .*\)\.",
         said["text"],
     )
     verdicts = {one["contender"]: one["verdict"] for one in said["comparisons"]}
-    assert verdicts == {"k3": "lower", "k4": "no difference shown"}
+    assert verdicts == {"k3": "lower", "k4": "equal for practical use"}
+    assert [one["contender"] for one in said["spreads"]] == ["nearest", "k3", "k4"]
     assert (said["dataset"], said["requested_dataset"]) == ("glyphs/digits", "mnist")
     rows = (folder / "results.csv").read_text().splitlines()
     assert len(rows) == 25

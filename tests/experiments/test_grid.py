@@ -11,7 +11,7 @@ from conftest import ROOT, write_images
 from ml_collections import config_flags
 
 from aeden.nn.parameters import count_parameters, make_init
-from aeden.tasks import from_config
+from aeden.tasks import model_from_config
 from aeden.tasks.execute import TASKS
 from configs import gan_transpose_mnist
 from experiments.ablate import grid
@@ -178,7 +178,7 @@ def test_contenders_are_made_equal_to_the_reference(settings, pairing):
     settings.pairing = pairing
     sizes = {}
     for cell in grid.expand(settings)[:4]:
-        model = from_config.build_model(cell.config, (28, 28, 1))
+        model = model_from_config.build_model(cell.config, (28, 28, 1))
         sizes[cell.contender] = (
             model.multiplications(28, 28)
             if pairing == "multiplications"

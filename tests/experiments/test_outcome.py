@@ -1,9 +1,11 @@
 """What a grid says about its runs: in tables, in a sentence, and what it refuses to reuse."""
 
 import csv
+import json
 import re
 import subprocess
 
+import numpy as np
 import pytest
 from absl import flags
 from conftest import ROOT
@@ -59,8 +61,8 @@ def test_a_lost_run_does_not_make_the_verdict_contradict_itself():
     assert "cannot show" not in text
     few = verdict.sentence(compare({"k3": ([1.0], [2.0])}), "nearest", metrics.of_task("gan")["kid"])
     assert few == (
-        "By KID, over 1 paired seed, compared with nearest: no difference shown for k3. 1 comparison over 1 seed "
-        "cannot show a difference at the 5 % level, however large: that takes 6 seeds."
+        "By KID, over 1 paired seed, compared with nearest: no difference shown for k3 (-1.0000). 1 comparison over 1 "
+        "seed cannot show a difference at the 5 % level, however large: that takes 6 seeds."
     )
 
 
@@ -77,8 +79,75 @@ def test_a_lower_value_is_better_if_the_metric_says_so():
         found = verdict.comparisons(rows, ["nearest", "k3"], [], "nearest", metric)
         assert f"k3 is {words} (-0.5" in verdict.sentence(found, "nearest", metric)
         assert found["k3"].wins == (0 if words == "worse" else 8)
-        assert verdict.sentence(found, "nearest", metric, 0.6).endswith(", of no practical use).")
-        assert verdict.as_json(found, "nearest", metric, 0.0)["metric"] == name
+        assert verdict.as_json(found, {}, "nearest", metric)["metric"] == name
+        unit = f" {metric.unit}".rstrip()
+        equal = verdict.comparisons(rows, ["nearest", "k3"], [], "nearest", metric, 0.6)
+        text = verdict.sentence(equal, "nearest", metric)
+        assert "k3 is equal for practical use (-0.5" in text
+        assert f", within the margin of 0.6{unit}, corrected p = " in text
+        # Not shown to be within 0.54, though the mean is.
+        close = verdict.comparisons(rows, ["nearest", "k3"], [], "nearest", metric, 0.54)
+        assert verdict.sentence(close, "nearest", metric).endswith(f", not above the margin of 0.54{unit}).")
+
+
+def test_the_sentence_has_the_size_of_a_difference_and_three_kinds_of_verdict():
+    rng = np.random.default_rng(0)
+    reference = rng.normal(20.5, 0.1, 8)
+    made = {"k3": (-0.3, 0.01), "k4": (0.2, 0.01), "same": (0.02, 0.01), "noisy": (0.0, 0.3)}
+    pairs = {name: (list(reference + rng.normal(*how, 8)), list(reference)) for name, how in made.items()}
+    found = compare(pairs, margin=0.1)
+    text = verdict.sentence(found, "nearest", PSNR)
+    assert re.fullmatch(
+        r"By PSNR, over 8 paired seeds, compared with nearest: "
+        r"k4 is better \(\+0\.\d\d dB, \d\.\d times the spread over seeds, 95 % interval \+0\.\d\d dB to "
+        r"\+0\.\d\d dB, corrected p = 0\.031\); "
+        r"k3 is worse \(-0\.3\d dB, .*\); "
+        r"same is equal for practical use \(\+0\.0\d dB, .*, within the margin of 0\.1 dB, corrected p = [\de.-]+\); "
+        r"no difference shown for noisy \([+-]0\.\d\d dB, \d\.\d times the spread over seeds, 95 % interval -0\.\d\d "
+        r"dB to \+0\.\d\d dB\)\.",
+        text,
+    )
+    assert f"{found['k4'].effect:.1f} times" in text
+    assert [verdict.word(one, PSNR) for one in found.values()] == [
+        "worse",
+        "better",
+        "equal for practical use",
+        "no difference shown",
+    ]
+
+
+def test_psnr_has_a_margin_of_its_own_that_a_grid_can_change(settings):
+    rows = [{"contender": name, "seed": seed, "psnr": 1.0, "ssim": 0.5} for name in ("a", "b") for seed in (0, 1)]
+    for name, margin, expected in (("psnr", 0.0, 0.1), ("psnr", 0.3, 0.3), ("ssim", 0.0, 0.0), ("ssim", 0.01, 0.01)):
+        metric = metrics.for_verdict("denoise", name)
+        assert verdict.comparisons(rows, ["a", "b"], [], "a", metric, margin)["b"].margin == expected
+    verdict.check("psnr", grid.expand(settings), 0.0)
+    for margin in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match=f"margin={margin} is not a size"):
+            verdict.check("psnr", grid.expand(settings), margin)
+
+
+def test_spreads_are_those_of_all_finished_seeds_and_compared_over_shared_ones():
+    values = {"nearest": [1.0, 2.0, 4.0], "k3": [1.0, 1.2, 1.1, 1.5]}
+    rows = [
+        {"contender": name, "noise.level": 0.4, "seed": seed, "psnr": value}
+        for name, some in values.items()
+        for seed, value in enumerate(some)
+    ]
+    found = verdict.seed_spreads(rows, ["nearest", "k3", "k4"], ["noise.level"], "nearest", PSNR)
+    assert list(found) == ["nearest, noise.level=0.4", "k3, noise.level=0.4"]
+    nearest, k3 = found.values()
+    assert nearest.compared is None
+    assert (nearest.spread.seeds, k3.spread.seeds) == (3, 4)
+    assert k3.spread.deviation == pytest.approx(np.std(values["k3"], ddof=1))
+    assert k3.compared.ratio == pytest.approx(np.std(values["k3"][:3]) / np.std(values["nearest"]))
+    record = verdict.as_json({}, found, "nearest", PSNR)["spreads"]
+    assert [one["contender"] for one in record] == list(found)
+    assert (record[0]["compared"], record[1]["compared"]["corrected"]) == (None, k3.compared.p)
+    single = verdict.seed_spreads(rows[:1], ["nearest"], ["noise.level"], "nearest", PSNR)
+    record = verdict.as_json({}, single, "nearest", PSNR)["spreads"]
+    assert (record[0]["deviation"], record[0]["low"], record[0]["high"]) == (None, 0, None)
+    json.dumps(record, allow_nan=False)
 
 
 def test_runs_without_the_metric_are_left_out_of_the_comparison():
@@ -134,7 +203,7 @@ def test_the_columns_of_results_keep_their_order(settings):
     response = {"constant_ripple": 0.1, "impulse_unevenness": 0.2}
     residual = {"harmonic_energy": 0.1, "phase_variation": 0.1, "spectrum_distance_db": 0.1, "spectrum": {}}
     test = {"psnr": 1.0, "mse": 0.1, "bce": 0.1, "bce_excess": 0.1, "ssim": 0.1}
-    summary = {"task": "denoise", "dataset": "mnist", "parameters": 5, "wall_seconds": 1.0, "levels": {}}
+    summary = {"task": "denoise", "dataset": "mnist", "parameters": 5, "steps": 20, "wall_seconds": 1.0, "levels": {}}
     summary |= {"noisy": test, "test": test}
     summary["artifacts"] = {"initial": response, "trained": response, "residual": residual}
     cell = grid.expand(settings)[0]
@@ -143,7 +212,7 @@ def test_the_columns_of_results_keep_their_order(settings):
         *("harmonic_energy", "phase_variation", "spectrum_distance_db"),
         *("constant_ripple_initial", "constant_ripple_trained"),
         *("impulse_unevenness_initial", "impulse_unevenness_trained"),
-        *("parameters", "wall_seconds", "folder"),
+        *("parameters", "steps", "learning_rate", "init", "wall_seconds", "folder"),
     ]
     assert list(results.levels(cell, summary)[0]) == [
         *("contender", "dataset", "seed", "level", "psnr", "ssim", "bce", "mse"),

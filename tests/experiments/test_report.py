@@ -93,16 +93,61 @@ def test_the_table_of_the_comparison_has_the_metric_of_the_verdict(settings, tmp
     assert re.findall(r"<th scope[^>]*>(.*?)</th>", "".join(parts)) == [
         "contender",
         "PSNR, dB",
-        "SSIM",
-        "BCE, nats",
         "difference",
+        "spread over seeds",
+        "difference / spread",
         "corrected p",
+        "verdict",
         "improvement",
         "seeds won",
+        "contender",
+        "SSIM",
+        "BCE, nats",
     ]
     settings.metric = "harmonic_energy"
     parts = page.comparison(make_result(settings, tmp_path, psnr=20.0, harmonic_energy=0.1))
     assert '<th scope="col">checkerboard energy</th>' in "".join(parts)
+
+
+def rows_of(parts):
+    """The cells of the tables, row by row."""
+    return [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", "".join(parts))]
+
+
+def test_the_comparison_shows_size_margin_and_verdict(settings, tmp_path):
+    """Values made so that k3 is shown to be better by 0.05, which is too little to act on."""
+    result = make_result(settings, tmp_path, psnr=20.0)
+    reference = np.linspace(20.0, 20.7, 8)
+    one = reference + 0.05 + np.linspace(-0.01, 0.01, 8)
+    found = compare({"k3": (list(one), list(reference))}, margin=0.1)
+    result = dataclasses.replace(result, comparisons=found)
+    parts = page.comparison(result)
+    pooled = np.sqrt((one.var(ddof=1) + reference.var(ddof=1)) / 2)
+    line = rows_of(parts)[-1]
+    assert line[2:5] == ["+0.05 dB", f"{pooled:.2g}", f"{0.05 / pooled:+.1f}"]
+    assert line[5:] == ["0.00781", f"{found['k3'].p_equal:.3g}", "equal for practical use", "0.56", "8 of 8"]
+    assert "+0.05 [+0.05, +0.05]  equal for practical use" in text_of(parts)
+    assert "the margin of 0.1 dB" in text_of(parts)
+    assert "corrected p, margin" in text_of(parts)
+    assert "k3 is equal for practical use" in text_of(page.opening(result))
+    assert "margin" not in text_of(page.comparison(make_result(settings, tmp_path, psnr=20.0)))
+
+
+def test_the_spread_over_seeds_has_a_table_of_its_own(settings, tmp_path):
+    settings.seeds = 4
+    result = make_result(settings, tmp_path, psnr=20.0)
+    for row in result.rows:
+        if row["contender"] == "k3":
+            row["psnr"] = 20.0 + 0.2 * row["seed"] ** 2
+    parts = page.spreads(result)
+    assert parts[0] == "<h2>Spread over seeds</h2>"
+    nearest, k3 = rows_of(parts)[1:]
+    assert nearest == ["nearest", "0.13", "0.073 to 0.48", "reference", "", "4"]
+    expected = np.std([0, 0.2, 0.8, 1.8], ddof=1) / np.std([0, 0.1, 0.2, 0.3], ddof=1)
+    assert (k3[0], k3[3], k3[5]) == ("k3", f"{expected:.2f}", "4")
+    assert 0 < float(k3[4]) < 0.05
+    settings.seeds = 1
+    assert page.spreads(make_result(settings, tmp_path, psnr=20.0)) == []
 
 
 def test_groups_are_ordered_contender_by_contender(settings, tmp_path):

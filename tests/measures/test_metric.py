@@ -36,6 +36,16 @@ def test_labels_and_differences(metric, label, difference):
     assert metric.format_difference(-0.314159) == difference.replace("+", "-")
 
 
+def test_sizes_have_no_sign_and_as_many_digits_as_they_need():
+    assert image_quality.PSNR.format_size(0.1) == "0.1 dB"
+    assert image_quality.SSIM.format_size(0.0005) == "0.0005"
+
+
+def test_only_psnr_has_a_margin():
+    """A margin changes verdicts: docs/method.md argues for it."""
+    assert {metric.name: metric.margin for metric in CONSTANTS if metric.margin} == {"psnr": 0.1}
+
+
 def test_names_are_the_keys_of_summaries():
     """Names are unique, those that summaries have had so far are kept, and each computed metric is described."""
     names = [metric.name for metric in CONSTANTS]

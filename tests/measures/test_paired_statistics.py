@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aeden.measures.paired_statistics import compare, fewest_pairs, holm, paired_difference, sign_flip_p
+from aeden.measures.paired_statistics import (
+    compare,
+    equivalence_p,
+    fewest_pairs,
+    holm,
+    paired_difference,
+    sign_flip_p,
+)
 
 
 def test_the_interval_is_that_of_the_paired_t_test(rng):
@@ -89,6 +96,70 @@ def test_the_values_of_a_comparison():
     assert compare({"one": ([1.0], [0.0])})["one"].verdict() == "no difference shown"
     with pytest.raises(ValueError, match="worse: pairs need"):
         compare({"worse": (worse[:3], reference)})
+
+
+def test_equality_is_shown_if_the_90_percent_interval_lies_within_the_margin(rng):
+    """The definition of Schuirmann 1987 and its well-known equivalent."""
+    found = []
+    for _ in range(100):
+        one, other = rng.normal(0.02, 0.1, 8), rng.normal(0, 0.1, 8)
+        p = equivalence_p(one, other, 0.1)
+        d = one - other
+        t = (0.1 - abs(d.mean())) / (d.std(ddof=1) / math.sqrt(8))
+        assert p == pytest.approx(stats.t.sf(t, 7))
+        interval = stats.ttest_rel(one, other).confidence_interval(0.9)
+        assert (p <= 0.05) == (interval.low > -0.1 and interval.high < 0.1)
+        found.append(p <= 0.05)
+    assert 0 < sum(found) < 100
+
+
+def test_equality_is_seldom_shown_for_a_difference_as_large_as_the_margin():
+    rng = np.random.default_rng(3)
+    for true in (0.1, -0.1):
+        reference = rng.normal(21.0, 0.07, (1000, 6))
+        one = reference + rng.normal(true, 0.05, reference.shape)
+        shown = [equivalence_p(*pair, 0.1) <= 0.05 for pair in zip(one, reference, strict=True)]
+        # Four standard errors of a share of 5 %.
+        assert 0.02 < np.mean(shown) < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 1000)
+
+
+def test_equality_of_few_or_identical_pairs():
+    same = [1.0, 2.0, 3.0]
+    assert equivalence_p(same, same, 0.1) == 0.0
+    assert equivalence_p([value + 0.1 for value in same], same, 0.05) == 1.0
+    assert equivalence_p(same, same, 0.0) == 1.0
+    assert equivalence_p([1.0], [1.0], 0.1) == 1.0
+    for margin in (-0.1, math.inf, math.nan):
+        with pytest.raises(ValueError, match=r"margin=.* is not a size: use 0 or a positive number"):
+            equivalence_p(same, same, margin)
+
+
+def test_a_difference_that_is_shown_and_too_small_to_act_on_counts_as_equal():
+    rng = np.random.default_rng(5)
+    reference = rng.normal(21.0, 0.07, 8)
+    small, none, large = (reference + rng.normal(mean, 0.01, 8) for mean in (0.04, 0.0, 0.3))
+    pairs = {name: (list(values), list(reference)) for name, values in (("s", small), ("n", none), ("l", large))}
+    found = compare(pairs, margin=0.1)
+    assert found["s"].corrected < 0.05
+    assert [found[name].verdict() for name in pairs] == ["equal for practical use", "equal for practical use", "higher"]
+    p = [equivalence_p(*pair, 0.1) for pair in pairs.values()]
+    assert [one.p_equal for one in found.values()] == p
+    assert [one.corrected_equal for one in found.values()] == holm(p)
+    assert [compare(pairs)[name].verdict() for name in pairs] == ["higher", "no difference shown", "higher"]
+    # A true difference of the size of the spread needs more seeds.
+    assert compare({"n": pairs["n"]}, margin=0.001)["n"].verdict() == "no difference shown"
+
+
+def test_the_effect_is_cohens_d_with_the_pooled_standard_deviation(rng):
+    one, other = rng.normal(1, 2, 7), rng.normal(0, 1, 7)
+    found = compare({"one": (list(one), list(other)), "single": ([1.0], [0.0]), "same": ([1.0, 1.0], [1.0, 1.0])})
+    # With equal numbers, t of the unpaired t-test is d times the root of half the number.
+    assert found["one"].effect == pytest.approx(stats.ttest_ind(one, other).statistic * math.sqrt(2 / 7))
+    assert found["one"].spread == pytest.approx(found["one"].mean / found["one"].effect)
+    assert math.isnan(found["single"].spread)
+    assert math.isnan(found["single"].effect)
+    assert found["same"].spread == 0
+    assert math.isnan(found["same"].effect)
 
 
 def test_fewest_pairs_is_the_smallest_number_that_can_show_a_difference():

@@ -43,9 +43,17 @@ def test_logits_have_the_shape_of_the_image_and_both_decoders_as_many_parameters
     assert len(counts) == 1
 
 
+# Fields without which a decoder is refused.
+NEEDED = {"large_context": {"decoder_kernel_size": 5}}
+
+
+def autoencoder(decoder, *arguments, **options):
+    return ConvAutoencoder(decoder, *arguments, **options, **NEEDED.get(decoder, {}))
+
+
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_images_of_odd_size_are_padded_and_cropped(rng, decoder):
-    model = ConvAutoencoder(decoder, (4, 4))
+    model = autoencoder(decoder, (4, 4))
     x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
     params = jax.jit(model.init)(jax.random.key(0), x)
     padded = pad_to_multiple(x, 4)
@@ -58,17 +66,18 @@ def test_the_encoder_equals_the_keras_example_with_relu_before_the_pool(rng):
     x = jnp.asarray(rng.normal(size=(2, 12, 12, 1)), jnp.float32)
     encoder = Encoder((8, 5))
     params = encoder.init(jax.random.key(0), x)
-    expected = x
+    (code, pooled), expected = encoder.apply(params, x), x
     for i, width in enumerate((8, 5)):
         conv = nn.Conv(width, (3, 3)).bind({"params": params["params"][f"stage{i}"]})
+        np.testing.assert_allclose(pooled[i], conv(expected), atol=1e-5)
         expected = nn.max_pool(nn.relu(conv(expected)), (2, 2), (2, 2))
-    np.testing.assert_allclose(encoder.apply(params, x), expected, atol=1e-5)
+    np.testing.assert_allclose(code, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_fast_and_reference_give_the_same_loss_and_gradients(rng, decoder):
     x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
-    models = [ConvAutoencoder(decoder, (8, 8), lowering=name) for name in ("fast", "reference")]
+    models = [autoencoder(decoder, (8, 8), lowering=name) for name in ("fast", "reference")]
     params = jax.jit(models[0].init)(jax.random.key(0), x)
 
     def loss(params, model):
@@ -80,13 +89,61 @@ def test_fast_and_reference_give_the_same_loss_and_gradients(rng, decoder):
         np.testing.assert_allclose(gradient, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+# Unpooling is not continuous: rounding may choose another pixel of a window.
+@pytest.mark.parametrize("decoder", [name for name in DECODERS if name != "unpool"])
 def test_bfloat16_is_close_to_float32(rng, decoder):
     x = jnp.asarray(rng.uniform(size=(2, 8, 8, 1)), jnp.float32)
-    full, half = ConvAutoencoder(decoder, (8, 8)), ConvAutoencoder(decoder, (8, 8), dtype=jnp.bfloat16)
+    full, half = autoencoder(decoder, (8, 8)), autoencoder(decoder, (8, 8), dtype=jnp.bfloat16)
     params = jax.jit(full.init)(jax.random.key(0), x)
-    assert half.apply(params, x).dtype == jnp.float32
-    np.testing.assert_allclose(half.apply(params, x), full.apply(params, x), atol=0.05)
+    out, expected = half.apply(params, x), full.apply(params, x)
+    assert out.dtype == jnp.float32
+    np.testing.assert_allclose(out, expected, atol=0.05 * max(1.0, float(jnp.std(expected))))
+
+
+@pytest.mark.parametrize(("decoder", "factor"), [("transpose", 2), ("upsample", 2), ("transpose", 3)])
+def test_skip_connections_append_the_encoders_features(rng, decoder, factor):
+    """Compared with the same network in plain Flax."""
+    model = ConvAutoencoder(decoder, (8, 6), (factor, factor), skip=True)
+    x = jnp.asarray(rng.uniform(size=(2, 2 * factor**2, factor**2, 1)), jnp.float32)
+    params = jax.jit(model.init)(jax.random.key(0), x)["params"]
+
+    def conv(part, name, features, x):
+        return nn.Conv(features, (3, 3)).apply({"params": params[part][name]}, x)
+
+    features, code = [], x
+    for i, width in enumerate((8, 6)):
+        features.append(conv("encoder", f"stage{i}", width, code))
+        code = nn.relu(nn.max_pool(features[-1], (factor, factor), (factor, factor)))
+    for i, width in enumerate((6, 8)):
+        stage = params["decoder"][f"stage{i}"]["conv"]
+        if decoder == "upsample":
+            code = nn.Conv(width, (3, 3)).apply({"params": stage}, code.repeat(factor, 1).repeat(factor, 2))
+        else:
+            layer = nn.ConvTranspose(width, (3, 3), (factor, factor), transpose_kernel=True)
+            code = layer.apply({"params": stage}, code)
+        code = jnp.concatenate([nn.relu(code), nn.relu(features[-1 - i])], axis=-1)
+    np.testing.assert_allclose(model.apply({"params": params}, x), conv("decoder", "out", 1, code), atol=1e-5)
+
+
+def test_decoders_that_need_the_encoder_do_not_decode_a_code_alone():
+    x = jnp.ones((1, 8, 8, 1))
+    for model in (ConvAutoencoder("unpool"), ConvAutoencoder("transpose", skip=True)):
+        assert not model.decodes_alone
+        params = model.init(jax.random.key(0), x)
+        code = model.apply(params, x, method="encode")
+        with pytest.raises(ValueError, match="needs an encoder"):
+            model.apply(params, code, method="decode")
+    assert ConvAutoencoder("transpose").decodes_alone
+
+
+def test_unpool_puts_the_code_where_the_encoder_took_it(rng):
+    """A network whose stages do nothing: it keeps the maximum of each window in its place, and drops the rest."""
+    model = ConvAutoencoder("unpool", (1, 1), kernel_size=1)
+    x = jnp.asarray(rng.uniform(0.1, 1.0, size=(2, 8, 12, 1)), jnp.float32)
+    params = jax.tree.map(lambda p: jnp.ones_like(p) if p.ndim == 4 else p, model.init(jax.random.key(0), x))
+    largest = np.asarray(x).reshape(2, 2, 4, 3, 4, 1).max(axis=(2, 4), keepdims=True)
+    expected = np.where(np.asarray(x).reshape(2, 2, 4, 3, 4, 1) == largest, largest, 0).reshape(x.shape)
+    np.testing.assert_allclose(model.apply(params, x), expected, atol=1e-6)
 
 
 def test_unknown_decoder_and_wrong_channels_are_refused():

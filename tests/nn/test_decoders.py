@@ -38,17 +38,35 @@ def test_multiplications_of_the_keras_example():
         ("upsample", {"resize": "bilinear"}, (81, 36)),
         ("upsample", {"placement": "before"}, (9, 9)),
         ("subpixel", {}, (81, 36)),
+        ("large_context", {"grow_kernel_size": 7}, (58, 58)),
+        ("smoothed_transpose", {}, (9, 9)),
+        ("unpool", {}, (81, 36)),
+        # 81 * 6 and 36 * 5 for the convolution, 2 s^2 groups for the offsets: 4 groups of 8 channels, 3 of 6.
+        ("point_sampling", {}, (81 + 2 * 9 * 4 / 6, 36 + 2 * 4 * 3 / 5)),
     ],
 )
 def test_multiplications_of_a_decoder(kind, options, taps):
     decoder = Decoder(kind, features=(6, 5), factors=(3, 2), channels=2, **options)
     stages = 4 * 7 * taps[0] * 8 * 6 + 12 * 21 * taps[1] * 6 * 5
-    assert decoder.multiplications(4, 7, channels=8) == stages + 24 * 42 * 9 * 5 * 2
+    assert decoder.multiplications(4, 7, channels=8) == pytest.approx(stages + 24 * 42 * 9 * 5 * 2)
+
+
+def test_multiplications_of_bilinear_additive_and_of_skip_connections():
+    additive = Decoder("bilinear_additive", features=(8, 5))
+    # A quarter of the channels remains for the convolution at twice the size.
+    assert additive.multiplications(4, 7, channels=8) == 9 * (8 * 14 * 2 * 8 + 16 * 28 * 2 * 5 + 16 * 28 * 5)
+    skip = Decoder("transpose", features=(6, 5), skip=(3, 2))
+    assert skip.multiplications(4, 7, channels=8) == 9 * (4 * 7 * 8 * 6 + 8 * 14 * (6 + 2) * 5 + 16 * 28 * (5 + 3))
+
+
+def test_large_context_without_a_large_kernel_is_refused():
+    with pytest.raises(ValueError, match=r"sizes are 3 and 3: set model.decoder_kernel_size, e.g. to 7"):
+        Decoder("large_context").init(jax.random.key(0), jnp.ones((1, 4, 4, 1)))
 
 
 def test_an_unknown_kind_is_refused():
     for call in (lambda d: d.multiplications(4, 4, 1), lambda d: d.init(jax.random.key(0), jnp.ones((1, 4, 4, 1)))):
-        with pytest.raises(ValueError, match="unknown decoder 'transposed': use one of transpose, upsample, subpixel"):
+        with pytest.raises(ValueError, match="unknown decoder 'transposed': use one of transpose, upsample, subp"):
             call(Decoder("transposed"))
 
 

@@ -10,6 +10,7 @@ from aeden.measures import checkerboard
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import apply
 from aeden.tasks.denoise import decoder_artifacts
+from aeden.tasks.denoise import task as denoise_task
 from aeden.tasks.objectives.restoration import make_evaluation
 
 
@@ -96,3 +97,18 @@ def test_before_and_after_training(images):
         "impulse, trained",
     ]
     assert artifacts.power.shape == (12, 12)
+
+
+def test_a_decoder_that_needs_the_encoder_has_no_responses(images):
+    """Nothing is decoded, so that the parameters are not used."""
+    model = ConvAutoencoder(features=(6, 6), skip=True)
+    spectrum = np.ones(7)
+    means = {"harmonic_energy": 0.1, "power": np.ones((12, 12)), "spectrum": {"clean": spectrum, "restored": spectrum}}
+    split = Split(np.asarray(jnp.round(255 * images), np.uint8))
+    artifacts = decoder_artifacts.measure(model, {}, {}, lambda index, clean: clean, split, means)
+    assert artifacts.figures.keys() == {"residual"}
+    assert artifacts.figures["residual"]["harmonic_energy"] == 0.1
+    assert artifacts.pictures == {}
+    assert artifacts.power.shape == (12, 12)
+    figures = denoise_task.figures({"test": {"psnr": 20.0}, "artifacts": artifacts.figures})
+    assert list(figures) == ["psnr", "harmonic_energy", "spectrum_distance_db"]

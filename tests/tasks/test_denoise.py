@@ -12,7 +12,7 @@ from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import image_quality
 from aeden.runtime import devices
-from aeden.tasks import from_config
+from aeden.tasks import from_config, model_from_config
 from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
 from aeden.training import evaluation
@@ -57,7 +57,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
         config.model.architecture = "dense"
     else:
         config.model.decoder = decoder
-    assert from_config.decoder_name(config) == decoder
+    assert model_from_config.decoder_name(config) == decoder
     config.learning_rate = 0.5
     run = prepare(config, Dataset("random", "random", split, split, split, "0"))
     model, task = run.model, run.training.objective
@@ -85,7 +85,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
 @pytest.mark.parametrize("batch", [2, 8, 256])
 def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, split, monkeypatch, batch):
     monkeypatch.setattr(evaluation, "EVALUATION_BATCH", batch)
-    model = from_config.build_model(config, (12, 12, 1))
+    model = model_from_config.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noises = {"0.2": from_config.build_noise(config, 0.2), "0.6": from_config.build_noise(config, 0.6)}
     fixed = {name: restoration.fixed_noise(noise, 0, random_keys.Stream.TEST) for name, noise in noises.items()}
@@ -102,7 +102,7 @@ def test_the_evaluation_is_the_mean_over_the_split_at_any_batch_size(config, spl
 
 
 def test_samples_are_what_the_evaluation_saw(config, split):
-    model = from_config.build_model(config, (12, 12, 1))
+    model = model_from_config.build_model(config, (12, 12, 1))
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noise = restoration.fixed_noise(from_config.build_noise(config), 0, random_keys.Stream.TEST)
     one = Split(split.images[:1])
@@ -160,7 +160,7 @@ def test_schedules_that_make_no_sense(config, field, value, match):
 def test_models_that_cannot_be_built(config, field, value):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(ValueError, match=field.replace(".", r"\.") + "|" + str(value)):
-        from_config.build_model(config, (12, 12, 1))
+        model_from_config.build_model(config, (12, 12, 1))
 
 
 def test_the_test_noise_is_the_same_wherever_it_is_used(config, split):

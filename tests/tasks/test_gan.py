@@ -329,6 +329,7 @@ def test_a_damaged_judge_is_trained_again(dataset, tmp_path, monkeypatch, damage
         ("gan.average", 1.0, "gan.average 1"),
         ("gan.r1", -1.0, "take 0 or more"),
         ("model.architecture", "dense", "architecture=conv"),
+        ("eval.test", False, "eval.test=False is not for task=gan: set gan.samples=0"),
     ],
 )
 def test_gans_that_cannot_be(config, dataset, tmp_path, field, value, match):

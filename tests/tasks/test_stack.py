@@ -1,5 +1,6 @@
 """Stacked runs: what each phase trains and what it leaves fixed, resuming in any phase, what is refused."""
 
+import dataclasses
 import time
 
 import jax
@@ -230,6 +231,18 @@ def test_what_a_run_leaves(config, dataset, tmp_path):
     assert states["pretrain-2"]["layers_0"].keys() == {"encoder_0", "decoder_0"}
     jax.tree.map(np.testing.assert_array_equal, states["pretrain-2"]["layers_0"], states["pretrain-1"]["layers_0"])
     assert states["classify"]["stack"]["layers_0"].keys() == {"encoder_0"}
+
+
+def test_a_stack_that_is_not_tested_has_its_validation_only(config, dataset, tmp_path):
+    config.eval.test, config.stack.pretrain_epochs, config.epochs = False, 1.0, 1.0
+    # A test would fail on a split of another shape.
+    other = Split(dataset.test.images[:, :4], dataset.test.labels, dataset.test.classes)
+    summary = run(config, dataclasses.replace(dataset, test=other), tmp_path)
+    assert (summary["test"], summary["noisy"], summary["confusion"]) == ({}, None, None)
+    assert {path.name for path in tmp_path.iterdir()} == {"phases"}
+    assert summary["validation"]["accuracy"] >= 0
+    assert stack_task.figures(summary) == {}
+    assert stack_task.closing(summary)[-1].startswith("  not tested (eval.test=False); validation: accuracy ")
 
 
 def test_the_frozen_code_is_another_runs(config, dataset, tmp_path):

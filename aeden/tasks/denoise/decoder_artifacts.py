@@ -43,8 +43,9 @@ class DecoderArtifacts:
     """What was measured on a trained autoencoder.
 
     Attributes:
-      figures: `residual` (see `make_residual_artifacts`), `initial` and `trained` (see `responses`).
-      pictures: the responses by name, e.g. "constant, initial", [H, W] each.
+      figures: `residual` (see `residual_figures`); and `initial` and `trained` (see `responses`), if the decoder
+        needs nothing but the code.
+      pictures: the responses by name, e.g. "constant, initial", [H, W] each; empty if there are none.
       power: mean power spectrum of the residual [h, w].
     """
 
@@ -65,11 +66,14 @@ def measure(
       split: the test split.
       residual: the means of `make_residual_sums` over the test split.
     """
+    figures = residual_figures(residual)
+    power = figures.pop("power")
+    # A decoder that also takes the encoder's activations has no response to a code.
+    if not model.decodes_alone:
+        return DecoderArtifacts({"residual": figures}, {}, power)
     images = to_unit(jnp.asarray(split.first(IMAGES).images))
     noisy = noise(jnp.arange(len(images), dtype=jnp.int32), images)
     before, after = responses(model, initial, noisy), responses(model, params, noisy)
-    figures = residual_figures(residual)
-    power = figures.pop("power")
     pictures = {
         f"{name}, {when}": maps[name]
         for name in ("constant", "impulse")

@@ -17,6 +17,7 @@ from aeden.plots.restoration import save_responses, save_restoration
 from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, make_residual_sums, measure
+from aeden.tasks.denoise.extras import measure_extras
 from aeden.tasks.objectives.restoration import FixedNoise, make_evaluation, psnr_of, restore_samples
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.training.loop import Fitted, Training, fit
@@ -36,9 +37,12 @@ class DenoiseRun:
       training: how it is trained.
       noise: the test noise, of the kind and level of the training noise.
       levels: further levels to test at: name -> noise.
+      noises: further kinds of noise to test with: name -> noise.
       noise_fields: the `noise` section of the config, for the summary.
       noise_name: the noise for titles, e.g. "gaussian 0.4 clipped".
       loss: the reconstruction loss.
+      tests: whether the result is tested and drawn; if not, its validation figures are all there is.
+      extras: whether the test includes `aeden.tasks.denoise.extras`.
     """
 
     name: Identification
@@ -47,9 +51,12 @@ class DenoiseRun:
     training: Training
     noise: FixedNoise
     levels: dict[str, FixedNoise]
+    noises: dict[str, FixedNoise]
     noise_fields: dict[str, Any]
     noise_name: str
     loss: str
+    tests: bool
+    extras: bool
 
     @property
     def description(self) -> str:
@@ -64,6 +71,10 @@ class DenoiseRun:
         """See `PreparedRun`."""
         fitted = fit(self.training, workdir, started)
         fit_ended = time.monotonic()
+        if not self.tests:
+            summary = {**self._summarise(fitted), "noisy": {}, "test": {}, "levels": {}, "noises": {}}
+            finish_times(summary, fit_ended)
+            return summary
         with stopwatch.part("test"):
             summary, residual = self._test(fitted)
         with stopwatch.part("artifacts"):
@@ -78,20 +89,26 @@ class DenoiseRun:
 
     def _test(self, fitted: Fitted) -> tuple[dict[str, Any], PyTree]:
         """The summary, and the means of `make_residual_sums`; None for a network whose last layer does not upsample."""
-        noises, measures = {TRAINING_NOISE: self.noise, **self.levels}, {}
+        noises, measures = {TRAINING_NOISE: self.noise, **self.levels, **self.noises}, {}
         if isinstance(self.model, ConvAutoencoder) and self.model.factors[0] >= 2:
             # Measured here, so that the images are not restored again.
             measures[TRAINING_NOISE] = make_residual_sums(self.model.factors[0])
         tested = make_evaluation(self.model, noises, measures)(fitted.state.params, self.dataset.test)
-        main = tested.pop(TRAINING_NOISE)
+        both = {name: {"noisy": one["noisy"], "test": one["restored"]} for name, one in tested.items()}
         summary = {
-            **common_summary(self.name, self.dataset, fitted.state.params, [self.training], [fitted]),
-            "noise": self.noise_fields,
-            "noisy": main["noisy"],
-            "test": main["restored"],
-            "levels": {level: {"noisy": both["noisy"], "test": both["restored"]} for level, both in tested.items()},
+            **self._summarise(fitted),
+            **both[TRAINING_NOISE],
+            "levels": {name: both[name] for name in self.levels},
+            "noises": {name: both[name] for name in self.noises},
         }
-        return summary, main.get("measured")
+        if self.extras:
+            summary |= measure_extras(self.model, fitted.state.params, self.noise, self.dataset)
+        return summary, tested[TRAINING_NOISE].get("measured")
+
+    def _summarise(self, fitted: Fitted) -> dict[str, Any]:
+        """What the summary says of a training, tested or not."""
+        common = common_summary(self.name, self.dataset, fitted.state.params, [self.training], [fitted])
+        return {**common, "noise": self.noise_fields}
 
     def _measure_artifacts(self, fitted: Fitted, residual: PyTree) -> DecoderArtifacts | None:
         """None for a network whose last layer does not upsample."""
@@ -111,6 +128,6 @@ class DenoiseRun:
         title = f"{self.dataset.label}, {self.noise_name}, {self.description}"
         decibels = f"{summary['noisy']['psnr']:.2f} to {summary['test']['psnr']:.2f} dB"
         save_restoration(workdir / "samples.png", f"{title}: test PSNR {decibels}", images, psnr_of(images))
-        if artifacts is not None:
+        if artifacts is not None and artifacts.pictures:
             save_responses(workdir / "responses.png", title, artifacts.pictures)
         save_curves(workdir / "curves.png", title, fitted.rows, summary["noisy"], self.loss)

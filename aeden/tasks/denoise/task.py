@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
-from aeden.measures import checkerboard, image_quality
+from aeden.measures import checkerboard, equivariance, image_quality
 from aeden.measures.metric import select
 from aeden.nn.parameters import make_init
 from aeden.random_keys import Stream
-from aeden.tasks import from_config
+from aeden.tasks import from_config, model_from_config
+from aeden.tasks.denoise import extras
 from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
 from aeden.tasks.denoise.run import DenoiseRun
-from aeden.tasks.objectives.restoration import fixed_noise, image_losses, make_validation, restoration_objective
-from aeden.tasks.summary import Identification
+from aeden.tasks.objectives.restoration import (
+    FixedNoise,
+    fixed_noise,
+    image_losses,
+    make_validation,
+    restoration_objective,
+)
+from aeden.tasks.summary import Identification, not_tested
 from aeden.tasks.task import Summary, Task
 from aeden.training.gradient_step import part_pixels
+from aeden.transforms.noise import check_noise, corrupt
 
 
 def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
@@ -26,7 +35,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
       ValueError: a field of the config has an invalid value.
     """
     shape, seed = dataset.image_shape, config.seed
-    model, noise = from_config.build_model(config, shape), from_config.build_noise(config)
+    model, noise = model_from_config.build_model(config, shape), from_config.build_noise(config)
     loss = from_config.check_loss(config)
     batches = TrainBatches(dataset.train, config.batch_size, seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
@@ -40,7 +49,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
     )
     levels = {f"{level:g}": from_config.build_noise(config, level) for level in config.eval.levels}
     return DenoiseRun(
-        name=Identification("denoise", from_config.decoder_name(config), seed),
+        name=Identification("denoise", model_from_config.decoder_name(config), seed),
         dataset=dataset,
         model=model,
         training=from_config.training_maker(config)(objective, batches, schedule, "psnr"),
@@ -49,7 +58,25 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
         noise_fields=config.noise.to_dict(),
         noise_name=from_config.noise_name(config),
         loss=loss,
+        noises=_other_noises(config),
+        tests=config.eval.test,
+        extras=config.eval.extras,
     )
+
+
+def _other_noises(config: Any) -> dict[str, FixedNoise]:
+    """The further kinds of noise to test with, by their name in `eval.noises`, e.g. "speckle:0.5"."""
+    noises = {}
+    for name in config.eval.noises:
+        kind, _, number = name.partition(":")
+        try:
+            level = float(number)
+            check_noise(kind, (level,))
+        except ValueError as error:
+            raise ValueError(f'eval.noises {name!r} is not "kind:level", such as "speckle:0.5": {error}') from None
+        noise = functools.partial(corrupt, kind=kind, low=level, high=level, clip=config.noise.clip)
+        noises[f"{kind}:{level:g}"] = fixed_noise(noise, config.seed, Stream.TEST)
+    return noises
 
 
 def title(summary: Summary) -> str:
@@ -59,25 +86,44 @@ def title(summary: Summary) -> str:
 
 def closing(summary: Summary) -> list[str]:
     """See `aeden.tasks.task.Task`."""
+    if not summary["test"]:
+        return [not_tested(summary)]
     lines = [
         f"  {name:<9} PSNR {row['psnr']:6.2f} dB   SSIM {row['ssim']:.4f}   MSE {row['mse']:.5f}   "
         f"BCE {row['bce']:.4f} ({row['bce_excess']:.4f} above a perfect restoration)"
         for name, row in (("noisy", summary["noisy"]), ("restored", summary["test"]))
     ]
-    return lines + [
-        f"  tested at a noise level of {level}: PSNR {both['noisy']['psnr']:.2f} to {both['test']['psnr']:.2f} dB"
-        for level, both in summary["levels"].items()
+    places = {f"at a noise level of {level}": both for level, both in summary["levels"].items()}
+    places |= {f"with {name.replace(':', ' noise of level ')}": both for name, both in _noises(summary).items()}
+    lines += [
+        f"  tested {place}: PSNR {both['noisy']['psnr']:.2f} to {both['test']['psnr']:.2f} dB"
+        for place, both in places.items()
     ]
+    values = figures(summary)
+    for metric, meaning in (
+        (extras.PSNR_GAP, "PSNR of training images above that of test images"),
+        (equivariance.SHIFT_EQUIVARIANCE, "shift equivariance"),
+    ):
+        if metric.name in values:
+            lines.append(f"  {meaning}: {values[metric.name]:.{metric.digits}f} {metric.unit}")
+    return lines
+
+
+def _noises(summary: Summary) -> dict[str, Any]:
+    """The results with further kinds of noise; none in a summary of before there were any."""
+    return dict(summary.get("noises", {}))
 
 
 def figures(summary: Summary) -> dict[str, float]:
-    """See `aeden.tasks.task.Task`: the metrics of the test, and the decoder's artifacts."""
-    values = dict(summary["test"])
+    """See `aeden.tasks.task.Task`: the metrics of the test, the decoder's artifacts, and the extras."""
+    values = summary["test"] | select([equivariance.SHIFT_EQUIVARIANCE], summary)
+    if "train" in summary:
+        values |= extras.gaps(summary["test"], summary["train"])
     if "artifacts" in summary:
         artifacts = summary["artifacts"]
         values |= artifacts["residual"]
         for when in ("initial", "trained"):
-            values |= {f"{name}_{when}": value for name, value in artifacts[when].items()}
+            values |= {f"{name}_{when}": value for name, value in artifacts.get(when, {}).items()}
     return select(METRICS, values)
 
 
@@ -90,6 +136,9 @@ METRICS = (
     checkerboard.PHASE_VARIATION,
     checkerboard.SPECTRUM_DISTANCE,
     *RESPONSE_METRICS,
+    equivariance.SHIFT_EQUIVARIANCE,
+    extras.PSNR_GAP,
+    extras.BCE_GAP,
 )
 DENOISE = Task(
     sections=("optimizer", "data", "augment", "noise", "model", "eval", "checkpoint"),

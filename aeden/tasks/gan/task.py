@@ -12,7 +12,7 @@ from aeden.measures import checkerboard, sample_quality
 from aeden.measures.metric import select
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.gan import DOWNSAMPLINGS, Discriminator, Generator
-from aeden.tasks import from_config
+from aeden.tasks import from_config, model_from_config
 from aeden.tasks.gan import sample_figures
 from aeden.tasks.gan.judge import check_labels
 from aeden.tasks.gan.run import GanRun
@@ -33,6 +33,8 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
     gan, shape = config.gan, dataset.image_shape
     generator, discriminator = _networks(config, dataset)
     _check_training(gan)
+    if not config.eval.test:
+        raise ValueError("eval.test=False is not for task=gan: set gan.samples=0 to judge no samples")
     if gan.samples:
         check_labels(dataset)
     make_training = from_config.training_maker(config)
@@ -41,7 +43,7 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
     rate = learning_rate_schedule(config.learning_rate, schedule.steps, config.optimizer.warmup_steps)
     gradient_step = GradientStep(optax.adam(rate, gan.b1, gan.b2), rate, shape[0] * shape[1])
     return GanRun(
-        name=Identification("gan", from_config.decoder_name(config), config.seed),
+        name=Identification("gan", model_from_config.decoder_name(config), config.seed),
         dataset=dataset,
         networks=Adversaries(
             generator,
@@ -64,9 +66,10 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
 
 def _networks(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
     gan = config.gan
-    autoencoder = from_config.build_model(config, dataset.image_shape)
+    autoencoder = model_from_config.build_model(config, dataset.image_shape)
     if not isinstance(autoencoder, ConvAutoencoder):
         raise ValueError("the decoder of a generator is convolutional: set model.architecture=conv")
+    model_from_config.check_decodes_alone(autoencoder, "a generator")
     if min(gan.latent, gan.width, *gan.hidden, *gan.discriminator) < 1:
         raise ValueError("gan.latent, gan.width, gan.hidden and gan.discriminator take numbers from 1 up")
     if gan.modes and not 2 <= gan.modes < gan.latent:

@@ -28,7 +28,7 @@ from aeden.tasks.objectives import classification
 from aeden.tasks.stack.phases import Phase, StackParts
 from aeden.tasks.stack.pictures import draw
 from aeden.tasks.stack.pretrained import Pretrained
-from aeden.tasks.stack.tested import Tested, test_stack
+from aeden.tasks.stack.tested import NOT_TESTED, Tested, test_stack
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.training.loop import Fitted, Training, fit
 
@@ -59,6 +59,7 @@ class StackRun:
       noise_fields: the noise of the config, for the summary.
       embedding: "tsne", "pca" or "none".
       description: what is trained, in a few words.
+      tests: whether the result is tested and drawn; if not, its validation figures are all there is.
     """
 
     name: Identification
@@ -69,6 +70,7 @@ class StackRun:
     noise_fields: Mapping[str, Any]
     embedding: str
     description: str
+    tests: bool = True
 
     @property
     def dataset(self) -> Dataset:
@@ -92,9 +94,9 @@ class StackRun:
             params = {**params, **jax.device_get(fitted[-1].state.params)}
             started = time.monotonic()
         with stopwatch.part("test"):
-            tested = self._test(params)
+            tested = self._test(params) if self.tests else NOT_TESTED
         summary = {**self._summarise(trainings, fitted, tested), "pretrained": origin}
-        if devices.is_primary():
+        if self.tests and devices.is_primary():
             rows = [(phase.title, phase.metric, one.rows) for phase, one in zip(self.phases, fitted, strict=True)]
             title = f"{self.dataset.label}, {self.description}"
             with stopwatch.part("pictures"):

@@ -14,7 +14,7 @@ from aeden.measures import image_quality
 from aeden.measures.metric import select
 from aeden.nn.stack import Classifier, Stack
 from aeden.shapes import PyTree
-from aeden.tasks import from_config
+from aeden.tasks import from_config, model_from_config
 from aeden.tasks.objectives.classification import Regularization
 from aeden.tasks.stack.checks import check_stack
 from aeden.tasks.stack.phases import (
@@ -27,7 +27,7 @@ from aeden.tasks.stack.phases import (
 )
 from aeden.tasks.stack.pretrained import DECODER_FIELDS, Pretrained
 from aeden.tasks.stack.run import Head, StackRun
-from aeden.tasks.summary import Identification
+from aeden.tasks.summary import Identification, not_tested
 from aeden.tasks.task import Summary, Task
 from aeden.training.gradient_step import GradientStep, part_pixels
 from aeden.training.objective import Objective
@@ -53,7 +53,7 @@ def prepare(config: Any, dataset: Dataset) -> StackRun:
       ValueError: a field of the config has an invalid value, or the training split has fewer labels than asked for.
     """
     options = config.stack
-    stack = from_config.build_stack(config, dataset.image_shape)
+    stack = model_from_config.build_stack(config, dataset.image_shape)
     check_stack(config, dataset, len(stack.layers))
     noises = tuple(_layer_noise(config, i) for i in range(len(stack.layers)))
     loss, augment = from_config.check_loss(config), from_config.build_augmentation(config)
@@ -63,7 +63,7 @@ def prepare(config: Any, dataset: Dataset) -> StackRun:
         decoder = {field: config.model[field] for field in DECODER_FIELDS}
         pretrained = Pretrained(Path(options.pretrained), stack, decoder, options.unroll_epochs > 0)
     return StackRun(
-        name=Identification("stack", from_config.decoder_name(config), config.seed),
+        name=Identification("stack", model_from_config.decoder_name(config), config.seed),
         parts=parts,
         phases=(*_autoencoder_phases(config, parts), *_head_phases(config, parts)),
         head=Head(options.head, _classifier(config, parts)),
@@ -71,6 +71,7 @@ def prepare(config: Any, dataset: Dataset) -> StackRun:
         noise_fields={**config.noise.to_dict(), "levels": list(options.levels)},
         embedding=options.embedding,
         description=_describe(config),
+        tests=config.eval.test,
     )
 
 
@@ -165,7 +166,7 @@ def _describe(config: Any) -> str:
         return HEAD_DESCRIPTIONS["pixels"]
     trained = options.pretrain_epochs or options.pretrained or options.unroll_epochs
     start = "" if trained else "from random parameters, "
-    return f"stacked {from_config.decoder_name(config)} autoencoder, {start}{HEAD_DESCRIPTIONS[options.head]}"
+    return f"stacked {model_from_config.decoder_name(config)} autoencoder, {start}{HEAD_DESCRIPTIONS[options.head]}"
 
 
 def title(summary: Summary) -> str:
@@ -179,6 +180,8 @@ def closing(summary: Summary) -> list[str]:
         f"  {phase['name']:<12} {phase['steps']:>6} steps in {phase['seconds']:4.0f} s" for phase in summary["phases"]
     ]
     test, noisy = summary["test"], summary["noisy"]
+    if not test:
+        lines.append(not_tested(summary))
     if noisy:
         lines.append(f"  restored     PSNR {noisy['psnr']:.2f} to {test['psnr']:.2f} dB, SSIM {test['ssim']:.4f}")
     if "accuracy" in test:

@@ -51,6 +51,9 @@ class Tested:
     filters: np.ndarray | None
 
 
+NOT_TESTED = Tested(None, None, None, None, None)
+
+
 def test_stack(parts: StackParts, params: PyTree, head: Classifier | None, restores: bool, embed: str) -> Tested:
     """Tests a stack.
 

@@ -11,7 +11,7 @@ from aeden.measures.metric import Metric
 from aeden.runtime.files import Row, columns
 from experiments.ablate import baselines, metrics, results
 from experiments.ablate.grid import dataset_of, place
-from experiments.ablate.report import baseline_table, costs, figures
+from experiments.ablate.report import baseline_table, costs, figures, robustness
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import note, table
 from experiments.ablate.report.saved_figures import add_figure
@@ -41,6 +41,7 @@ def sections(result: GridResult) -> list[str]:
     """The sections of a grid of denoising runs, as HTML."""
     return [
         *levels(result),
+        *robustness.section(result),
         *costs.section(result),
         *artifacts(result),
         *pictures(result),
@@ -131,7 +132,8 @@ def _without_training(result: GridResult, rows: list[Row], metric: Metric) -> di
 def artifacts(result: GridResult) -> list[str]:
     """Checkerboard and spectrum measures, before and after training."""
     known, by_level = columns(result.rows), columns(result.denoising.levels)
-    names = [name for name in metrics.of_task("denoise") if name in known and name not in by_level]
+    elsewhere = {*by_level, *(metric.name for metric in robustness.MEASURES)}
+    names = [name for name in metrics.of_task("denoise") if name in known and name not in elsewhere]
     if not names:
         return []
     lines = [

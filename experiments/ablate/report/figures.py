@@ -40,7 +40,7 @@ def colours(names: Sequence[str]) -> dict[str, str]:
 
 
 def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, digits: int, palette: Palette) -> Figure:
-    """Draws the mean difference to the reference with its interval, one line per comparison.
+    """Draws the mean difference to the reference with its interval, one line per comparison, and the margin as a band.
 
     Args:
       comparisons: label, which begins with the contender's name -> result.
@@ -51,6 +51,9 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, dig
     """
     count = len(comparisons)
     figure, axis = panel((7.2, 0.42 * count + 1.1), DPI)
+    margin = max(one.margin for one in comparisons.values())
+    if margin > 0:
+        axis.axvspan(-margin, margin, color=GRAY, alpha=0.13, linewidth=0)
     for y, (label, one) in enumerate(reversed(list(comparisons.items()))):
         color = palette.get(label.split(",")[0], INK)
         if np.isfinite(one.low):
@@ -68,10 +71,10 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, dig
 
 
 def _interval(one: Comparison, digits: int) -> str:
-    """A mean difference with its interval, and whether it is not significant, e.g. "-0.20 [-0.31, -0.10]"."""
+    """A mean difference with its interval, and what it does not show, e.g. "-0.01 [-0.09, +0.07]  not significant"."""
     interval = f"[{one.low:+.{digits}f}, {one.high:+.{digits}f}]" if np.isfinite(one.low) else "(one seed)"
-    note = "  not significant" if one.verdict() == "no difference shown" else ""
-    return f"{one.mean:+.{digits}f} {interval}{note}"
+    notes = {"no difference shown": "  not significant", "equal for practical use": "  equal for practical use"}
+    return f"{one.mean:+.{digits}f} {interval}{notes.get(one.verdict(), '')}"
 
 
 def levels(curves: Curves, differences: Curves, labels: tuple[str, str], across: str, palette: Palette) -> Figure:

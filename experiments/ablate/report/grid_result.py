@@ -15,6 +15,7 @@ from experiments.ablate.baselines import Baselines
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.plan import Plan
 from experiments.ablate.report import figures
+from experiments.ablate.tuning import Tuning
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,6 +45,7 @@ class GridResult:
       failures: name of each failed run -> its error message.
       comparisons: contender and setting -> comparison with the reference.
       denoising: results that only denoising runs have.
+      tuning: the trials that chose values of fields; None if the grid tunes nothing.
     """
 
     plan: Plan
@@ -53,6 +55,7 @@ class GridResult:
     failures: dict[str, str]
     comparisons: dict[str, Comparison]
     denoising: Denoising = dataclasses.field(default_factory=Denoising)
+    tuning: Tuning | None = None
 
     @property
     def task(self) -> str:

@@ -7,23 +7,34 @@ To add a section for a task, write a module with a function `sections(result) ->
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aeden.runtime import files
 from experiments.ablate import results, verdict
-from experiments.ablate.report import denoise, figures, gan, html
+from experiments.ablate.report import denoise, figures, gan, html, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
 from experiments.ablate.report.saved_figures import add_figure
 
 # Value of config.task -> the sections that only this task has. A task may have none.
 SECTIONS: dict[str, Callable[[GridResult], list[str]]] = {"denoise": denoise.sections, "gan": gan.sections}
-# Metrics in the table of the comparison, besides the one that the verdict is about.
+# Metrics that the comparison shows, besides the one that the verdict is about.
 COMPARED = ("psnr", "ssim", "bce", "kid", "fid", "accuracy")
 FOREST = (
     'Mean difference over paired seeds with its 95 % BCa bootstrap interval. "Not significant": p > 0.05 in the '
     "sign-flip permutation test, after Holm's correction for all comparisons on this page."
+)
+MARGIN = (
+    ' Gray band: differences smaller than the margin of {margin}, the smallest difference to act on. "Equal for '
+    'practical use": a difference of that size or more has p of at most 0.05 in two one-sided t-tests, also corrected.'
+)
+SPREADS = (
+    "Standard deviation of {label} over seeds, with the 95 % interval of the chi-square distribution. Ratio: to the "
+    "standard deviation of {reference} over the same seeds. Corrected p: of equal spreads, by the Pitman-Morgan test, "
+    "after Holm's correction for all rows. Both hold for normally distributed results. Few seeds show only large "
+    "ratios: eight show a ratio of 3 in about half of the cases, if five contenders are compared."
 )
 
 
@@ -33,7 +44,9 @@ def write(result: GridResult) -> None:
     parts = [
         *opening(result),
         *comparison(result),
+        *spreads(result),
         *(sections(result) if sections else []),
+        *tuning.sections(result),
         *every_run(result),
     ]
     files.write_text(result.plan.workdir / "report.html", html.page(f"aeden: {result.plan.name}", parts))
@@ -41,7 +54,7 @@ def write(result: GridResult) -> None:
 
 def opening(result: GridResult) -> list[str]:
     """Title, verdict, and warnings about substituted data and missing runs."""
-    text = verdict.sentence(result.comparisons, result.reference, result.metric, result.plan.settings.margin)
+    text = verdict.sentence(result.comparisons, result.reference, result.metric)
     parts = [
         f"<h1>{escape(result.plan.name)}: {escape(', '.join(result.contenders))}</h1>",
         note(subtitle(result)),
@@ -89,42 +102,91 @@ def _noise(result: GridResult) -> str:
 
 
 def comparison(result: GridResult) -> list[str]:
-    """Forest plot and table of the contenders."""
+    """Forest plot and table of the comparison with the reference, and a table of the other metrics."""
     parts, metric = ["<h2>Comparison</h2>"], result.metric
+    margin = max((one.margin for one in result.comparisons.values()), default=0.0)
     if result.comparisons:
         drawn = figures.forest(result.comparisons, result.reference, metric.axis_label, metric.digits, result.palette)
-        parts.append(add_figure(result, "forest", drawn, FOREST))
-    known = files.columns(result.rows)
-    names = [name for name in dict.fromkeys((*COMPARED, metric.name)) if name in known]
+        caption = FOREST + (MARGIN.format(margin=metric.format_size(margin)) if margin else "")
+        parts.append(add_figure(result, "forest", drawn, caption))
+    heads = ["difference", "spread over seeds", "difference / spread", "corrected p"]
+    heads += [*(["corrected p, margin"] if margin else []), "verdict", "improvement", "seeds won"]
     lines = [
-        [
-            contender,
-            *setting,
-            *(results.cell(members, name) for name in names),
-            *_compared(result, contender, result.kind(contender, setting)),
-        ]
+        [contender, *setting, results.cell(members, metric.name), *_compared(result, contender, setting, len(heads))]
         for contender, setting, members in result.groups()
     ]
-    compared = ("difference", "corrected p", "improvement", "seeds won")
     better = "higher" if metric.higher_is_better else "lower"
+    at_margin = f"; corrected p, margin: of a difference of {metric.format_size(margin)} or more" if margin else ""
     text = (
-        "Mean ± standard deviation over seeds. Improvement: the probability that a run of the contender has a better "
+        f"Mean ± standard deviation over seeds. Difference: in {metric.label}, to {result.reference}. Spread over "
+        "seeds: standard deviation, pooled over contender and reference; difference / spread is Cohen's d. Corrected "
+        f"p: of no difference{at_margin}. Improvement: the probability that a run of the contender has a better "
         f"({better}) {metric.label} than a run of the reference, over all pairs of their seeds."
     )
-    return [*parts, table(["contender", *result.axes, *result.heads(names), *compared], lines), note(text)]
+    parts += [table(["contender", *result.axes, metric.axis_label, *heads], lines), note(text)]
+    return [*parts, *_other_metrics(result)]
 
 
-def _compared(result: GridResult, contender: str, kind: str) -> list[Any]:
-    """The cells of a contender that compare it with the reference."""
-    one = result.comparisons.get(kind)
+def _compared(result: GridResult, contender: str, setting: Sequence[Any], count: int) -> list[Any]:
+    """The cells of a contender that compare it with the reference; as many as `count`."""
+    one = result.comparisons.get(result.kind(contender, setting))
     if one is None:
-        return ["reference" if contender == result.reference else "no shared seed", "", "", ""]
+        return ["reference" if contender == result.reference else "no shared seed", *[""] * (count - 1)]
+    p = [one.corrected, one.corrected_equal] if one.margin else [one.corrected]
     return [
         (result.metric.format_difference(one.mean), one.mean),
-        (f"{one.corrected:.3g}", one.corrected),
-        (f"{one.improvement:.2f}", one.improvement),
+        _number(one.spread, ".2g"),
+        _number(one.effect, "+.1f"),
+        *(_number(value, ".3g") for value in p),
+        verdict.word(one, result.metric),
+        _number(one.improvement, ".2f"),
         f"{one.wins} of {one.pairs}",
     ]
+
+
+def _other_metrics(result: GridResult) -> list[str]:
+    """Means of the metrics that the verdict is not about."""
+    known = files.columns(result.rows)
+    names = [name for name in COMPARED if name in known and name != result.metric.name]
+    if not names:
+        return []
+    lines = [
+        [contender, *setting, *(results.cell(members, name) for name in names)]
+        for contender, setting, members in result.groups()
+    ]
+    return [
+        table(["contender", *result.axes, *result.heads(names)], lines),
+        note("Other metrics: mean ± standard deviation over seeds."),
+    ]
+
+
+def spreads(result: GridResult) -> list[str]:
+    """How much each contender varies over seeds; nothing if each has a single seed."""
+    metric, contenders = result.metric, list(result.plan.settings.contenders)
+    found = verdict.seed_spreads(result.rows, contenders, result.axes, result.reference, metric)
+    if all(one.spread.seeds < 2 for one in found.values()):
+        return []
+    lines = []
+    for contender, setting, _ in result.groups():
+        one = found.get(result.kind(contender, setting))
+        if one is None:
+            continue
+        own, compared = one.spread, one.compared
+        lines.append(
+            [
+                contender,
+                *setting,
+                _number(own.deviation, ".2g"),
+                (f"{own.low:.2g} to {own.high:.2g}", own.low) if own.seeds > 1 else "",
+                _number(compared.ratio, ".2f") if compared else "reference" * (contender == result.reference),
+                _number(compared.corrected, ".3g") if compared else "",
+                own.seeds,
+            ]
+        )
+    unit = f", {metric.unit}" if metric.unit else ""
+    heads = ["contender", *result.axes, f"spread{unit}", "95 % interval", "ratio", "corrected p", "seeds"]
+    text = SPREADS.format(label=metric.label, reference=result.reference)
+    return ["<h2>Spread over seeds</h2>", table(heads, lines), note(text)]
 
 
 def every_run(result: GridResult) -> list[str]:
@@ -150,6 +212,11 @@ def every_run(result: GridResult) -> list[str]:
 def _details(summary: str, text: str) -> str:
     """Plain text that is shown after a click on its summary."""
     return f"<details><summary>{escape(summary)}</summary><pre>{escape(text)}</pre></details>"
+
+
+def _number(value: float, form: str) -> tuple[str, float | str]:
+    """A number to show and to sort by; nothing if it is not defined."""
+    return (format(value, form), value) if math.isfinite(value) else ("", "")
 
 
 def _digits(value: Any) -> str:

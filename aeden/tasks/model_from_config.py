@@ -1,0 +1,134 @@
+"""From a config to its network: the autoencoder, or the stack of autoencoders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, SingleAutoencoder
+from aeden.nn.convolution import LOWERINGS
+from aeden.nn.decoders import DECODERS
+from aeden.nn.initializers import INITS
+from aeden.nn.layers import PLACEMENTS, RESIZE_METHODS
+from aeden.nn.stack import Stack
+from aeden.tasks.from_config import check_choice
+
+ARCHITECTURES = ("conv", "dense")
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+
+def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
+    """The autoencoder of a config, for images [height, width, channels].
+
+    Raises:
+      ValueError: a field of `model` has an invalid value.
+    """
+    model = config.model
+    _check_model(model)
+    if model.architecture == "dense":
+        height, width, channels = image_shape
+        shape, dtype = (height, width, channels), DTYPES[model.dtype]
+        return DenseAutoencoder(shape, tuple(model.hidden), model.tied, dtype, model.init)
+    features, factors = stages(model)
+    return ConvAutoencoder(
+        decoder=model.decoder,
+        features=features,
+        factors=factors,
+        kernel_size=model.kernel_size,
+        channels=image_shape[-1],
+        resize=model.resize,
+        placement=model.placement,
+        dtype=DTYPES[model.dtype],
+        lowering=model.lowering,
+        decoder_features=tuple(model.decoder_features),
+        decoder_kernel_size=model.decoder_kernel_size,
+        init_scheme=model.init,
+        skip=model.skip,
+    )
+
+
+def stages(model: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Channels and factor of each stage of the encoder, from the section `model` of a config.
+
+    Raises:
+      ValueError: `features` and `factors` have different lengths or are empty, or `stages` is negative.
+    """
+    features, factors = tuple(model.features), tuple(model.factors)
+    if len(features) != len(factors) or not features:
+        raise ValueError(f"model.features {features} and model.factors {factors} need one number per stage each")
+    if model.stages < 0:
+        raise ValueError(f"model.stages {model.stages} is negative: 0 for one stage per entry of model.features")
+    if model.stages:
+        return features[:1] * model.stages, factors[:1] * model.stages
+    return features, factors
+
+
+def _check_model(model: Any) -> None:
+    for field, choices in (
+        ("architecture", ARCHITECTURES),
+        ("decoder", DECODERS),
+        ("resize", RESIZE_METHODS),
+        ("placement", PLACEMENTS),
+        ("dtype", DTYPES),
+        ("lowering", LOWERINGS),
+        ("init", INITS),
+    ):
+        check_choice(f"model.{field}", model[field], choices)
+    hidden, (features, factors) = tuple(model.hidden), stages(model)
+    if model.decoder == "unpool" and model.skip:
+        raise ValueError(
+            "model.skip adds channels that max-unpooling has no positions for: use model.skip=False, or another decoder"
+        )
+    if model.architecture == "dense" and (model.init == "icnr" or model.skip):
+        raise ValueError(
+            "model.init=icnr and model.skip are for model.architecture=conv: a dense network has no phases"
+        )
+    if len(model.decoder_features) not in (0, len(features)) or min(*model.decoder_features, 1, 1) < 1:
+        raise ValueError(f"model.decoder_features {tuple(model.decoder_features)} takes one number per stage, or none")
+    if model.decoder_kernel_size < 0:
+        raise ValueError(f"model.decoder_kernel_size {model.decoder_kernel_size} is negative: 0 for model.kernel_size")
+    if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
+        raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
+
+
+def check_decodes_alone(model: SingleAutoencoder, user: str) -> None:
+    """Refuses a model whose decoder needs the encoder, for a use that has a code only.
+
+    Raises:
+      ValueError: naming the user and the remedy.
+    """
+    if isinstance(model, ConvAutoencoder) and not model.decodes_alone:
+        raise ValueError(f"{user} decodes a code without its encoder: use model.skip=False and no decoder 'unpool'")
+
+
+def decoder_name(config: Any) -> str:
+    """The name of the decoder for tables and titles: one of `DECODERS`, or "dense"."""
+    return "dense" if config.model.architecture == "dense" else config.model.decoder
+
+
+def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
+    """The stacked autoencoder of a config: one autoencoder per layer of `model`, or a single one if
+    `stack.layerwise` is off.
+
+    Raises:
+      ValueError: a field of `model` has an invalid value.
+    """
+    whole = build_model(config, image_shape)
+    check_decodes_alone(whole, "a layer of a stack")
+    if not config.stack.layerwise:
+        return Stack((whole,))
+    layers: list[SingleAutoencoder] = []
+    if isinstance(whole, DenseAutoencoder):
+        shape = whole.shape
+        for nodes in whole.hidden:
+            layers.append(whole.clone(shape=shape, hidden=(nodes,)))
+            shape = (1, 1, nodes)
+    else:
+        if whole.decoder_features:
+            raise ValueError("model.decoder_features are for a whole autoencoder: set stack.layerwise=False")
+        channels = whole.channels
+        for features, factor in zip(whole.features, whole.factors, strict=True):
+            layers.append(whole.clone(features=(features,), factors=(factor,), channels=channels))
+            channels = features
+    return Stack(tuple(layers))

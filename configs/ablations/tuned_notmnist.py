@@ -1,0 +1,20 @@
+"""The nineteen decoders of `tuned_mnist.py` on notMNIST small, each with the learning rate that suits it.
+
+python -m experiments.ablate --config=configs/ablations/tuned_notmnist.py
+
+Not measured yet.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import transpose_notmnist
+from configs.ablations import tuned_mnist
+
+
+def get_config() -> ConfigDict:
+    config = tuned_mnist.get_config()
+    measured = config.experiment.eval
+    config.experiment = transpose_notmnist.get_config()
+    config.experiment.epochs = 10.0
+    config.experiment.eval = measured
+    return config

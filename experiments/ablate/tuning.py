@@ -1,0 +1,254 @@
+"""The tuning stage of a grid: trials of every contender choose its values of some fields, before its runs.
+
+Every contender gets the same trials: the same values under the same seeds. The trial with the best result on the
+validation split decides. The state of the stage is a function of the trials in the folder of the grid, so that it
+continues after any interruption.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aeden.measures.image_quality import RESTORATION_METRICS
+from aeden.measures.metric import Metric
+from aeden.runtime import files
+from aeden.tasks.objectives.classification import SCORES
+from aeden.tasks.task import Summary
+from experiments.ablate import metrics, search_space
+from experiments.ablate.grid import Cell
+from experiments.ablate.plan import Plan, make_plan
+from experiments.ablate.run_config import set_field
+from experiments.ablate.search_space import Search
+
+# Task -> the figures of its validation that a choice can be about.
+VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Choice:
+    """What the tuning chose for a contender at a setting.
+
+    Attributes:
+      cell: the best trial.
+      figure: its result on the validation split.
+      figures: the results of all trials, in their order; None for a trial that diverged.
+      edges: the fields whose chosen value is the lowest or the highest of all that were tried: field -> side.
+      goes_on: whether the contender is run with the chosen values.
+    """
+
+    cell: Cell
+    figure: float
+    figures: list[float | None]
+    edges: dict[str, str]
+    goes_on: bool
+
+    @property
+    def finished(self) -> list[float]:
+        """The results of the trials that did not diverge."""
+        return [figure for figure in self.figures if figure is not None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tuning:
+    """The state of a tuning stage.
+
+    Attributes:
+      plan: all trials so far.
+      templates: the runs of the grid with the values of the experiment; the chosen ones replace them.
+      searches: the search at each setting, by its place (`Cell.place`).
+      summaries: summary of each trial that has ended; {} if it diverged.
+    """
+
+    plan: Plan
+    templates: list[Cell]
+    searches: dict[str, Search]
+    summaries: dict[Cell, Summary]
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that are tuned."""
+        return list(search_space.ranges(self.plan.settings))
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that decides."""
+        return metrics.for_verdict(self.plan.settings.experiment.task, self.plan.settings.metric)
+
+    @property
+    def open(self) -> list[Cell]:
+        """The trials that have not ended."""
+        return [cell for cell in self.plan.cells if cell not in self.summaries]
+
+    def figure(self, cell: Cell) -> float | None:
+        """The result of a trial that has ended, on the validation split; None if it diverged."""
+        value = self.summaries[cell].get("validation", {}).get(self.metric.name)
+        return value if value is not None and math.isfinite(value) else None
+
+    def trials(self) -> dict[str, list[Cell]]:
+        """Contender and setting (`Cell.kind`) -> its trials."""
+        found: dict[str, list[Cell]] = {}
+        for cell in self.plan.cells:
+            found.setdefault(cell.kind, []).append(cell)
+        return found
+
+    def choices(self) -> dict[str, Choice]:
+        """Contender and setting (`Cell.kind`) -> what was chosen.
+
+        Raises:
+          ValueError: all trials of one diverged.
+        """
+        trials = self.trials()
+        best = {name: self.best(cells) for name, cells in trials.items()}
+        going = self._finalists(best)
+        return {
+            name: Choice(
+                cell,
+                figure,
+                [self.figure(trial) for trial in trials[name]],
+                search_space.edges([trial.tuned for trial in trials[name]], cell.tuned),
+                cell.contender in going,
+            )
+            for name, (cell, figure) in best.items()
+        }
+
+    def best(self, cells: Sequence[Cell]) -> tuple[Cell, float]:
+        """The trial with the best result, and that result; the first one of those that are equal."""
+        known = [(cell, figure) for cell in cells if (figure := self.figure(cell)) is not None]
+        if not known:
+            ranges = ", ".join(f"tuning.fields.{name}" for name in self.fields)
+            raise ValueError(f"all {len(cells)} trials of {cells[0].kind} diverged: lower {ranges}, or leave it out")
+        return (max if self.metric.higher_is_better else min)(known, key=lambda pair: pair[1])
+
+    def _finalists(self, best: Mapping[str, tuple[Cell, float]]) -> set[str]:
+        """The contenders that go on, at all settings: those that are among the best at any of them."""
+        settings = self.plan.settings
+        number = settings.tuning.finalists
+        places: dict[str, list[tuple[Cell, float]]] = {}
+        for cell, figure in best.values():
+            places.setdefault(cell.place, []).append((cell, figure))
+        going = {settings.reference, *settings.tuning.always}
+        for pairs in places.values():
+            ranked = sorted(pairs, key=lambda pair: pair[1], reverse=bool(self.metric.higher_is_better))
+            going |= {cell.contender for cell, _ in ranked[: number or len(ranked)]}
+        return going
+
+    def finals(self) -> list[Cell]:
+        """The runs of the grid with the chosen values, once all trials have ended."""
+        choices = self.choices()
+        return [_changed(cell, choices[cell.kind].cell.tuned) for cell in self.templates if choices[cell.kind].goes_on]
+
+
+def check(settings: Any, templates: Sequence[Cell]) -> None:
+    """Refuses a tuning stage that cannot decide.
+
+    Args:
+      settings: the config of the grid.
+      templates: its runs, see `grid.expand`.
+
+    Raises:
+      ValueError: naming the field and the remedy.
+    """
+    tuning, task = settings.tuning, settings.experiment.task
+    if settings.metric not in VALIDATED.get(task, ()):
+        known = f"use one of {', '.join(VALIDATED[task])}" if task in VALIDATED else "set tuning.fields={}"
+        raise ValueError(f"metric={settings.metric}: the validation of {task} runs has no such figure; {known}")
+    if settings.shared_run:
+        raise ValueError("tuning.fields and shared_run are both set: a grid with a shared run is not tuned")
+    for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0)):
+        if tuning[name] < least:
+            raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
+    for name in tuning.always:
+        if name not in settings.contenders:
+            raise ValueError(f"tuning.always: {name!r} is none of the contenders {', '.join(settings.contenders)}")
+    seeds = {cell.seed for cell in templates} & set(range(tuning.seed, tuning.seed + tuning.trials))
+    if seeds:
+        raise ValueError(f"tuning.seed={tuning.seed}: a trial would have the grid's seed {min(seeds)}; use another")
+
+
+def look(name: str, settings: Any, templates: Sequence[Cell], workdir: Path) -> Tuning:
+    """The state of a tuning stage, from the trials in the folder of the grid.
+
+    The search at a setting is widened for all contenders if any of them has its best result at an edge.
+
+    Args:
+      name: name of the grid.
+      settings: its config.
+      templates: its runs, see `grid.expand`.
+      workdir: its folder.
+
+    Raises:
+      ValueError: see `check`; or a field cannot have a value of its range.
+    """
+    check(settings, templates)
+    first = search_space.first_search(search_space.ranges(settings), settings.tuning.trials)
+    places = {cell.place: first for cell in templates}
+    while True:
+        plan = make_plan(name, settings, _trials(settings, templates, places), workdir)
+        tuning = Tuning(plan, list(templates), places, _summaries(plan))
+        wider = {place: _wider(tuning, place) for place in places}
+        if wider == places:
+            return tuning
+        places = wider
+
+
+def _wider(tuning: Tuning, place: str) -> Search:
+    """The search at a setting, widened if all its trials have ended and a range may and should be widened."""
+    search, settings = tuning.searches[place], tuning.plan.settings.tuning
+    trials = [cells for cells in tuning.trials().values() if cells[0].place == place]
+    if search.widened == settings.widenings or any(cell not in tuning.summaries for one in trials for cell in one):
+        return search
+    if any(all(tuning.figure(cell) is None for cell in cells) for cells in trials):
+        return search  # `choices` will refuse it
+    found = [search_space.edges([cell.tuned for cell in cells], tuning.best(cells)[0].tuned) for cells in trials]
+    ends = dict.fromkeys(itertools.chain.from_iterable(one.items() for one in found))
+    return search_space.widen(search, list(ends), settings.trials) if ends else search
+
+
+def _trials(settings: Any, templates: Sequence[Cell], searches: Mapping[str, Search]) -> list[Cell]:
+    """The trials of all contenders, point by point, so that those that finish first can be compared."""
+    first = {cell.kind: cell for cell in reversed(templates)}
+    cells: dict[str, Cell] = {}
+    for i in range(max(len(search.points) for search in searches.values())):
+        for template in reversed(first.values()):
+            points = searches[template.place].points
+            if i < len(points):
+                trial = _trial(template, i, points[i].values, settings.tuning.seed + points[i].seed)
+                # Two points may have the same values if a field takes integers.
+                cells.setdefault(f"{trial.kind}, {trial.seed}, {trial.tuned}", trial)
+    return list(cells.values())
+
+
+def _trial(template: Cell, number: int, values: Mapping[str, float], seed: int) -> Cell:
+    """A trial of a contender: validated only, so that the choice does not depend on the test split."""
+    # A field with integer values takes the nearest one.
+    typed = {name: round(x) if isinstance(template.tuned[name], int) else x for name, x in values.items()}
+    cell = dataclasses.replace(_changed(template, typed), seed=seed, trial=number)
+    # What a test measures does not make it another trial.
+    untested = {"eval.levels": (), "eval.noises": (), "eval.extras": False, "eval.test": False}
+    for name, value in {"seed": seed, **untested}.items():
+        set_field(cell.config, name, value, "tuning")
+    return cell
+
+
+def _changed(cell: Cell, values: Mapping[str, Any]) -> Cell:
+    """A run with other values of the tuned fields."""
+    config = cell.config.copy_and_resolve_references()
+    for name, value in values.items():
+        set_field(config, name, value, "tuning.fields")
+    return dataclasses.replace(cell, config=config, tuned=dict(values))
+
+
+def _summaries(plan: Plan) -> dict[Cell, Summary]:
+    """The summary of each trial that has ended; {} if it diverged."""
+    found = {}
+    for cell, folder in plan.folders.items():
+        if plan.is_finished(cell):
+            found[cell] = files.read_json(folder / "summary.json")
+        elif plan.divergence(cell):
+            found[cell] = {}
+    return found

@@ -1,0 +1,372 @@
+"""The tuning stage of a grid: which trials it makes, what they decide, and how it goes on."""
+
+import ast
+import csv
+import math
+
+import jax.numpy as jnp
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from aeden.runtime import files
+from aeden.training import checkpoints, loop, running_totals
+from configs import base
+from experiments.ablate import grid, run, tuning, tuning_record
+from experiments.ablate.run_config import set_field
+
+# The rate with the best figure: within the range, unless a test says otherwise.
+BEST = {"nearest": 1e-2, "k3": 3e-2, "sub": 1e-2}
+
+
+@pytest.fixture
+def tuned(settings):
+    """A grid that tunes the rate of three contenders."""
+    settings.contenders.sub = {"model": {"decoder": "subpixel"}}
+    settings.tuning.fields = {"learning_rate": (1e-3, 1e-1)}
+    settings.tuning.trials = 7
+    return settings
+
+
+def figure(config, best):
+    """A made-up result: the closer to the best rate the better; 0.1 dB better for each 100 parameters."""
+    decoder = "k3" if config.model.decoder == "transpose" else {"subpixel": "sub"}.get(config.model.decoder, "nearest")
+    bonus = {"nearest": 0.0, "k3": 0.1, "sub": 0.2}[decoder]
+    return 20 + bonus - math.log10(config.learning_rate / best[decoder]) ** 2
+
+
+def finish(folder, config, psnr):
+    """Makes the folder of a run look as the run leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"config": config.to_dict(), "dataset": {"name": "glyphs/digits", "sha256": "0"}}
+    files.write_json(folder / "config.json", record)
+    summary = {"validation": {"bce": 40 - psnr, "psnr": psnr}, "steps": 20, "parameters": 5, "wall_seconds": 1.0}
+    files.write_json(folder / "summary.json", summary)
+
+
+def look(settings, workdir):
+    return tuning.look("a grid", settings, grid.expand(settings), workdir)
+
+
+def tune(settings, workdir, best=BEST, made=1000):
+    """Ends up to `made` trials; returns the state of the stage."""
+    state = look(settings, workdir)
+    while state.open and made:
+        for cell in state.open[:made]:
+            finish(state.plan.folders[cell], cell.config, figure(cell.config, best))
+            made -= 1
+        state = look(settings, workdir)
+    return state
+
+
+def test_every_contender_gets_the_same_trials_and_none_sees_the_test_split(tuned, tmp_path):
+    tuned.experiment.eval.levels = (0.2,)
+    trials = look(tuned, tmp_path).trials()
+    points = {name: [(cell.config.learning_rate, cell.seed) for cell in cells] for name, cells in trials.items()}
+    assert list(points) == ["nearest", "k3", "sub"]
+    assert points["nearest"] == points["k3"] == points["sub"]
+    assert [seed for _, seed in points["k3"]] == list(range(1000, 1007))
+    for cell in trials["k3"]:
+        config = cell.config
+        assert (config.seed, config.eval.test, config.eval.levels) == (cell.seed, False, ())
+        assert cell.name == f"trial {cell.trial}, k3, seed {cell.seed}"
+        assert cell.folder.startswith(f"trial{cell.trial}_k3_seed{cell.seed}_")
+        assert config.model.decoder == "transpose"
+
+
+def test_the_best_trial_decides_and_the_grid_runs_its_value_under_fresh_seeds(tuned, tmp_path):
+    state = tune(tuned, tmp_path)
+    rates = [cell.tuned["learning_rate"] for cell in state.trials()["k3"]]
+    nearest = min(rates, key=lambda rate: abs(math.log(rate / BEST["k3"])))
+    choice = state.choices()["k3"]
+    assert choice.cell.tuned == {"learning_rate": nearest}
+    assert choice.figure == max(choice.figures)
+    finals = state.finals()
+    assert {(cell.contender, cell.seed) for cell in finals} == {(c, s) for c in BEST for s in (0, 1)}
+    for cell in finals:
+        assert cell.config.learning_rate == state.choices()[cell.contender].cell.tuned["learning_rate"]
+        assert (cell.config.seed, cell.config.eval.test) == (cell.seed, True)
+    # Timings of the networks hold for all values.
+    assert grid.digests(finals) == grid.digests(grid.expand(tuned))
+
+
+def test_a_metric_of_which_less_is_better(tuned, tmp_path):
+    higher = tune(tuned, tmp_path).choices()
+    tuned.metric = "bce"
+    lower = look(tuned, tmp_path).choices()  # from the same trials
+    for name, choice in lower.items():
+        assert choice.cell.tuned == higher[name].cell.tuned
+        assert choice.figure == min(choice.figures)
+
+
+def test_trials_are_found_again_and_more_of_them_begin_with_the_first(tuned, tmp_path):
+    tune(tuned, tmp_path, made=5)
+    assert len(look(tuned, tmp_path).open) == 21 - 5
+    tune(tuned, tmp_path)
+    tuned.tuning.trials = 9
+    assert len(look(tuned, tmp_path).open) == 6
+    tuned.tuning.seed = 2000
+    assert len(look(tuned, tmp_path).open) == 27
+
+
+def test_each_setting_is_tuned_on_its_own(tuned, tmp_path):
+    tuned.axes = {"batch_size": (32, 64)}
+    state = look(tuned, tmp_path)
+    best = {"batch_size=32": 3e-3, "batch_size=64": 3e-2}
+    for cell in state.open:
+        finish(state.plan.folders[cell], cell.config, figure(cell.config, dict.fromkeys(BEST, best[cell.place])))
+    state = look(tuned, tmp_path)
+    assert not state.open
+    for cell in state.finals():
+        assert abs(math.log10(cell.config.learning_rate / best[cell.place])) < 0.15
+
+
+def test_an_optimum_at_the_edge_widens_the_range_for_all(tuned, tmp_path):
+    best = {**BEST, "sub": 0.2}
+    state = tune(tuned, tmp_path, best)
+    search = state.searches[""]
+    assert (search.widened, search.ranges["learning_rate"]) == (1, pytest.approx((1e-3, 0.1 * 100 ** (1 / 3))))
+    assert {len(cells) for cells in state.trials().values()} == {7 + 3}
+    assert state.choices()["sub"].cell.tuned["learning_rate"] == pytest.approx(0.2, rel=0.1)
+    assert [choice.edges for choice in state.choices().values()] == [{}, {}, {}]
+    assert not tuning_record.warnings(state)
+    tuned.tuning.widenings = 0
+    state = look(tuned, tmp_path)
+    assert state.choices()["sub"].edges == {"learning_rate": "highest"}
+    assert tuning_record.warnings(state) == [
+        "sub: learning_rate=0.0562 is the highest value tried; widen tuning.fields.learning_rate or raise "
+        "tuning.widenings"
+    ]
+
+
+def test_only_the_best_the_reference_and_the_named_go_on(tuned, tmp_path):
+    tuned.tuning.finalists = 1
+    state = tune(tuned, tmp_path)
+    assert {cell.contender for cell in state.finals()} == {"nearest", "sub"}
+    tuned.tuning.always = ("k3",)
+    assert {cell.contender for cell in look(tuned, tmp_path).finals()} == {"nearest", "sub", "k3"}
+    tuned.tuning.always, tuned.reference = (), "sub"
+    assert {cell.contender for cell in look(tuned, tmp_path).finals()} == {"sub"}
+
+
+def test_a_contender_that_is_among_the_best_at_one_setting_goes_on_at_all(tuned, tmp_path):
+    tuned.axes, tuned.tuning.finalists = {"batch_size": (32, 64)}, 1
+    state = look(tuned, tmp_path)
+    for cell in state.open:
+        bonus = cell.contender == ("k3" if cell.setting["batch_size"] == 32 else "sub")
+        finish(state.plan.folders[cell], cell.config, figure(cell.config, BEST) + bonus)
+    state = look(tuned, tmp_path)
+    assert {cell.kind for cell in state.finals()} == {f"{c}, batch_size={b}" for c in BEST for b in (32, 64)}
+
+
+def test_a_trial_that_diverged_is_the_worst_and_is_not_run_again(tuned, tmp_path):
+    state = look(tuned, tmp_path)
+    wild = max(state.trials()["k3"], key=lambda cell: cell.tuned["learning_rate"])
+    folder = state.plan.folders[wild]
+    folder.mkdir(parents=True)
+    record = {"config": wild.config.to_dict(), "dataset": {"name": "glyphs/digits", "sha256": "0"}}
+    files.write_json(folder / "config.json", record)
+    assert not state.plan.record_divergence(wild, "error: the disk is full")
+    assert not state.plan.record_divergence(grid.expand(tuned)[0], "the loss is nan at step 3; none is saved.")
+    assert wild.name in [cell.name for cell in look(tuned, tmp_path).open]
+    assert state.plan.record_divergence(wild, "the loss is nan at step 3; none is saved.")
+    assert len(look(tuned, tmp_path).open) == 21 - 1
+    # The best finished one is not at the edge: higher values were tried.
+    state = tune(tuned, tmp_path, {**BEST, "k3": 1.0})
+    choice = state.choices()["k3"]
+    assert choice.figures.count(None) == 1
+    assert choice.edges == {}
+    assert "the best of 7 trials, 1 of which diverged" in tuning_record.text(state)
+    row = next(row for row in tuning_record.rows(state) if row["folder"] == folder.name)
+    assert (row["validation_psnr"], row["steps"], row["learning_rate"]) == ("", "", wild.tuned["learning_rate"])
+
+
+def test_a_figure_that_is_not_finite_counts_as_diverged(tuned, tmp_path):
+    state = tune(tuned, tmp_path)
+    best = state.choices()["k3"].cell
+    finish(state.plan.folders[best], best.config, math.nan)
+    assert look(tuned, tmp_path).choices()["k3"].cell.name != best.name
+
+
+def test_a_contender_whose_trials_all_diverged_is_named(tuned, tmp_path):
+    state = look(tuned, tmp_path)
+    for cell in state.open:
+        finish(state.plan.folders[cell], cell.config, math.nan if cell.contender == "k3" else 20.0)
+    with pytest.raises(ValueError, match=r"all 7 trials of k3 diverged: lower tuning\.fields\.learning_rate"):
+        look(tuned, tmp_path).finals()
+
+
+def test_the_message_of_a_divergence_is_recognised(tuned, tmp_path):
+    saved = checkpoints.Checkpoints(tmp_path / "checkpoints")
+    with pytest.raises(loop.TrainingDiverged) as error:
+        loop._read_metrics([(0, {"loss": jnp.array([math.nan])})], running_totals.Window(), saved)
+    state = look(tuned, tmp_path)
+    state.plan.folders[state.open[0]].mkdir(parents=True)
+    assert state.plan.record_divergence(state.open[0], str(error.value))
+
+
+def test_a_field_of_integers_takes_integers(tuned, tmp_path):
+    tuned.tuning.fields = {"batch_size": (2, 8)}
+    sizes = [cell.config.batch_size for cell in look(tuned, tmp_path).trials()["k3"]]
+    assert all(isinstance(size, int) and 2 <= size <= 8 for size in sizes)
+
+
+def test_the_files_say_what_was_tried_and_chosen(tuned, tmp_path):
+    tuned.tuning.finalists = 1
+    state = tune(tuned, tmp_path, {**BEST, "sub": 10.0})
+    tuning_record.write(state)
+    with open(tmp_path / "tuning.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        *("contender", "seed", "learning_rate", "validation_psnr", "validation_bce"),
+        *("steps", "parameters", "wall_seconds", "folder"),
+    ]
+    assert len(rows) == 30
+    record = files.read_json(tmp_path / "tuning.json")
+    assert (record["metric"], record["trials"]) == ("psnr", 7)
+    first, _, last = record["choices"]
+    assert (first["contender"], first["at_edge"], first["goes_on"], first["diverged"]) == ("nearest", False, True, 0)
+    assert (last["edges"], last["trials"], last["widened"]) == ({"learning_rate": "highest"}, 10, 1)
+    assert first["validation"] == max(float(row["validation_psnr"]) for row in rows if row["contender"] == "nearest")
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"experiment": {"task": "gan"}, "metric": "kid"}, "validation of gan runs has no such figure; set tuning.f"),
+        ({"metric": "harmonic_energy"}, "metric=harmonic_energy: .* use one of bce, bce_excess, mse, psnr, ssim"),
+        ({"tuning": {"trials": 1}}, "tuning.trials=1: use 2 or more"),
+        ({"tuning": {"finalists": -1}}, "tuning.finalists=-1: use 0 or more"),
+        ({"tuning": {"always": ("nobody",)}}, "tuning.always: 'nobody' is none of the contenders nearest, k3"),
+        ({"tuning": {"seed": 1}}, "tuning.seed=1: a trial would have the grid's seed 1"),
+        ({"tuning": {"fields": {"learning_rat": (1, 2)}}}, "there is no field learning_rat; did you mean learning_r"),
+        ({"tuning": {"fields": {"seed": (1, 2)}}}, "tuning.fields.seed: what decides the seed or the test images"),
+        ({"tuning": {"fields": {"noise": {"level": (0.1, 0.2)}}}}, "tuning.fields.noise.level: what decides"),
+        ({"tuning": {"fields": {"loss": (1, 2)}}}, "tuning.fields: loss takes a value of type str"),
+        ({"axes": {"learning_rate": (0.1,)}}, "tuning.fields.learning_rate: an axis sets it too"),
+        ({"contenders": {"k3": {"learning_rate": 0.1}}}, "learning_rate: contender k3 sets it too"),
+    ],
+)
+def test_a_stage_that_cannot_decide_is_refused(tuned, tmp_path, changes, match):
+    tuned.update(changes)
+    if "fields" in changes.get("tuning", {}):
+        del tuned.tuning.fields["learning_rate"]
+    with pytest.raises(ValueError, match=match):
+        look(tuned, tmp_path)
+
+
+def test_a_grid_with_a_shared_run_is_not_tuned(settings, tmp_path):
+    settings.experiment.task, settings.metric = "stack", "accuracy"
+    settings.contenders.k3 = {"model": {"decoder": "transpose"}, "stack": {"pretrained": grid.SHARED_RUN}}
+    settings.shared_run = {"stack": {"head": "none"}}
+    settings.tuning.fields = {"learning_rate": (1e-3, 1e-1)}
+    with pytest.raises(ValueError, match="shared_run are both set"):
+        look(settings, tmp_path)
+
+
+@pytest.fixture
+def command():
+    """The flags of the command, with their defaults."""
+    flags.FLAGS.mark_as_parsed()
+    with flagsaver.flagsaver():
+        yield
+    flags.FLAGS.unparse_flags()
+
+
+class Launcher:
+    """Ends runs as `experiments.main` would, by their command lines: they diverge above a rate."""
+
+    def __init__(self, limit=1e9, fails=0):
+        self.limit, self.fails, self.started = limit, fails, []
+
+    def __call__(self, jobs, workdir, progress):
+        for job in jobs:
+            config = base.get_config()
+            for option in job.arguments[3:]:
+                name, _, value = option.removeprefix("--").partition("=")
+                if name.startswith("config."):
+                    kept = isinstance(grid.field_of(config, name.removeprefix("config."), ""), str)
+                    set_field(config, name.removeprefix("config."), value if kept else ast.literal_eval(value), "")
+            self.started.append(job.name)
+            job.log.parent.mkdir(parents=True, exist_ok=True)
+            if self.fails:
+                self.fails -= 1
+                job.log.write_text("error: the disk is full\n")
+                yield job, 1
+            elif config.learning_rate > self.limit:
+                record = {"config": config.to_dict(), "dataset": {"name": "glyphs/digits", "sha256": "0"}}
+                files.write_json(job.log.parent / "config.json", record)
+                job.log.write_text("error: the loss is nan at step 3; none is saved.\n")
+                yield job, 1
+            else:
+                finish(job.log.parent, config, figure(config, BEST))
+                yield job, 0
+
+
+@pytest.fixture
+def grid_of(tuned, tmp_path, monkeypatch, command):
+    """Runs the grid by a launcher; returns the runs that were reported."""
+    monkeypatch.setattr(run, "_check_data", lambda plan: None)
+
+    def run_it(launcher):
+        reported = []
+        monkeypatch.setattr(run, "_launch", launcher)
+        run.run_grid("a grid", tuned, tmp_path, lambda plan, failures: reported.extend(plan.cells) or "the report")
+        return reported
+
+    return run_it
+
+
+def test_the_command_tunes_and_then_runs_the_grid(grid_of, tuned, tmp_path):
+    launcher = Launcher(limit=5e-2)
+    reported = grid_of(launcher)
+    # Nothing at the edge: the trials with the highest rates diverged.
+    assert len(launcher.started) == 3 * 7 + 3 * 2
+    assert all(name.startswith("trial ") for name in launcher.started[:21])
+    assert {cell.contender: cell.config.learning_rate for cell in reported} == {
+        name: choice.cell.tuned["learning_rate"] for name, choice in look(tuned, tmp_path).choices().items()
+    }
+    assert len(list(tmp_path.glob("runs/trial*/diverged.json"))) == 3
+    again = Launcher()
+    assert len(grid_of(again)) == 6
+    assert again.started == []
+
+
+def test_a_failure_of_a_trial_stops_the_grid_before_its_runs(grid_of):
+    launcher = Launcher(fails=2)
+    with pytest.raises(ChildProcessError, match="2 of 21 runs failed: trial 0, nearest, seed 1000: the disk is full"):
+        grid_of(launcher)
+    assert len(launcher.started) == 21
+    again = Launcher()
+    assert len(grid_of(again)) == 6
+    assert again.started[:2] == launcher.started[:2]
+    assert len(again.started) == 2 + 6
+
+
+def test_single_trials_and_runs_by_name(grid_of, capsys):
+    trial, final = "trial 2, k3, seed 1002", "k3, seed 1"
+    flags.FLAGS.only = [trial]
+    launcher = Launcher()
+    assert grid_of(launcher) == []
+    assert launcher.started == [trial]
+    assert "20 of 21 trials have not ended" in capsys.readouterr().out
+    flags.FLAGS.only = [final]
+    with pytest.raises(ValueError, match="20 trials of the tuning have to end first"):
+        grid_of(Launcher())
+    flags.FLAGS.only = []
+    grid_of(Launcher())
+    flags.FLAGS.only = [final]
+    assert [cell.name for cell in grid_of(Launcher())] == [final]
+
+
+def test_the_list_has_the_trials_and_later_the_runs(grid_of, tuned, tmp_path, capsys):
+    flags.FLAGS.list = True
+    grid_of(Launcher())
+    out = capsys.readouterr().out
+    assert out.count("python -m experiments.main") == 21
+    assert out.splitlines()[-1] == "the runs after the tuning are known once its trials have ended: 21 have not"
+    tune(tuned, tmp_path)
+    grid_of(Launcher())
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * (21 + 6)
+    assert lines[-2] == "sub, seed 1"

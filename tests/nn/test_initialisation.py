@@ -1,0 +1,190 @@
+"""Initial values: the variance of pre-activations by phase, and the schemes of Keras and PyTorch by their formulas."""
+
+import math
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
+from aeden.nn.decoders import DECODERS, Decoder
+from aeden.nn.initializers import INITS, convolution_init
+from aeden.nn.layers import SubpixelConv, TransposeConv, UpsampleConv
+
+CHANNELS, FEATURES, SIZE = 36, 200, 20
+# The decoders whose phases have kernels or inputs of their own; name -> fields.
+KINDS = {
+    **{name: {"kind": name} for name in DECODERS},
+    "bilinear": {"kind": "upsample", "resize": "bilinear"},
+    "cubic": {"kind": "upsample", "resize": "cubic"},
+    "before": {"kind": "upsample", "placement": "before"},
+    "bilinear before": {"kind": "upsample", "resize": "bilinear", "placement": "before"},
+}
+# An interpolated pixel has a smaller variance than a source pixel, how much depends on its phase.
+INTERPOLATED = ("bilinear", "cubic", "bilinear before", "bilinear_additive", "point_sampling")
+IN_SUITE = [(3, 2), (4, 2), (5, 3)]
+
+
+def in_suite(name, kernel, stride):
+    """Whether a case is fast and different enough for the suite; `pytest -m proof` runs the others."""
+    if name in ("transpose", "bilinear"):
+        return (kernel, stride) in IN_SUITE
+    return (kernel, stride) == ((5, 2) if name == "large_context" else (3, 2))
+
+
+CASES = [
+    pytest.param(name, k, s, marks=() if in_suite(name, k, s) else pytest.mark.proof)
+    for name, k, s in product(KINDS, range(1, 8), range(1, 5))
+    if not (name == "large_context" and k <= 3)
+]
+
+
+def phases(name, kernel, stride, init, seeds=8):
+    """Mean square of the pre-activations of a layer over that of its input, by phase and as a mean over the phases."""
+    decoder = Decoder(**KINDS[name], grow_kernel_size=kernel, init_scheme=init)
+    layer = DECODERS[decoder.kind].make_layer(decoder, FEATURES, stride, "layer").clone(name=None)
+    inputs = [jax.nn.relu(jax.random.normal(jax.random.key(7), (2, SIZE, SIZE, CHANNELS)))]
+    square = jnp.mean(inputs[0] ** 2)
+    if name == "unpool":
+        inputs.append(jax.random.normal(jax.random.key(8), (2, SIZE * stride, SIZE * stride, CHANNELS)))
+    apply, border = jax.jit(layer.apply), stride * -(-(kernel + 1) // stride)
+    measured = np.zeros((stride, stride))
+    for seed in range(seeds):
+        out = apply(layer.init(jax.random.key(seed), *inputs), *inputs)[:, border:-border, border:-border]
+        measured += np.array(
+            [[np.mean(np.square(out[:, i::stride, j::stride])) for j in range(stride)] for i in range(stride)]
+        ) / float(square * seeds)
+    return measured
+
+
+@pytest.mark.parametrize(("name", "kernel", "stride"), CASES)
+def test_every_output_pixel_starts_with_the_same_variance(name, kernel, stride):
+    if name == "bilinear_additive" and CHANNELS % stride**2:
+        pytest.skip("the channels do not divide")
+    measured = phases(name, kernel, stride, "phase")
+    expected = np.full((stride, stride), 2.0)
+    if name in INTERPOLATED:
+        # Only the mean over the phases can be 2 if they share a kernel but not the variance of what it sees.
+        assert measured.mean() == pytest.approx(2.0, rel=0.1)
+        expected = expected_of_interpolation(name, kernel, stride)
+    if KINDS[name]["kind"] == "transpose" and kernel < stride:
+        reached = (np.arange(stride) - (kernel - stride) // 2 * (kernel > stride)) % stride < kernel
+        expected *= np.outer(reached, reached)
+    np.testing.assert_allclose(measured, expected, rtol=0.1)
+
+
+def expected_of_interpolation(name, kernel, stride):
+    """2, times the mean square of the pixels that the kernel sees from each phase over its mean, by SciPy's resize."""
+    if name == "cubic":
+        weights = np.asarray(jax.image.resize(jnp.eye(9), (9 * stride, 9), "cubic"))
+    else:
+        weights = ndimage.zoom(np.eye(9), (stride, 1), order=1, mode="nearest", grid_mode=True)
+    spread = np.square(weights).sum(axis=1)[3 * stride : 6 * stride]
+    added = stride**2 if name == "bilinear_additive" else 1
+    square = added * (1 - 1 / math.pi) * np.outer(spread, spread) + added**2 / math.pi
+    if "before" in name:
+        seen = square[:stride, :stride]
+    else:
+        taps = np.ones((kernel, kernel)) / kernel**2
+        origin = -1 if kernel % 2 == 0 else 0
+        seen = ndimage.correlate(square, taps, mode="wrap", origin=origin)[stride : 2 * stride, stride : 2 * stride]
+    return 2 * seen / square.mean()
+
+
+@pytest.mark.parametrize(("kernel", "stride"), IN_SUITE)
+def test_he_leaves_transposed_phases_uneven(kernel, stride):
+    """Each phase has the variance 2 * (its taps) / k^2."""
+    taps = np.array([len(range(phase, kernel, stride)) for phase in range(stride)])
+    measured = phases("transpose", kernel, stride, "he")
+    expected = np.sort(np.outer(taps, taps).ravel()) * 2.0 / kernel**2
+    np.testing.assert_allclose(np.sort(measured.ravel()), expected, rtol=0.12)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (4, 2), (6, 2), (6, 3)])
+def test_icnr_starts_as_a_shifted_nearest_resize(rng, kernel, stride):
+    x = jnp.asarray(rng.normal(size=(1, 7, 7, 5)), jnp.float32)
+    layer = TransposeConv(4, kernel, stride, init_scheme="icnr")
+    params = layer.init(jax.random.key(3), x)
+    shift = (kernel - stride) // 2
+    # Whole source pixels: output pixels from s*i - shift on have the same value.
+    blocks = np.roll(layer.apply(params, x), (shift, shift), axis=(1, 2))[:, 2 * stride : -2 * stride][
+        :, :, 2 * stride : -2 * stride
+    ]
+    for i, j in product(range(stride), repeat=2):
+        np.testing.assert_allclose(blocks[:, i::stride, j::stride], blocks[:, ::stride, ::stride], atol=1e-6)
+    assert np.std(blocks) > 0.1
+    assert phases("transpose", kernel, stride, "icnr").mean() == pytest.approx(2.0, rel=0.1)
+
+
+def test_icnr_of_a_subpixel_layer_is_he():
+    x = jnp.ones((1, 3, 4, 8))
+    one, other = (SubpixelConv(4, init_scheme=init).init(jax.random.key(1), x) for init in ("he", "icnr"))
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_icnr_is_refused_where_it_has_no_meaning():
+    x = jnp.ones((1, 3, 4, 8))
+    with pytest.raises(ValueError, match="stride divides, not 3 with stride 2: use a kernel size of 4"):
+        TransposeConv(4, 3, init_scheme="icnr").init(jax.random.key(0), x)
+    for decoder in ("upsample", "unpool", "bilinear_additive", "point_sampling"):
+        with pytest.raises(ValueError, match="with a resize use 'he' or 'phase'"):
+            ConvAutoencoder(decoder, init_scheme="icnr").init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))
+
+
+def test_an_unknown_scheme_is_refused():
+    with pytest.raises(ValueError, match="unknown init 'kaiming': use one of he, phase, icnr, glorot, torch"):
+        convolution_init("kaiming", 3, 1)
+    for layer in (TransposeConv, UpsampleConv, SubpixelConv):
+        with pytest.raises(ValueError, match="unknown init"):
+            layer(4, init_scheme="kaiming").init(jax.random.key(0), jnp.ones((1, 3, 4, 8)))
+
+
+def uniform_limits(params):
+    """Largest absolute value and standard deviation of kernel and bias."""
+    return {name: (float(np.abs(x).max()), float(np.std(x))) for name, x in params["params"]["conv"].items()}
+
+
+@pytest.mark.parametrize(("layer", "fan_in", "fan_out"), [
+    (TransposeConv(160, 3), 9 * 24, 9 * 160),
+    (UpsampleConv(160, 3), 9 * 24, 9 * 160),
+    (SubpixelConv(40, 3), 9 * 24, 9 * 160),
+])  # fmt: skip
+def test_glorot_is_keras_default(layer, fan_in, fan_out):
+    found = uniform_limits(layer.clone(init_scheme="glorot").init(jax.random.key(0), jnp.ones((1, 3, 4, 24))))
+    limit = math.sqrt(6 / (fan_in + fan_out))
+    assert found["kernel"] == pytest.approx((limit, limit / math.sqrt(3)), rel=0.02)
+    assert found["kernel"][0] <= limit
+    assert found["bias"] == (0, 0)
+
+
+@pytest.mark.parametrize(("layer", "fan_in"), [
+    (TransposeConv(160, 3), 9 * 160),  # PyTorch: the fan-in of a ConvTranspose2d is that of its output channels
+    (UpsampleConv(160, 3), 9 * 24),
+    (SubpixelConv(40, 3), 9 * 24),
+])  # fmt: skip
+def test_torch_is_pytorchs_default(layer, fan_in):
+    found = uniform_limits(layer.clone(init_scheme="torch").init(jax.random.key(0), jnp.ones((1, 3, 4, 24))))
+    limit = 1 / math.sqrt(fan_in)
+    assert found["kernel"] == pytest.approx((limit, limit / math.sqrt(3)), rel=0.02)
+    assert found["bias"] == pytest.approx((limit, limit / math.sqrt(3)), rel=0.1)
+
+
+@pytest.mark.parametrize("init", INITS)
+def test_encoder_output_and_dense_layers_follow_the_scheme(init):
+    model = ConvAutoencoder("transpose", (64, 64), decoder_kernel_size=4, init_scheme=init)
+    params = model.init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))["params"]
+    limits = {"glorot": math.sqrt(6 / (9 * 64 + 9 * 64)), "torch": 1 / math.sqrt(9 * 64)}
+    spread = limits[init] / math.sqrt(3) if init in limits else math.sqrt(2 / (9 * 64))
+    assert np.std(params["encoder"]["stage1"]["kernel"]) == pytest.approx(spread, rel=0.03)
+    fan = {"glorot": math.sqrt(6 / (9 * 64 + 9)), "torch": 1 / math.sqrt(9 * 64)}
+    out = fan[init] / math.sqrt(3) if init in fan else math.sqrt(2 / (9 * 64))
+    assert np.std(params["decoder"]["out"]["kernel"]) == pytest.approx(out, rel=0.1)
+    assert bool(np.any(params["encoder"]["stage0"]["bias"])) == (init == "torch")
+    if init != "icnr":
+        dense = DenseAutoencoder((8, 8, 1), (500,), init_scheme=init)
+        kernel = dense.init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))["params"]["encoder_0"]["kernel"]
+        wanted = {"glorot": math.sqrt(2 / (64 + 500)), "torch": math.sqrt(1 / (3 * 64))}.get(init, math.sqrt(2 / 64))
+        assert np.std(kernel) == pytest.approx(wanted, rel=0.03)

@@ -57,13 +57,13 @@ def convolution_init(init: str, kernel_size: int, channels: int) -> Initializers
     return {"kernel_init": default_kernel_init, "bias_init": nn.initializers.zeros}
 
 
-def resized_init(init: str, kernel_size: int, channels: int, mean_square: float) -> Initializers:
+def resized_init(init: str, kernel_size: int, channels: int, mean_square: float = 1.0) -> Initializers:
     """Initial values of a convolution of enlarged features.
 
     Args:
       init, kernel_size, channels: see `convolution_init`.
-      mean_square: mean square of an input pixel of the convolution, divided by that of a pixel before the enlarging
-        (`interpolated_mean_square` for a resize). "phase" divides the variance of the kernel by it.
+      mean_square: mean square of an input pixel of the convolution, divided by that of a pixel before the enlarging; 1
+        for a resize, as if neighbouring pixels were equal. "phase" divides the variance of the kernel by it.
 
     Raises:
       ValueError: unknown scheme, or "icnr".
@@ -122,27 +122,9 @@ def subpixel_init(init: str, kernel_size: int, channels: int, factor: int) -> In
     return options
 
 
-def interpolated_mean_square(method: str, factor: int, added: int = 1) -> float:
-    """Mean square of an enlarged pixel over that of a pixel before, if these are independent ReLUs of normal variables.
-
-    An interpolated pixel is a mean with weights b, so its mean square is (1 - 1/pi) sum(b^2) + 1/pi times that of a
-    pixel: the mean of the pixels, whose square is 1/pi of their mean square, stays, and their variance shrinks. The
-    result is averaged over the phases of the resize.
-
-    Args:
-      method: one of `aeden.nn.resize.RESIZE_METHODS`.
-      factor: of the resize, >= 1.
-      added: number of channels that are added after the resize (bilinear additive upsampling).
-    """
-    if method == "nearest":
-        spread = 1.0
-    else:
-        # Weights of the pixels of one source pixel, in the middle of an axis, where no border is near.
-        size = 9
-        with jax.ensure_compile_time_eval():
-            weights = np.asarray(jax.image.resize(jnp.eye(size), (size * factor, size), method))
-        spread = float((weights[size // 2 * factor :][:factor] ** 2).sum(axis=1).mean()) ** 2
-    return added * (1.0 - SQUARED_MEAN) * spread + added**2 * SQUARED_MEAN
+def added_mean_square(channels: int) -> float:
+    """Mean square of a sum of channels over that of one channel, if these are independent ReLUs of normal variables."""
+    return channels * (1.0 - SQUARED_MEAN) + channels**2 * SQUARED_MEAN
 
 
 def scaled(kernel_init: Initializer, scale: Any) -> Initializer:

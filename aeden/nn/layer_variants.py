@@ -14,7 +14,7 @@ from flax import linen as nn
 from jax import lax
 
 from aeden.nn.convolution import convolution
-from aeden.nn.initializers import interpolated_mean_square, resized_init
+from aeden.nn.initializers import added_mean_square, resized_init
 from aeden.nn.layers import TransposeConv
 from aeden.nn.pooling import max_unpool
 from aeden.nn.resize import upsample
@@ -137,8 +137,7 @@ class BilinearAdditiveConv(nn.Module):
             )
         # The sum first: it commutes with the resize, and there is less to resize.
         x = upsample(x.reshape(b, h, w, channels // added, added).sum(-1), self.factor, "bilinear")
-        mean_square = interpolated_mean_square("bilinear", self.factor, added)
-        options = resized_init(self.init_scheme, self.kernel_size, channels // added, mean_square)
+        options = resized_init(self.init_scheme, self.kernel_size, channels // added, added_mean_square(added))
         return convolution(
             self.features, self.kernel_size, name="conv", dtype=self.dtype, lowering=self.lowering, initial=options
         )(x)

@@ -22,7 +22,7 @@ from flax import linen as nn
 
 from aeden.nn.convolution import LOWERINGS, Conv, ConvTranspose, ResizeConv, convolution
 from aeden.nn.fast_convolution import Padding
-from aeden.nn.initializers import interpolated_mean_square, resized_init, subpixel_init, transposed_init
+from aeden.nn.initializers import resized_init, subpixel_init, transposed_init
 from aeden.nn.resize import RESIZE_METHODS, Upsample, upsample
 from aeden.shapes import Array, Float
 
@@ -73,9 +73,7 @@ class UpsampleConv(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if self.placement not in PLACEMENTS:
             raise ValueError(f"unknown placement {self.placement!r}: the convolution is 'after' or 'before' the resize")
-        # Also where the resize comes last: it then averages the output of the convolution in the same way.
-        mean_square = interpolated_mean_square(self.method, self.factor)
-        initial = resized_init(self.init_scheme, self.kernel_size, x.shape[-1], mean_square)
+        initial = resized_init(self.init_scheme, self.kernel_size, x.shape[-1])
         options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering, "name": "conv"}
         size = (self.kernel_size, self.kernel_size)
         if self.placement == "after":

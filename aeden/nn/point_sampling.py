@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from aeden.nn.convolution import convolution
-from aeden.nn.initializers import interpolated_mean_square, resized_init
+from aeden.nn.initializers import resized_init
 from aeden.shapes import Array, Float
 
 # Scope of the offsets, and the standard deviation of the initial kernel that predicts them (Liu et al. 2023, section
@@ -51,8 +51,7 @@ class PointSamplingConv(nn.Module):
         # [b, h, w, row and column of the output pixel, groups, y and x]
         offsets = SCOPE * predict(x).astype(jnp.float32).reshape(b, h, w, f, f, groups, 2)
         enlarged = sample(x, offsets)
-        mean_square = interpolated_mean_square("bilinear", f)
-        values = resized_init(self.init_scheme, self.kernel_size, c, mean_square)
+        values = resized_init(self.init_scheme, self.kernel_size, c)
         return convolution(self.features, self.kernel_size, name="conv", initial=values, **options)(enlarged)
 
 

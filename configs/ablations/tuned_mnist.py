@@ -1,4 +1,4 @@
-"""Nineteen decoders on MNIST, each with the learning rate that suits it: the answer of the README.
+"""Eighteen decoders on MNIST, each with the learning rate that suits it: the answer of the README.
 
 python -m experiments.ablate --config=configs/ablations/tuned_mnist.py
 
@@ -52,7 +52,6 @@ def contenders() -> ConfigDict:
     found.nearest = {"model": {"decoder": "upsample"}}
     found.nearest_k5 = {"model": {"decoder": "upsample", "decoder_kernel_size": 5}}
     found.bilinear = {"model": {"decoder": "upsample", "resize": "bilinear"}}
-    found.bilinear_phase = {"model": {"decoder": "upsample", "resize": "bilinear", "init": "phase"}}
     found.before = {"model": {"decoder": "upsample", "placement": "before"}}
     found.additive = {"model": {"decoder": "bilinear_additive", "init": "phase"}}
     found.sampling = {"model": {"decoder": "point_sampling", "init": "phase"}}

@@ -1,4 +1,4 @@
-"""The nineteen decoders of `tuned_mnist.py` on notMNIST small, each with the learning rate that suits it.
+"""The eighteen decoders of `tuned_mnist.py` on notMNIST small, each with the learning rate that suits it.
 
 python -m experiments.ablate --config=configs/ablations/tuned_notmnist.py
 

@@ -15,6 +15,7 @@ def get_config() -> ConfigDict:
     config.experiment = base.get_config()  # the experiment that all runs share
     config.contenders = ConfigDict(sort_keys=False)  # name -> fields of the experiment that this contender changes
     config.axes = ConfigDict()  # field of the experiment -> tuple of values; every combination of values is run
+    config.leave_out = ()  # runs that are left out, named as in --list without the seed, e.g. ("k4, epochs=48",)
     config.shared_run = ConfigDict()  # fields of a run that is made once per seed, before the others; {} for none
     # A contender refers to the folder of the shared run as stack.pretrained="{shared_run}".
     config.pairing = "none"  # none | parameters | multiplications: match decoder size to the reference by either

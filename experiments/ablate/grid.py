@@ -17,7 +17,7 @@ from aeden.runtime import identity
 from aeden.tasks.execute import TASKS, prepare, task_of
 from aeden.tasks.from_config import check_choice, open_data
 from configs import base
-from experiments.ablate import search_space
+from experiments.ablate import grid_checks, search_space
 from experiments.ablate.pairing import PAIRINGS, paired
 from experiments.ablate.run_config import field_of, run_config, shared_config
 
@@ -147,7 +147,7 @@ def identity_of(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def expand(grid: Any) -> list[Cell]:
-    """The runs of a grid, seed by seed, so that the runs that finish first can be compared.
+    """The runs of a grid without those left out, seed by seed, so that the first to finish can be compared.
 
     Raises:
       ValueError: a field does not exist or cannot have the value, contradicts another, or has no effect.
@@ -163,56 +163,32 @@ def expand(grid: Any) -> list[Cell]:
     tuned = search_space.ranges(grid)
     tested_on = (*DATA_FIELDS, *task_of(grid.experiment).tested_on)
     for contender, fields in contenders.items():
-        _check_contender(contender, fields, axes, tested_on)
+        grid_checks.check_contender(contender, fields, axes, tested_on)
     for name in tuned:
-        _check_tuned(name, contenders, axes, tested_on)
-    for name, values in axes.items():
-        if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
-            raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
+        grid_checks.check_tuned(name, contenders, axes, tested_on)
+    grid_checks.check_axes(axes)
+    settings = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    kinds = {kind(name, setting): (name, place(setting)) for setting in settings for name in contenders}
+    grid_checks.check_left_out(grid.leave_out, kinds, grid.reference)
     cells = [
         dataclasses.replace(cell, tuned={name: field_of(cell.config, name, "tuning") for name in tuned})
-        for cell in _cells(grid, contenders, axes)
+        for cell in _cells(grid, contenders, settings)
     ]
     if grid.shared_run and all(cell.shared is None for cell in cells):
         raise ValueError(f"shared_run is set, but no contender uses it: set stack.pretrained='{SHARED_RUN}' in one")
     return cells
 
 
-def _check_contender(
-    contender: str, fields: Mapping[str, Any], axes: Mapping[str, Any], tested_on: tuple[str, ...]
-) -> None:
-    for name in fields:
-        if name == "seed":
-            raise ValueError(f"contender {contender} sets seed: all use the seeds of the grid, so that runs are paired")
-        if name.startswith(tested_on):
-            raise ValueError(
-                f"contender {contender} sets {name}: all are tested on the same images, so that they can be compared. "
-                "Make it an axis to compare the contenders at several of its values"
-            )
-        if name in axes:
-            raise ValueError(f"contender {contender} sets {name}, and so does an axis: remove one of them")
-
-
-def _check_tuned(name: str, contenders: Mapping[str, Any], axes: Mapping[str, Any], tested_on: tuple[str, ...]) -> None:
-    if name == "seed" or name.startswith(tested_on):
-        raise ValueError(f"tuning.fields.{name}: what decides the seed or the test images cannot be tuned")
-    for owner, fields in {
-        **{f"contender {one}": fields for one, fields in contenders.items()},
-        "an axis": axes,
-    }.items():
-        if name in fields:
-            raise ValueError(f"tuning.fields.{name}: {owner} sets it too; remove one of them")
-
-
-def _cells(grid: Any, contenders: dict[str, dict[str, Any]], axes: dict[str, Any]) -> Iterator[Cell]:
+def _cells(grid: Any, contenders: dict[str, dict[str, Any]], settings: list[dict[str, Any]]) -> Iterator[Cell]:
     first = grid.experiment.seed
     seen: dict[str, str] = {}
     for seed in range(first, first + grid.seeds):
         shared = Cell(SHARED_CONTENDER, {}, seed, shared_config(grid, seed)) if grid.shared_run else None
-        for values in itertools.product(*axes.values()):
-            setting = dict(zip(axes, values, strict=True))
+        for setting in settings:
             reference = run_config(grid, grid.reference, contenders[grid.reference], setting, seed)
             for contender, fields in contenders.items():
+                if kind(contender, setting) in grid.leave_out:
+                    continue
                 config = run_config(grid, contender, fields, setting, seed)
                 if grid.pairing != "none" and contender != grid.reference:
                     shape = dataset_of(config).image_shape if grid.pairing == "multiplications" else None

@@ -11,11 +11,12 @@ from experiments.ablate.report.saved_figures import add_figure
 
 
 def section(result: GridResult) -> list[str]:
-    """Quality against the time of a training step, and a table of all costs; empty if nothing was timed."""
+    """Quality against the time of a step at the first setting, and a table of all costs; empty if nothing was timed."""
     if not result.denoising.costs:
         return []
     lines: list[list[Any]] = []
     points: dict[str, tuple[float, list[float]]] = {}
+    first = tuple(result.plan.cells[0].setting.values())
     for contender, setting, members in result.groups():
         cost = result.denoising.costs[result.kind(contender, setting)]
         shown = (
@@ -26,20 +27,20 @@ def section(result: GridResult) -> list[str]:
         )
         lines.append([contender, *setting, *shown])
         values = [row[result.metric.name] for row in members if result.metric.name in row]
-        if values:
-            points.setdefault(contender, (cost["training_ms"], values))
+        if values and setting == first:
+            points[contender] = cost["training_ms"], values
     batch = result.plan.settings.experiment.batch_size
     across = f"milliseconds per training step (batch of {batch})"
-    drawn = figures.quality_by_cost(points, result.metric.axis_label, across, result.palette)
-    caption = "Mean over seeds with its 95 % interval, against the time of a training step."
+    figure = []
+    if points:
+        drawn = figures.quality_by_cost(points, result.metric.axis_label, across, result.palette)
+        where = result.first_setting
+        caption = f"Mean over seeds with its 95 % interval, against the time of a training step{where}."
+        figure.append(add_figure(result, "cost", drawn, caption))
     names = (
         "parameters",
         "million multiplications per image",
         f"forward pass, ms per batch of {batch}",
         "training step, ms",
     )
-    return [
-        "<h2>Cost</h2>",
-        add_figure(result, "cost", drawn, caption),
-        table(["contender", *result.axes, *names], lines),
-    ]
+    return ["<h2>Cost</h2>", *figure, table(["contender", *result.axes, *names], lines)]

@@ -11,7 +11,7 @@ from aeden.measures.metric import Metric
 from aeden.runtime.files import Row, columns
 from experiments.ablate import baselines, metrics, results
 from experiments.ablate.grid import dataset_of, place
-from experiments.ablate.report import baseline_table, costs, figures, robustness
+from experiments.ablate.report import baseline_table, convergence, costs, figures, robustness
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import note, table
 from experiments.ablate.report.saved_figures import add_figure
@@ -41,6 +41,7 @@ def sections(result: GridResult) -> list[str]:
     """The sections of a grid of denoising runs, as HTML."""
     return [
         *levels(result),
+        *convergence.section(result),
         *robustness.section(result),
         *costs.section(result),
         *artifacts(result),
@@ -145,12 +146,14 @@ def artifacts(result: GridResult) -> list[str]:
 
 
 def _spectra(result: GridResult) -> list[str]:
-    """Spectra of restored and of clean images, from the first finished run of each contender."""
+    """Spectra of restored and of clean images, from each contender's first finished run at the first setting."""
     spectra = {
         cell.contender: summary["artifacts"]["residual"]["spectrum"]
         for cell, summary in reversed(result.summaries.items())
-        if "artifacts" in summary
+        if "artifacts" in summary and cell.setting == result.plan.cells[0].setting
     }
+    if not spectra:
+        return []
     curves = {name: spectra[name]["restored"] for name in result.contenders if name in spectra}
     curves["clean images"] = next(iter(spectra.values()))["clean"]
     size = min(dataset_of(result.plan.cells[0].config).image_shape[:2])

@@ -81,7 +81,7 @@ def subtitle(result: GridResult) -> str:
     summaries = list(result.summaries.values())
     datasets = sorted({one["dataset"] for one in summaries})
     seeds = len({row["seed"] for row in result.rows})
-    steps = " or ".join(sorted({f"{one['steps']:,}" for one in summaries}))
+    steps = " or ".join(f"{number:,}" for number in sorted({one["steps"] for one in summaries}))
     noise = f"{_noise(result)}; " if result.task == "denoise" else ""
     hardware = sorted(
         {one["hardware"]["processor" if one["hardware"]["platform"] == "cpu" else "device_kind"] for one in summaries}

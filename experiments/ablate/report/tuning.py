@@ -53,11 +53,11 @@ def sections(result: GridResult) -> list[str]:
 
 
 def _ranking(tuning: Tuning, choices: dict[str, Choice]) -> list[str]:
-    """The contenders, best first, at the first setting."""
+    """The contenders, best first, at the first setting; then those that it lacks."""
     place = next(iter(choices.values())).cell.place
-    first = [choice for choice in choices.values() if choice.cell.place == place]
-    ranked = sorted(first, key=lambda choice: choice.figure, reverse=bool(tuning.metric.higher_is_better))
-    return [choice.cell.contender for choice in ranked]
+    ranked = sorted(choices.values(), key=lambda choice: choice.figure, reverse=bool(tuning.metric.higher_is_better))
+    ranked.sort(key=lambda choice: choice.cell.place != place)
+    return list(dict.fromkeys(choice.cell.contender for choice in ranked))
 
 
 def _points(tuning: Tuning) -> dict[str, dict[str, dict[str, list[tuple[float, float | None]]]]]:

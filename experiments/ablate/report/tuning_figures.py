@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from aeden.plots.style import GRAY, INK, panels, plain_axes
 from experiments.ablate.report.figures import DPI, MARKERS, PALETTE
@@ -71,13 +71,21 @@ def by_value(
                 best = chosen[setting][field][name]
                 y = dict(known)[best]
                 axis.plot(best, y, marker, color=colour, markersize=8, markeredgecolor=INK, label=name, clip_on=False)
-            axis.set_xscale("log")
-            axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+            _log_ticks(axis)
             span = high - low
             axis.set_ylim(low - 0.03 * span, high + 0.03 * span)
             _finish(axis, field, label, setting)
     _legend(figure, axes, styles)
     return figure
+
+
+def _log_ticks(axis: Axes) -> None:
+    """A logarithmic horizontal axis with plain numbers, also where it spans less than a decade."""
+    axis.set_xscale("log")
+    first, last = axis.get_xlim()
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if last < 1000 * first else (1.0,)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _limits(results: Sequence[float | None], higher_is_better: bool) -> tuple[float, float]:
@@ -128,8 +136,9 @@ def _finish(axis: Axes, across: str, label: str, title: str) -> None:
 
 def _legend(figure: Figure, axes: np.ndarray, styles: Styles) -> None:
     """One legend to the right of the first row."""
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    known = dict(zip(names, handles, strict=True))
+    # A contender may be missing from a panel.
+    both = [axis.get_legend_handles_labels() for axis in axes.flat]
+    known = {name: handle for handles, names in both for handle, name in zip(handles, names, strict=True)}
     order = [name for name in styles.ranking if name in known]
     figure.tight_layout()
     place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.02)}

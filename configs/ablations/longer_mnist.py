@@ -1,0 +1,36 @@
+"""The main decoders on MNIST at 1, 4 and 16 times the length of `tuned_mnist.py`: does the answer change?
+
+python -m experiments.ablate --config=configs/ablations/longer_mnist.py
+
+nearest    resize to the nearest neighbour, then convolve (Keras' UpSampling2D); at 3, 12 and 48 epochs
+k3         transposed convolution, kernel 3 (Keras' Conv2DTranspose); at 3, 12 and 48 epochs
+k4         transposed convolution, kernel 4; at 3 and 12 epochs
+subpixel   convolve, then rearrange channels into pixels; at 3 and 12 epochs
+
+The learning rate of each is tuned at each length. Its seven comparisons take nine seeds to show a difference. The
+report compares the contenders at equal steps, at equal seconds and at equal multiplications ("Convergence" in
+docs/method.md).
+
+Not measured yet.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import transpose_mnist
+from configs.ablations import grid_base, tuned_mnist
+
+
+def get_config() -> ConfigDict:
+    config = grid_base.get_config()
+    config.experiment = transpose_mnist.get_config()
+    everyone = tuned_mnist.contenders()
+    for name in ("nearest", "k3", "k4", "subpixel"):
+        config.contenders[name] = everyone[name]
+    config.axes.epochs = (3.0, 12.0, 48.0)
+    config.leave_out = ("k4, epochs=48", "subpixel, epochs=48")
+    config.tuning.fields.learning_rate = (8e-3, 8e-2)
+    config.tuning.trials = 5
+    config.seeds = 9
+    config.reference = "nearest"
+    config.baselines = False
+    return config

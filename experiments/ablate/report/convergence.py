@@ -1,0 +1,155 @@
+"""The section of the report that compares contenders at equal steps, equal seconds and equal multiplications.
+
+A grid has it if one of its axes is the length of the runs.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from aeden.runtime import files
+from aeden.tasks.model_from_config import build_model
+from experiments.ablate import convergence
+from experiments.ablate.convergence import AtCost, Curves
+from experiments.ablate.grid import Cell, dataset_of, kind
+from experiments.ablate.report import figures
+from experiments.ablate.report.grid_result import GridResult
+from experiments.ablate.report.html import note, table
+from experiments.ablate.report.saved_figures import add_figure
+from experiments.ablate.verdict import word
+
+# Kind of cost -> label of its axis.
+AXES = {
+    "steps": "training steps",
+    "seconds": "seconds of training",
+    "multiplications": "multiplications of forward passes",
+}
+FIGURE = (
+    "Each point is the mean of runs of one length, each with a whole schedule; bands: 95 % intervals over seeds. "
+    "Marked on the axes: the costs of {reference}. "
+)
+SECONDS = "Seconds: steps times the time of a training step, measured after all runs (cost.json). "
+MULTIPLICATIONS = (
+    "Multiplications: of the forward passes in training; the backward passes take about twice as many again, for all "
+    "contenders."
+)
+TABLE = (
+    "Differences in {label} to {reference} [95 % BCa bootstrap interval], where a run of the contender takes as many "
+    "steps, seconds or multiplications as a run of {reference} at this setting. Between its own lengths, a contender's "
+    "value under each seed is interpolated linearly in the logarithm of the cost; nothing is extrapolated. p-values "
+    "are corrected by Holm's method, for each kind of cost on its own; convergence.csv has them."
+)
+
+
+def section(result: GridResult) -> list[str]:
+    """Figure, tables and convergence.csv; empty if the length of the runs is no axis."""
+    length = convergence.length_axis([cell.setting for cell in result.plan.cells])
+    if length is None:
+        return []
+    metric, margin = result.metric, result.plan.settings.margin
+    found = {
+        name: convergence.curves(result.rows, result.axes, length, metric.name, costs)
+        for name, costs in step_costs(result, length).items()
+    }
+    compared = {
+        name: convergence.comparisons(curves, result.reference, metric, margin) for name, curves in found.items()
+    }
+    rows = [convergence.row(name, one, metric) for name, listed in compared.items() for one in listed]
+    files.write_csv(result.plan.workdir / "convergence.csv", rows)
+    drawn = figures.convergence(_panels(found, result.reference), metric.axis_label, result.palette)
+    caption = FIGURE.format(reference=result.reference) + (SECONDS if "seconds" in found else "") + MULTIPLICATIONS
+    parts = ["<h2>Convergence</h2>", add_figure(result, "convergence", drawn, caption)]
+    if rows:
+        text = TABLE.format(label=metric.axis_label, reference=result.reference)
+        parts += [_table(result, compared), note(text)]
+    return [*parts, *_chosen(result, length)]
+
+
+def step_costs(result: GridResult, length: str) -> dict[str, dict[str, float]]:
+    """What a training step costs.
+
+    Returns:
+      "steps", "seconds" (if the networks were timed) and "multiplications" -> contender and setting -> cost. The time
+      of a step does not depend on the length of the run, so it is the median over the lengths.
+    """
+    first = {cell.kind: cell for cell in reversed(result.plan.cells)}
+    timed = result.denoising.costs
+    costs = {"steps": dict.fromkeys(first, 1.0)}
+    if timed:
+        times: dict[str, list[float]] = {}
+        for label, cell in first.items():
+            times.setdefault(_network(cell, length), []).append(timed[label]["training_ms"] / 1000)
+        costs["seconds"] = {label: statistics.median(times[_network(cell, length)]) for label, cell in first.items()}
+    costs["multiplications"] = {
+        label: cell.config.batch_size * (timed[label]["multiplications"] if timed else _multiplications(cell))
+        for label, cell in first.items()
+    }
+    return costs
+
+
+def _network(cell: Cell, length: str) -> str:
+    """Contender and setting without the length."""
+    return kind(cell.contender, convergence.without(cell.setting, length))
+
+
+def _multiplications(cell: Cell) -> int:
+    """Multiplications of the forward pass of an image."""
+    height, width, _ = shape = dataset_of(cell.config).image_shape
+    return build_model(cell.config, shape).multiplications(height, width)
+
+
+def _panels(
+    found: dict[str, dict[str, Curves]], reference: str
+) -> dict[str, dict[str, tuple[figures.Curves, list[float]]]]:
+    """The panels of the figure: other axes in words -> label of the horizontal axis -> curves and marks."""
+    rows: dict[str, dict[str, tuple[figures.Curves, list[float]]]] = {}
+    for name, settings in found.items():
+        for others, members in settings.items():
+            curves = {
+                contender: {point.cost: list(point.values.values()) for point in points}
+                for contender, points in members.items()
+            }
+            rows.setdefault(others, {})[AXES[name]] = curves, list(curves.get(reference, {}))
+    return rows
+
+
+def _table(result: GridResult, compared: dict[str, list[AtCost]]) -> str:
+    """A line per contender and setting of the reference, and two columns per kind of cost."""
+    heads = ["contender", *result.axes]
+    lines: dict[str, list[Any]] = {}
+    for name, listed in compared.items():
+        heads += [f"difference at equal {name}", "verdict"]
+        for one in listed:
+            line = lines.setdefault(kind(one.contender, one.setting), [one.contender, *one.setting.values()])
+            line += _cells(result, one)
+    return table(heads, list(lines.values()))
+
+
+def _cells(result: GridResult, one: AtCost) -> list[Any]:
+    """Difference with its interval, and verdict."""
+    found, metric = one.comparison, result.metric
+    if found is None:
+        return ["", one.reason]
+    shown = metric.format_difference(found.mean)
+    if found.pairs > 1:
+        shown += f" [{found.low:+.{metric.digits}f}, {found.high:+.{metric.digits}f}]"
+    return [(shown, found.mean), word(found, metric)]
+
+
+def _chosen(result: GridResult, length: str) -> list[str]:
+    """The tuned values by length; nothing if the grid tunes nothing."""
+    if result.tuning is None:
+        return []
+    lengths = list(dict.fromkeys(cell.setting[length] for cell in result.tuning.templates))
+    others = [name for name in result.axes if name != length]
+    lines: dict[tuple[Any, ...], dict[Any, Any]] = {}
+    for choice in result.tuning.choices().values():
+        setting = choice.cell.setting
+        for field, value in choice.cell.tuned.items():
+            side = f" ({choice.edges[field]} tried)" if field in choice.edges else ""
+            line = lines.setdefault((choice.cell.contender, *(setting[name] for name in others), field), {})
+            line[setting[length]] = f"{value:g}{side}", value
+    heads = ["contender", *others, "tuned field", *(f"{length}={value:g}" for value in lengths)]
+    shown = [[*key, *(line.get(value, "") for value in lengths)] for key, line in lines.items()]
+    return [table(heads, shown), note("The values that the tuning chose, by length: the best one may move with it.")]

@@ -1,0 +1,52 @@
+"""Networks from a config: number of stages, initial values, and what stacks, GANs and dense networks refuse."""
+
+import numpy as np
+import pytest
+
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
+from aeden.tasks import model_from_config
+from aeden.tasks.execute import prepare
+from configs import base
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"), [(0, ((8, 4), (2, 3))), (1, ((8,), (2,))), (3, ((8, 8, 8), (2, 2, 2)))]
+)
+def test_stages_repeat_the_first_entry(stages, expected):
+    config = base.get_config()
+    config.model.features, config.model.factors, config.model.stages = (8, 4), (2, 3), stages
+    model = model_from_config.build_model(config, (12, 12, 1))
+    assert (model.features, model.factors) == expected
+    assert (model.mirrored().features, model.mirrored().factors) == tuple(tuple(reversed(one)) for one in expected)
+
+
+def test_init_and_skip_reach_the_network():
+    config = base.get_config()
+    config.model.init, config.model.skip = "phase", True
+    model = model_from_config.build_model(config, (12, 12, 1))
+    assert (model.init_scheme, model.mirrored().init_scheme, model.mirrored().skip) == ("phase", "phase", (32, 32))
+    config.model.architecture, config.model.skip = "dense", False
+    assert model_from_config.build_model(config, (12, 12, 1)).init_scheme == "phase"
+
+
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        ({"model.init": "kaiming"}, "unknown model.init 'kaiming': use one of he, phase, icnr, glorot, torch"),
+        ({"model.stages": -1}, "model.stages -1 is negative"),
+        ({"model.decoder": "unpool", "model.skip": True}, "model.skip adds channels that max-unpooling has no"),
+        ({"model.architecture": "dense", "model.skip": True}, "are for model.architecture=conv"),
+        ({"model.architecture": "dense", "model.init": "icnr"}, "are for model.architecture=conv"),
+        ({"task": "stack", "model.skip": True}, "a layer of a stack decodes a code without its encoder"),
+        ({"task": "stack", "stack.layerwise": False, "model.decoder": "unpool"}, "a layer of a stack decodes a code"),
+        ({"task": "gan", "model.skip": True}, "a generator decodes a code without its encoder: use model.skip=False"),
+        ({"task": "gan", "model.decoder": "unpool"}, "a generator decodes a code without its encoder"),
+    ],
+)
+def test_what_cannot_work_is_refused(fields, match):
+    config = base.get_config()
+    config.update_from_flattened_dict(fields)
+    split = Split(np.zeros((20, 12, 12, 1), np.uint8), np.arange(20, dtype=np.int32) % 10)
+    with pytest.raises(ValueError, match=match):
+        prepare(config, Dataset("random", "random", split, split, split, "0"))

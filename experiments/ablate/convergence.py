@@ -46,12 +46,12 @@ Curves = dict[str, list[Point]]
 
 @dataclasses.dataclass(frozen=True)
 class AtCost:
-    """A contender compared with the reference at the cost of the reference at one of its lengths.
+    """A contender compared with the reference at a cost that one of them has at a setting.
 
     Attributes:
       contender: name of the contender.
-      setting: the setting of the reference.
-      cost: the cost of the reference.
+      setting: the setting.
+      cost: the cost: that of the reference, or that of the contender if it has no value at that of the reference.
       comparison: the comparison over paired seeds; None if there is none.
       reason: why there is none: `NOT_THAT_SHORT`, `NOT_THAT_LONG` or `NO_SEED`; "" if there is one.
     """
@@ -138,9 +138,10 @@ def at_cost(points: Sequence[Point], cost: float) -> tuple[dict[int, float], str
 
 
 def comparisons(found: Mapping[str, Curves], reference: str, metric: Metric, margin: float = 0.0) -> list[AtCost]:
-    """Compares each contender with the reference at the cost of each length of the reference.
+    """Compares each contender with the reference at the cost of each length.
 
-    The p-values are corrected for all comparisons of one call: for one kind of cost.
+    A contender that was not run as short or as long as the reference is compared at its own cost, for which the
+    reference is interpolated, so that nothing is extrapolated. The p-values are corrected for all comparisons of one call: for one kind of cost.
 
     Args:
       found: see `curves`.
@@ -157,12 +158,17 @@ def comparisons(found: Mapping[str, Curves], reference: str, metric: Metric, mar
         for point, (contender, points) in itertools.product(members.get(reference, []), members.items()):
             if contender == reference:
                 continue
-            values, reason = at_cost(points, point.cost)
-            label = kind(contender, point.setting)
-            seeds = sorted(values.keys() & point.values.keys())
+            label, cost = kind(contender, point.setting), point.cost
+            values, reason = at_cost(points, cost)
+            own = next((one.cost for one in points if one.setting == point.setting), None)
+            if reason and own is not None:
+                cost = own
+                values, reason = at_cost(points, cost)
+            of_reference, _ = at_cost(members[reference], cost)
+            seeds = sorted(values.keys() & of_reference.keys())
             if seeds:
-                pairs[label] = [values[seed] for seed in seeds], [point.values[seed] for seed in seeds]
-            listed.append((label, AtCost(contender, point.setting, point.cost, None, reason or NO_SEED)))
+                pairs[label] = [values[seed] for seed in seeds], [of_reference[seed] for seed in seeds]
+            listed.append((label, AtCost(contender, point.setting, cost, None, reason or NO_SEED)))
     compared = compare(pairs, bool(metric.higher_is_better), margin or metric.margin)
     return [
         dataclasses.replace(one, comparison=compared[label], reason="") if label in compared else one

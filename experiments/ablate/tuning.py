@@ -1,8 +1,8 @@
 """The tuning stage of a grid: trials of every contender choose its values of some fields, before its runs.
 
 Every contender gets the same trials: the same values under the same seeds. The trial with the best result on the
-validation split decides. The state of the stage is a function of the trials in the folder of the grid, so that it
-continues after any interruption.
+validation split, smoothed over its neighbours (`choice.py`), decides. The state of the stage is a function of the trials
+in the folder of the grid, so that it continues after any interruption.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aeden.measures.metric import Metric
 from aeden.runtime import files
 from aeden.tasks.objectives.classification import SCORES
 from aeden.tasks.task import Summary
-from experiments.ablate import metrics, search_space
+from experiments.ablate import choice, metrics, search_space
 from experiments.ablate.grid import Cell
 from experiments.ablate.plan import Plan, make_plan
 from experiments.ablate.run_config import set_field
@@ -34,8 +34,10 @@ class Choice:
     """What the tuning chose for a contender at a setting.
 
     Attributes:
-      cell: the best trial.
-      figure: its result on the validation split.
+      cell: the trial whose values are chosen: the one with the best smoothed result.
+      figure: its own result on the validation split.
+      smoothed: its result smoothed over its neighbours, see `choice.smoothed`.
+      best: the best result of any trial, which decides who goes on.
       figures: the results of all trials, in their order; None for a trial that diverged.
       edges: the fields whose chosen value is the lowest or the highest of all that were tried: field -> side.
       goes_on: whether the contender is run with the chosen values.
@@ -43,6 +45,8 @@ class Choice:
 
     cell: Cell
     figure: float
+    smoothed: float
+    best: float
     figures: list[float | None]
     edges: dict[str, str]
     goes_on: bool
@@ -102,39 +106,46 @@ class Tuning:
         Raises:
           ValueError: all trials of one diverged.
         """
-        trials = self.trials()
-        best = {name: self.best(cells) for name, cells in trials.items()}
-        going = self._finalists(best)
-        return {
-            name: Choice(
-                cell,
-                figure,
-                [self.figure(trial) for trial in trials[name]],
-                search_space.edges([trial.tuned for trial in trials[name]], cell.tuned),
-                cell.contender in going,
-            )
-            for name, (cell, figure) in best.items()
-        }
+        found = {name: self.choose(cells) for name, cells in self.trials().items()}
+        going = self._finalists(found.values())
+        return {name: dataclasses.replace(one, goes_on=one.cell.contender in going) for name, one in found.items()}
 
-    def best(self, cells: Sequence[Cell]) -> tuple[Cell, float]:
-        """The trial with the best result, and that result; the first one of those that are equal."""
-        known = [(cell, figure) for cell in cells if (figure := self.figure(cell)) is not None]
+    def choose(self, cells: Sequence[Cell]) -> Choice:
+        """What the trials of one contender at one setting choose, without regard to the other contenders.
+
+        Raises:
+          ValueError: all of them diverged.
+        """
+        figures = [self.figure(cell) for cell in cells]
+        known = [figure for figure in figures if figure is not None]
         if not known:
             ranges = ", ".join(f"tuning.fields.{name}" for name in self.fields)
             raise ValueError(f"all {len(cells)} trials of {cells[0].kind} diverged: lower {ranges}, or leave it out")
-        return (max if self.metric.higher_is_better else min)(known, key=lambda pair: pair[1])
+        points, higher = [cell.tuned for cell in cells], bool(self.metric.higher_is_better)
+        configured = self.searches[cells[0].place].configured
+        smooth = choice.smoothed(points, figures, configured, self.plan.settings.tuning.trials, higher)
+        i, own = choice.best(figures, smooth, higher)
+        return Choice(
+            cells[i],
+            own,
+            smooth[i],
+            (max if higher else min)(known),
+            figures,
+            search_space.edges(points, points[i]),
+            goes_on=True,
+        )
 
-    def _finalists(self, best: Mapping[str, tuple[Cell, float]]) -> set[str]:
+    def _finalists(self, choices: Iterable[Choice]) -> set[str]:
         """The contenders that go on, at all settings: those that are among the best at any of them."""
         settings = self.plan.settings
         number = settings.tuning.finalists
-        places: dict[str, list[tuple[Cell, float]]] = {}
-        for cell, figure in best.values():
-            places.setdefault(cell.place, []).append((cell, figure))
+        places: dict[str, list[Choice]] = {}
+        for one in choices:
+            places.setdefault(one.cell.place, []).append(one)
         going = {settings.reference, *settings.tuning.always}
-        for pairs in places.values():
-            ranked = sorted(pairs, key=lambda pair: pair[1], reverse=bool(self.metric.higher_is_better))
-            going |= {cell.contender for cell, _ in ranked[: number or len(ranked)]}
+        for members in places.values():
+            ranked = sorted(members, key=lambda one: one.best, reverse=bool(self.metric.higher_is_better))
+            going |= {one.cell.contender for one in ranked[: number or len(ranked)]}
         return going
 
     def finals(self) -> list[Cell]:
@@ -173,7 +184,7 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
 def look(name: str, settings: Any, templates: Sequence[Cell], workdir: Path) -> Tuning:
     """The state of a tuning stage, from the trials in the folder of the grid.
 
-    The search at a setting is widened for all contenders if any of them has its best result at an edge.
+    The search at a setting is widened for all contenders if the choice for any of them lies at an edge.
 
     Args:
       name: name of the grid.
@@ -204,8 +215,7 @@ def _wider(tuning: Tuning, place: str) -> Search:
         return search
     if any(all(tuning.figure(cell) is None for cell in cells) for cells in trials):
         return search  # `choices` will refuse it
-    found = [search_space.edges([cell.tuned for cell in cells], tuning.best(cells)[0].tuned) for cells in trials]
-    ends = dict.fromkeys(itertools.chain.from_iterable(one.items() for one in found))
+    ends = dict.fromkeys(itertools.chain.from_iterable(tuning.choose(cells).edges.items() for cells in trials))
     return search_space.widen(search, list(ends), settings.trials) if ends else search
 
 

@@ -56,6 +56,8 @@ def _choice(tuning: Tuning, choice: Choice) -> dict[str, Any]:
         "setting": choice.cell.setting,
         "chosen": choice.cell.tuned,
         "validation": choice.figure,
+        "smoothed": choice.smoothed,
+        "best": choice.best,
         "trials": len(choice.figures),
         "diverged": len(choice.figures) - len(choice.finished),
         "at_edge": bool(choice.edges),
@@ -74,9 +76,9 @@ def text(tuning: Tuning) -> str:
     for name, choice in choices.items():
         left = len(choice.figures) - len(choice.finished)
         diverged = f", {left} of which diverged" if left else ""
-        figure = f"{choice.figure:.{metric.digits}f}{f' {metric.unit}' if metric.unit else ''}"
+        smoothed = f"{choice.smoothed:.{metric.digits}f}{f' {metric.unit}' if metric.unit else ''}"
         lines.append(
-            f"tuned {name}: {values(choice.cell)}, validation {metric.label} {figure}, the best of "
+            f"tuned {name}: {values(choice.cell)}, validation {metric.label} {smoothed} smoothed, the best of "
             f"{len(choice.figures)} trials{diverged}{'' if choice.goes_on else '; it does not go on'}"
         )
     lines += [f"warning: {line}" for line in warnings(tuning)]

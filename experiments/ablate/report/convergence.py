@@ -35,11 +35,14 @@ MULTIPLICATIONS = (
     "contenders."
 )
 TABLE = (
-    "Differences in {label} to {reference} [95 % BCa bootstrap interval], where a run of the contender takes as many "
-    "steps, seconds or multiplications as a run of {reference} at this setting. Between its own lengths, a contender's "
-    "value under each seed is interpolated linearly in the logarithm of the cost; nothing is extrapolated. p-values "
-    "are corrected by Holm's method, for each kind of cost on its own; convergence.csv has them."
+    "Differences in {label} to {reference} [95 % BCa bootstrap interval] at the steps, seconds or multiplications that "
+    "{reference} takes at this setting, or those that the contender takes if it has no value there. Between two lengths, "
+    "the value under each seed is interpolated linearly in the logarithm of the cost; nothing is extrapolated. "
+    '"Equal": for practical use. "Not shown": no difference shown. p-values are corrected by Holm\'s method, for each '
+    "kind of cost on its own; convergence.csv has them."
 )
+# So that the table fits on the page.
+SHORT = {"equal for practical use": "equal", "no difference shown": "not shown"}
 
 
 def section(result: GridResult) -> list[str]:
@@ -116,10 +119,11 @@ def _panels(
 
 def _table(result: GridResult, compared: dict[str, list[AtCost]]) -> str:
     """A line per contender and setting of the reference, and two columns per kind of cost."""
+    unit = f", {result.metric.unit}" if result.metric.unit else ""
     heads = ["contender", *result.axes]
     lines: dict[str, list[Any]] = {}
     for name, listed in compared.items():
-        heads += [f"difference at equal {name}", "verdict"]
+        heads += [f"difference at equal {name}{unit}", "verdict"]
         for one in listed:
             line = lines.setdefault(kind(one.contender, one.setting), [one.contender, *one.setting.values()])
             line += _cells(result, one)
@@ -127,14 +131,13 @@ def _table(result: GridResult, compared: dict[str, list[AtCost]]) -> str:
 
 
 def _cells(result: GridResult, one: AtCost) -> list[Any]:
-    """Difference with its interval, and verdict."""
+    """Difference with its interval, and verdict; or why there is none."""
     found, metric = one.comparison, result.metric
     if found is None:
-        return ["", one.reason]
-    shown = metric.format_difference(found.mean)
-    if found.pairs > 1:
-        shown += f" [{found.low:+.{metric.digits}f}, {found.high:+.{metric.digits}f}]"
-    return [(shown, found.mean), word(found, metric)]
+        return [one.reason, ""]
+    interval = f" [{found.low:+.{metric.digits}f}, {found.high:+.{metric.digits}f}]" if found.pairs > 1 else ""
+    said = word(found, metric)
+    return [(f"{found.mean:+.{metric.digits}f}{interval}", found.mean), SHORT.get(said, said)]
 
 
 def _chosen(result: GridResult, length: str) -> list[str]:

@@ -65,7 +65,8 @@ class GridResult:
     @property
     def contenders(self) -> list[str]:
         """Names of the contenders in the order of the grid."""
-        return list(dict.fromkeys(cell.contender for cell in self.plan.cells))
+        present = {cell.contender for cell in self.plan.cells}
+        return [name for name in self.plan.settings.contenders if name in present]
 
     @property
     def reference(self) -> str:

@@ -64,7 +64,8 @@ class Comparison:
     Attributes:
       mean: mean of the differences, contender minus reference.
       low, high: ends of the BCa bootstrap interval of the mean (Efron 1987); infinite for fewer than two pairs.
-      p: two-sided p-value of the sign-flip permutation test; 1 for fewer than two pairs.
+      p: two-sided p-value of the sign-flip permutation test of a difference of `allowance` or less (`sign_flip_p`); 1
+        for fewer than two pairs.
       corrected: p, corrected for all comparisons made together (Holm 1979).
       spread: standard deviation over seeds, pooled over contender and reference: the root of the mean of their
         variances; NaN for fewer than two pairs.
@@ -76,6 +77,7 @@ class Comparison:
         count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").
       wins: number of pairs in which the contender is better.
       pairs: number of pairs.
+      allowance: size of a difference that other causes than the contender can make; 0 for none.
     """
 
     mean: float
@@ -90,6 +92,7 @@ class Comparison:
     improvement: float
     wins: int
     pairs: int
+    allowance: float = 0.0
 
     @property
     def effect(self) -> float:
@@ -116,7 +119,10 @@ class Comparison:
 
 
 def compare(
-    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], higher_is_better: bool = True, margin: float = 0.0
+    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    higher_is_better: bool = True,
+    margin: float = 0.0,
+    allowance: float = 0.0,
 ) -> dict[str, Comparison]:
     """Compares contenders with a reference, seed by seed. The p-values are corrected for all comparisons of one call.
 
@@ -129,14 +135,15 @@ def compare(
       pairs: name -> values of the contender and values of the reference, for the same seeds.
       higher_is_better: whether a higher value is better.
       margin: smallest difference that anyone would act on; 0 for none known, so that equality is never shown.
+      allowance: a difference has to be shown to be larger than this; 0 or more.
 
     Raises:
-      ValueError: the lengths differ, or are 0; or the margin is negative or not finite.
+      ValueError: the lengths differ, or are 0; or the margin or the allowance is negative or not finite.
     """
     for name, (values, reference) in pairs.items():
         if len(values) != len(reference) or not len(values):
             raise ValueError(f"{name}: pairs need equal lengths of 1 or more, not {len(values)} and {len(reference)}")
-    p = {name: sign_flip_p(*both) for name, both in pairs.items()}
+    p = {name: sign_flip_p(*both, allowance) for name, both in pairs.items()}
     equal = {name: equivalence_p(*both, margin) for name, both in pairs.items()}
     corrected, corrected_equal = (dict(zip(each, holm(list(each.values())), strict=True)) for each in (p, equal))
     comparisons = {}
@@ -158,22 +165,37 @@ def compare(
             float(((gains > 0) + 0.5 * (gains == 0)).mean()),
             int((np.diag(gains) > 0).sum()),
             len(one),
+            allowance,
         )
     return comparisons
 
 
-def sign_flip_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> float:
+def sign_flip_p(
+    one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray, allowance: float = 0.0
+) -> float:
     """Two-sided p-value of the mean difference of pairs, under random signs of the differences; 1 for a single pair.
 
     Exact for up to 13 pairs; estimated from 9,999 random draws for more.
+
+    Args:
+      one, other: one value per pair each.
+      allowance: the p-value is that of a mean difference of this size or less, up or down. All differences are brought
+        closer to 0 by it, in the direction of their mean, and then tested; 1 if their mean is no larger.
+
+    Raises:
+      ValueError: the allowance is negative or not finite.
     """
     from scipy import stats
 
-    if len(one) < 2:
+    if not 0 <= allowance < math.inf:
+        raise ValueError(f"allowance={allowance} is not a size: use 0 or a positive number")
+    values, reference = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    mean = float((values - reference).mean())
+    if len(values) < 2 or 0 < allowance >= abs(mean):
         return 1.0
     return float(
         stats.permutation_test(
-            (np.asarray(one, np.float64), np.asarray(other, np.float64)),
+            (values - math.copysign(allowance, mean), reference),
             lambda x, y, axis: np.mean(x - y, axis=axis),
             permutation_type="samples",
             vectorized=True,

@@ -27,12 +27,13 @@ def get_config() -> ConfigDict:
     config.costs = True  # time the networks of denoisers after all runs have ended
     config.metric = "psnr"  # the metric of the verdict, as in the table of results
     config.margin = 0.0  # smallest difference to act on, in the metric's unit; 0 for the metric's own (psnr: 0.1 dB)
+    config.note = ""  # plain text under the verdict, in the report and in what is printed; "" for none
     return config
 
 
 def _tuning() -> ConfigDict:
-    # Every contender gets the same trials at every setting of the axes. Their result on the validation split, by
-    # `metric`, decides; they do not see the test split. The chosen values then run under the seeds of the grid.
+    # Every contender gets the same trials at every setting of the axes. Their results on the validation split, by
+    # `metric` and smoothed, decide; they do not see the test split. The chosen values then run under the grid's seeds.
     tuning = ConfigDict()
     tuning.fields = ConfigDict()  # field of the experiment -> (lowest, highest), tried on a log scale; {} for no tuning
     tuning.trials = 12  # trials per contender and setting of the axes

@@ -29,7 +29,7 @@ def get_config() -> ConfigDict:
     config.axes.epochs = (3.0, 12.0, 48.0)
     config.leave_out = ("k4, epochs=48", "subpixel, epochs=48")
     config.tuning.fields.learning_rate = (8e-3, 8e-2)
-    config.tuning.trials = 5
+    config.tuning.trials = 7
     config.seeds = 9
     config.reference = "nearest"
     config.baselines = False

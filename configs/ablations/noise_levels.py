@@ -18,6 +18,7 @@ def get_config() -> ConfigDict:
     config.experiment = transpose_mnist.get_config()
     config.experiment.data.train_limit = 10_000
     config.experiment.epochs = 6.0
+    config.experiment.learning_rate = 3e-3  # for all contenders, as published before tuned_mnist.py
     config.contenders.nearest = {"model": {"decoder": "upsample"}}
     config.contenders.k3 = {"model": {"decoder": "transpose"}}
     config.axes = {"noise": {"level": (0.1, 0.2, 0.3, 0.4, 0.5)}}

@@ -16,6 +16,7 @@ def get_config() -> ConfigDict:
     config = grid_base.get_config()
     config.experiment = transpose_mnist.get_config()
     config.experiment.epochs = 0.0
+    config.experiment.learning_rate = 3e-3  # for all contenders, as published before tuned_mnist.py
     config.experiment.steps = 600
     config.experiment.eval.every = 200
     config.contenders.nearest = {"model": {"decoder": "upsample"}}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aeden.measures.metric import Metric
-from aeden.measures.paired_statistics import Comparison, compare
+from aeden.measures.paired_statistics import Comparison
 from aeden.runtime.files import Row
 from experiments.ablate import verdict
 from experiments.ablate.grid import kind, place
@@ -137,7 +137,9 @@ def at_cost(points: Sequence[Point], cost: float) -> tuple[dict[int, float], str
     return {}, NOT_THAT_SHORT if cost < points[0].cost else NOT_THAT_LONG
 
 
-def comparisons(found: Mapping[str, Curves], reference: str, metric: Metric, margin: float = 0.0) -> list[AtCost]:
+def comparisons(
+    found: Mapping[str, Curves], reference: str, metric: Metric, margin: float = 0.0, tuned: bool = False
+) -> list[AtCost]:
     """Compares each contender with the reference at the cost of each length.
 
     A contender that was not run as short or as long as the reference is compared at its own cost, for which the
@@ -148,6 +150,7 @@ def comparisons(found: Mapping[str, Curves], reference: str, metric: Metric, mar
       reference: name of the reference.
       metric: what is compared.
       margin: smallest difference that anyone would act on; 0 for the metric's own.
+      tuned: whether the contenders were tuned.
 
     Returns:
       Length by length of the reference, contender by contender.
@@ -169,7 +172,7 @@ def comparisons(found: Mapping[str, Curves], reference: str, metric: Metric, mar
             if seeds:
                 pairs[label] = [values[seed] for seed in seeds], [of_reference[seed] for seed in seeds]
             listed.append((label, AtCost(contender, point.setting, cost, None, reason or NO_SEED)))
-    compared = compare(pairs, bool(metric.higher_is_better), margin or metric.margin)
+    compared = verdict.compared(pairs, metric, margin, tuned)
     return [
         dataclasses.replace(one, comparison=compared[label], reason="") if label in compared else one
         for label, one in listed

@@ -44,7 +44,7 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     timed = _add_costs(plan, by_cell, config_arguments) if task == "denoise" else {}
     files.write_csv(plan.workdir / "results.csv", rows)
     names, reference = list(settings.contenders), settings.reference
-    found = verdict.comparisons(rows, names, axes, reference, metric, settings.margin)
+    found = verdict.comparisons(rows, names, axes, reference, metric, settings.margin, bool(settings.tuning.fields))
     record = verdict.as_json(found, verdict.seed_spreads(rows, names, axes, reference, metric), reference, metric)
     causes = results.causes(summaries.values())
     files.write_json(plan.workdir / "verdict.json", {**record, "failures": failures, **causes})
@@ -58,7 +58,7 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     shown = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
-    text = f"{table}\n{record['text']}"
+    text = "\n".join(filter(None, (table, record["text"], settings.note)))
     return text if tuned is None else f"{text}\n\n{tuning_record.text(tuned)}"
 
 

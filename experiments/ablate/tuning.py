@@ -1,8 +1,8 @@
 """The tuning stage of a grid: trials of every contender choose its values of some fields, before its runs.
 
 Every contender gets the same trials: the same values under the same seeds. The trial with the best result on the
-validation split, smoothed over its neighbours (`choice.py`), decides. The state of the stage is a function of the trials
-in the folder of the grid, so that it continues after any interruption.
+validation split, smoothed over the trials nearby, decides. The state of the stage is a function of the trials in the
+folder of the grid, so that it continues after any interruption.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +28,26 @@ from experiments.ablate.search_space import Search
 # Task -> the figures of its validation that a choice can be about.
 VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
 
+# Trials -> their plan, and the summaries of those that have ended.
+Found = Callable[[list[Cell]], tuple[Plan, dict[Cell, Summary]]]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Choice:
     """What the tuning chose for a contender at a setting.
 
     Attributes:
-      cell: the trial whose values are chosen: the one with the best smoothed result.
-      figure: its own result on the validation split.
-      smoothed: its result smoothed over its neighbours, see `choice.smoothed`.
-      best: the best result of any trial, which decides who goes on.
+      cell: the trial whose values are chosen: the one with the best smoothed result, see `choice.smoothed`.
+      leader: the trial with the best own result, which decides whether a range is widened.
+      figure: the leader's result on the validation split, which decides who goes on.
       figures: the results of all trials, in their order; None for a trial that diverged.
-      edges: the fields whose chosen value is the lowest or the highest of all that were tried: field -> side.
+      edges: the fields whose value in the leader is the lowest or the highest of all that were tried: field -> side.
       goes_on: whether the contender is run with the chosen values.
     """
 
     cell: Cell
+    leader: Cell
     figure: float
-    smoothed: float
-    best: float
     figures: list[float | None]
     edges: dict[str, str]
     goes_on: bool
@@ -63,15 +64,15 @@ class Tuning:
 
     Attributes:
       plan: all trials so far.
+      summaries: summary of each trial that has ended; {} if it diverged.
       templates: the runs of the grid with the values of the experiment; the chosen ones replace them.
       searches: the search at each setting, by its place (`Cell.place`).
-      summaries: summary of each trial that has ended; {} if it diverged.
     """
 
     plan: Plan
+    summaries: dict[Cell, Summary]
     templates: list[Cell]
     searches: dict[str, Search]
-    summaries: dict[Cell, Summary]
 
     @property
     def fields(self) -> list[str]:
@@ -117,23 +118,17 @@ class Tuning:
           ValueError: all of them diverged.
         """
         figures = [self.figure(cell) for cell in cells]
-        known = [figure for figure in figures if figure is not None]
-        if not known:
+        # One that diverged never leads, whatever stands for it.
+        known = [math.nan if figure is None else figure for figure in figures]
+        if all(map(math.isnan, known)):
             ranges = ", ".join(f"tuning.fields.{name}" for name in self.fields)
             raise ValueError(f"all {len(cells)} trials of {cells[0].kind} diverged: lower {ranges}, or leave it out")
         points, higher = [cell.tuned for cell in cells], bool(self.metric.higher_is_better)
         configured = self.searches[cells[0].place].configured
         smooth = choice.smoothed(points, figures, configured, self.plan.settings.tuning.trials, higher)
-        i, own = choice.best(figures, smooth, higher)
-        return Choice(
-            cells[i],
-            own,
-            smooth[i],
-            (max if higher else min)(known),
-            figures,
-            search_space.edges(points, points[i]),
-            goes_on=True,
-        )
+        chosen, leading = (choice.best(figures, rated, higher) for rated in (smooth, known))
+        edges = search_space.edges(points, points[leading])
+        return Choice(cells[chosen], cells[leading], known[leading], figures, edges, goes_on=True)
 
     def _finalists(self, choices: Iterable[Choice]) -> set[str]:
         """The contenders that go on, at all settings: those that are among the best at any of them."""
@@ -144,7 +139,7 @@ class Tuning:
             places.setdefault(one.cell.place, []).append(one)
         going = {settings.reference, *settings.tuning.always}
         for members in places.values():
-            ranked = sorted(members, key=lambda one: one.best, reverse=bool(self.metric.higher_is_better))
+            ranked = sorted(members, key=lambda one: one.figure, reverse=bool(self.metric.higher_is_better))
             going |= {one.cell.contender for one in ranked[: number or len(ranked)]}
         return going
 
@@ -184,7 +179,7 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
 def look(name: str, settings: Any, templates: Sequence[Cell], workdir: Path) -> Tuning:
     """The state of a tuning stage, from the trials in the folder of the grid.
 
-    The search at a setting is widened for all contenders if the choice for any of them lies at an edge.
+    The search at a setting is widened for all contenders if any of them has its best result at an edge.
 
     Args:
       name: name of the grid.
@@ -196,11 +191,26 @@ def look(name: str, settings: Any, templates: Sequence[Cell], workdir: Path) -> 
       ValueError: see `check`; or a field cannot have a value of its range.
     """
     check(settings, templates)
+
+    def found(cells: list[Cell]) -> tuple[Plan, dict[Cell, Summary]]:
+        plan = make_plan(name, settings, cells, workdir)
+        return plan, _summaries(plan)
+
+    return search(settings, templates, found)
+
+
+def search(settings: Any, templates: Sequence[Cell], found: Found) -> Tuning:
+    """The state of a tuning stage, from the trials that have ended, wherever they are.
+
+    Args:
+      settings: the config of the grid.
+      templates: its runs, see `grid.expand`.
+      found: gives the plan of some trials, and the summaries of those that have ended ({} for one that diverged).
+    """
     first = search_space.first_search(search_space.ranges(settings), settings.tuning.trials)
     places = {cell.place: first for cell in templates}
     while True:
-        plan = make_plan(name, settings, _trials(settings, templates, places), workdir)
-        tuning = Tuning(plan, list(templates), places, _summaries(plan))
+        tuning = Tuning(*found(_trials(settings, templates, places)), list(templates), places)
         wider = {place: _wider(tuning, place) for place in places}
         if wider == places:
             return tuning

@@ -56,8 +56,7 @@ def _choice(tuning: Tuning, choice: Choice) -> dict[str, Any]:
         "setting": choice.cell.setting,
         "chosen": choice.cell.tuned,
         "validation": choice.figure,
-        "smoothed": choice.smoothed,
-        "best": choice.best,
+        "best": choice.leader.tuned,
         "trials": len(choice.figures),
         "diverged": len(choice.figures) - len(choice.finished),
         "at_edge": bool(choice.edges),
@@ -70,26 +69,27 @@ def _choice(tuning: Tuning, choice: Choice) -> dict[str, Any]:
 
 
 def text(tuning: Tuning) -> str:
-    """One line per choice, and a warning for each that lies at the edge of its range."""
+    """One line per choice, and a warning for each best trial at the edge of a range."""
     metric, choices = tuning.metric, tuning.choices()
     lines = []
     for name, choice in choices.items():
         left = len(choice.figures) - len(choice.finished)
         diverged = f", {left} of which diverged" if left else ""
-        smoothed = f"{choice.smoothed:.{metric.digits}f}{f' {metric.unit}' if metric.unit else ''}"
+        figure = f"{choice.figure:.{metric.digits}f}{f' {metric.unit}' if metric.unit else ''}"
         lines.append(
-            f"tuned {name}: {values(choice.cell)}, validation {metric.label} {smoothed} smoothed, the best of "
-            f"{len(choice.figures)} trials{diverged}{'' if choice.goes_on else '; it does not go on'}"
+            f"tuned {name}: {values(choice.cell)}, chosen from {len(choice.figures)} trials{diverged}; the best had a "
+            f"validation {metric.label} of {figure} at {values(choice.leader)}"
+            f"{'' if choice.goes_on else '; it does not go on'}"
         )
     lines += [f"warning: {line}" for line in warnings(tuning)]
     return "\n".join(lines)
 
 
 def warnings(tuning: Tuning) -> list[str]:
-    """A sentence for each chosen value at the edge of its range."""
+    """A sentence for each value of a best trial that lies at the edge of its range."""
     return [
-        f"{name}: {field}={choice.cell.tuned[field]:g} is the {side} value tried; widen tuning.fields.{field} or raise "
-        "tuning.widenings"
+        f"{name}: its best trial has the {side} value tried, {field}={choice.leader.tuned[field]:g}; widen "
+        f"tuning.fields.{field} or raise tuning.widenings"
         for name, choice in tuning.choices().items()
         for field, side in choice.edges.items()
     ]

@@ -17,6 +17,10 @@ from experiments.ablate import metrics
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.results import grouped
 
+# In a grid that tunes, a difference counts if it is shown to be larger than this share of the margin: two tunings of
+# the same contender may differ by as much (docs/method.md, "Does the protocol tell the truth?").
+TUNING_SHARE = 0.5
+
 
 @dataclasses.dataclass(frozen=True)
 class SeedSpread:
@@ -71,6 +75,7 @@ def comparisons(
     reference: str,
     metric: Metric,
     margin: float = 0.0,
+    tuned: bool = False,
 ) -> dict[str, Comparison]:
     """Compares each contender with the reference at every setting, over the seeds that both have finished.
 
@@ -81,13 +86,22 @@ def comparisons(
       reference: the contender that the others are compared with.
       metric: what is compared. Rows that lack it are left out.
       margin: smallest difference that anyone would act on, in the unit of the metric; 0 for the metric's own.
+      tuned: whether the contenders were tuned, which adds the allowance for it.
 
     Returns:
       "contender" or "contender, axis=value" -> comparison, corrected for all of them together. Contenders without a
       shared seed are left out.
     """
     values = _by_seed(rows, contenders, axes, metric)
-    return compare(_paired(values, reference), bool(metric.higher_is_better), margin or metric.margin)
+    return compared(_paired(values, reference), metric, margin, tuned)
+
+
+def compared(
+    pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], metric: Metric, margin: float, tuned: bool
+) -> dict[str, Comparison]:
+    """Label -> comparison of values and those of the reference, with the other arguments of `comparisons`."""
+    size = margin or metric.margin
+    return compare(pairs, bool(metric.higher_is_better), size, TUNING_SHARE * size if tuned else 0.0)
 
 
 def seed_spreads(
@@ -170,7 +184,9 @@ def sentence(found: Mapping[str, Comparison], reference: str, metric: Metric) ->
         if word(one, metric) == "no difference shown"
     ]
     if undecided:
-        findings.append(f"no difference shown for {', '.join(undecided)}")
+        allowances = {one.allowance for one in found.values() if one.allowance}
+        larger = "".join(f" larger than {metric.format_size(allowance)}" for allowance in allowances)
+        findings.append(f"no difference{larger} shown for {', '.join(undecided)}")
     pairs, needed = sorted({one.pairs for one in found.values()}), fewest_pairs(len(found))
     seeds = f"{pairs[0]} to {pairs[-1]}" if len(pairs) > 1 else f"{pairs[0]}"
     plural = "" if seeds == "1" else "s"
@@ -197,7 +213,8 @@ def _p(one: Comparison, metric: Metric) -> str:
     if one.verdict() == "equal for practical use":
         return f"within the margin of {margin}, corrected p = {one.corrected_equal:.2g}"
     small = f", not above the margin of {margin}" if abs(one.mean) <= one.margin else ""
-    return f"corrected p = {one.corrected:.2g}{small}"
+    larger = f"larger than {metric.format_size(one.allowance)} with " if one.allowance else ""
+    return f"{larger}corrected p = {one.corrected:.2g}{small}"
 
 
 def spoken(label: str) -> str:

@@ -282,8 +282,8 @@ def test_the_tuned_values_are_listed_by_length(settings, tmp_path, monkeypatch):
     parts = section.section(dataclasses.replace(made, tuning=look(settings, tmp_path)))
     assert re.findall(r"<th scope[^>]*>(.*?)</th>", parts[-2]) == ["contender", "tuned field", "epochs=1", "epochs=2"]
     assert rows_of(parts[-2:-1])[1:] == [
-        ["nearest", "learning_rate", f"{rates[1]:g}", f"{rates[0]:g} (lowest tried)"],
-        ["k3", "learning_rate", f"{rates[2]:g} (highest tried)", ""],
+        ["nearest", "learning_rate", f"{rates[1]:g}", f"{rates[0]:g} (best trial: lowest)"],
+        ["k3", "learning_rate", f"{rates[2]:g} (best trial: highest)", ""],
     ]
 
 

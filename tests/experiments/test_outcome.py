@@ -116,6 +116,29 @@ def test_the_sentence_has_the_size_of_a_difference_and_three_kinds_of_verdict():
     ]
 
 
+def test_in_a_tuned_grid_a_difference_has_to_be_larger_than_another_tuning_makes():
+    values = {"nearest": [20.0 + 0.1 * i for i in range(8)]}
+    values["k4"] = [x + 0.2 for x in values["nearest"]]
+    values["k6"] = [x + 0.12 + 0.1 * (-1) ** i for i, x in enumerate(values["nearest"])]
+    rows = [
+        {"contender": name, "seed": seed, "psnr": value}
+        for name, some in values.items()
+        for seed, value in enumerate(some)
+    ]
+    found = {
+        tuned: verdict.comparisons(rows, list(values), [], "nearest", PSNR, 0.05, tuned) for tuned in (False, True)
+    }
+    assert [verdict.word(one, PSNR) for one in found[False].values()] == ["better", "better"]
+    assert [verdict.word(one, PSNR) for one in found[True].values()] == ["better", "no difference shown"]
+    assert found[True]["k4"].allowance == 0.025
+    text = verdict.sentence(found[True], "nearest", PSNR)
+    assert re.search(r"k4 is better \(\+0.20 dB, .*, larger than 0.025 dB with corrected p = 0.016\)", text)
+    assert "no difference larger than 0.025 dB shown for k6" in text
+    # A metric without a margin has no allowance either.
+    plain = verdict.compared({"k4": (values["k4"], values["nearest"])}, metrics.of_task("denoise")["ssim"], 0.0, True)
+    assert plain["k4"].allowance == 0.0
+
+
 def test_psnr_has_a_margin_of_its_own_that_a_grid_can_change(settings):
     rows = [{"contender": name, "seed": seed, "psnr": 1.0, "ssim": 0.5} for name in ("a", "b") for seed in (0, 1)]
     for name, margin, expected in (("psnr", 0.0, 0.1), ("psnr", 0.3, 0.3), ("ssim", 0.0, 0.0), ("ssim", 0.01, 0.01)):

@@ -133,6 +133,25 @@ def test_the_comparison_shows_size_margin_and_verdict(settings, tmp_path):
     assert "margin" not in text_of(page.comparison(make_result(settings, tmp_path, psnr=20.0)))
 
 
+def test_the_comparison_of_a_tuned_grid_says_what_another_tuning_makes(settings, tmp_path):
+    reference = np.linspace(20.0, 20.7, 8)
+    pairs = {"k3": (list(reference + np.linspace(0.19, 0.21, 8)), list(reference))}
+    result = make_result(settings, tmp_path, psnr=20.0)
+    text = text_of(page.comparison(dataclasses.replace(result, comparisons=compare(pairs, margin=0.1, allowance=0.05))))
+    assert "a difference has to be shown to be larger than 0.05 dB" in text
+    assert "Corrected p: of a difference of 0.05 dB or less" in text
+    text = text_of(page.comparison(dataclasses.replace(result, comparisons=compare(pairs, margin=0.1))))
+    assert "two tunings" not in text
+    assert "Corrected p: of no difference;" in text
+
+
+def test_the_note_of_a_grid_is_below_its_verdict(settings, tmp_path):
+    result = make_result(settings, tmp_path, psnr=20.0)
+    without = page.opening(result)
+    result.plan.settings.note = "A <first> look."
+    assert page.opening(result) == [*without[:3], '<p class="note">A &lt;first&gt; look.</p>', *without[3:]]
+
+
 def test_the_spread_over_seeds_has_a_table_of_its_own(settings, tmp_path):
     settings.seeds = 4
     result = make_result(settings, tmp_path, psnr=20.0)

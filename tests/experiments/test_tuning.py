@@ -80,6 +80,7 @@ def test_the_best_trial_decides_and_the_grid_runs_its_value_under_fresh_seeds(tu
     nearest = min(rates, key=lambda rate: abs(math.log(rate / BEST["k3"])))
     choice = state.choices()["k3"]
     assert choice.cell.tuned == {"learning_rate": nearest}
+    assert choice.leader is choice.cell  # without noise
     assert choice.figure == max(choice.figures)
     finals = state.finals()
     assert {(cell.contender, cell.seed) for cell in finals} == {(c, s) for c in BEST for s in (0, 1)}
@@ -127,15 +128,16 @@ def test_an_optimum_at_the_edge_widens_the_range_for_all(tuned, tmp_path):
     search = state.searches[""]
     assert (search.widened, search.ranges["learning_rate"]) == (1, pytest.approx((1e-3, 0.1 * 100 ** (1 / 3))))
     assert {len(cells) for cells in state.trials().values()} == {7 + 3}
-    assert state.choices()["sub"].cell.tuned["learning_rate"] == pytest.approx(0.2, rel=0.1)
+    assert state.choices()["sub"].leader.tuned["learning_rate"] == pytest.approx(0.2, rel=0.1)
+    assert 0.1 < state.choices()["sub"].cell.tuned["learning_rate"] < 0.3
     assert [choice.edges for choice in state.choices().values()] == [{}, {}, {}]
     assert not tuning_record.warnings(state)
     tuned.tuning.widenings = 0
     state = look(tuned, tmp_path)
     assert state.choices()["sub"].edges == {"learning_rate": "highest"}
     assert tuning_record.warnings(state) == [
-        "sub: learning_rate=0.0562 is the highest value tried; widen tuning.fields.learning_rate or raise "
-        "tuning.widenings"
+        "sub: its best trial has the highest value tried, learning_rate=0.0562; widen tuning.fields.learning_rate or "
+        "raise tuning.widenings"
     ]
 
 
@@ -176,7 +178,7 @@ def test_a_trial_that_diverged_is_the_worst_and_is_not_run_again(tuned, tmp_path
     choice = state.choices()["k3"]
     assert choice.figures.count(None) == 1
     assert choice.edges == {}
-    assert "the best of 7 trials, 1 of which diverged" in tuning_record.text(state)
+    assert "chosen from 7 trials, 1 of which diverged; the best had a validation PSNR of " in tuning_record.text(state)
     row = next(row for row in tuning_record.rows(state) if row["folder"] == folder.name)
     assert (row["validation_psnr"], row["steps"], row["learning_rate"]) == ("", "", wild.tuned["learning_rate"])
 
@@ -273,6 +275,17 @@ def command():
     flags.FLAGS.unparse_flags()
 
 
+def config_of(job):
+    """The config that a run's command line asks for."""
+    config = base.get_config()
+    for option in job.arguments[3:]:
+        name, _, value = option.removeprefix("--").partition("=")
+        if name.startswith("config."):
+            kept = isinstance(grid.field_of(config, name.removeprefix("config."), ""), str)
+            set_field(config, name.removeprefix("config."), value if kept else ast.literal_eval(value), "")
+    return config
+
+
 class Launcher:
     """Ends runs as `experiments.main` would, by their command lines: they diverge above a rate."""
 
@@ -281,12 +294,7 @@ class Launcher:
 
     def __call__(self, jobs, workdir, progress):
         for job in jobs:
-            config = base.get_config()
-            for option in job.arguments[3:]:
-                name, _, value = option.removeprefix("--").partition("=")
-                if name.startswith("config."):
-                    kept = isinstance(grid.field_of(config, name.removeprefix("config."), ""), str)
-                    set_field(config, name.removeprefix("config."), value if kept else ast.literal_eval(value), "")
+            config = config_of(job)
             self.started.append(job.name)
             job.log.parent.mkdir(parents=True, exist_ok=True)
             if self.fails:

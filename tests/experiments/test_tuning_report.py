@@ -55,13 +55,13 @@ def test_the_section_shows_what_was_tried_and_warns_of_edges(result, tmp_path):
     parts = section.sections(result)
     text = text_of(parts)
     assert "4 trials of each contender at each setting, the same for all: learning_rate from 0.001 to 0.1." in text
-    assert text.count("k3, batch_size=32: learning_rate=0.0316 is the highest value tried") == 1
-    assert "nearest, batch_size=32: learning_rate" not in text
+    assert text.count("k3, batch_size=32: its best trial has the highest value tried, learning_rate=0.0316") == 1
+    assert "nearest, batch_size=32: its best" not in text
     assert sum(part.count("<figure") for part in parts) == 2
     table = [re.split(r"\s{2,}", text_of([row]).strip()) for row in re.findall("<tr>.*?</tr>", parts[-1])]
     assert table[0] == [
-        *("contender", "batch_size", "learning_rate", "validation PSNR, dB"),
-        *("expected best of 1", "expected best of 3", "trials", "diverged", "at an edge", "goes on"),
+        *("contender", "batch_size", "learning_rate", "best validation PSNR, dB"),
+        *("expected best of 1", "expected best of 3", "trials", "diverged", "best at an edge", "goes on"),
     ]
     choices = result.tuning.choices()
     finished = choices["nearest, batch_size=32"].finished
@@ -112,7 +112,7 @@ def test_a_tuned_grid_that_is_killed_ends_as_one_that_is_not(tmp_path):
             process.communicate(timeout=600)
         before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*.json")}
         out, err = start("experiments.ablate", *options, f"--workdir={folder}").communicate(timeout=600)
-        assert re.search(r"tuned k3: learning_rate=\S+, validation PSNR", out), err
+        assert re.search(r"tuned k3: learning_rate=\S+, chosen from", out), err
         assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
     tables = []
     for name in ("whole", "killed"):

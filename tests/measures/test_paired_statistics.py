@@ -57,6 +57,32 @@ def test_the_sign_flip_test_agrees_with_its_definition(rng):
     assert sign_flip_p(one, other) == pytest.approx(np.mean(means >= abs((one - other).mean()) - 1e-12))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_allowance_brings_the_differences_closer_to_zero(rng, sign):
+    reference = rng.normal(size=7)
+    one = reference + sign * rng.normal(0.5, 0.4, 7)
+    closer = sign * (one - reference) - 0.2
+    means = np.abs((np.array(list(itertools.product([1, -1], repeat=7))) * closer).mean(1))
+    expected = np.mean(means >= abs(closer.mean()) - 1e-12)
+    assert sign_flip_p(one, reference, 0.2) == pytest.approx(expected)
+    assert sign_flip_p(one, reference, float(abs((one - reference).mean())) + 0.01) == 1.0
+    with pytest.raises(ValueError, match=r"allowance=-1\.0 is not a size"):
+        sign_flip_p(one, reference, -1.0)
+
+
+def test_a_difference_as_large_as_the_allowance_is_seldom_shown():
+    rng = np.random.default_rng(3)
+    shown = larger = 0
+    for _ in range(200):
+        reference, other = rng.normal(21.0, 0.07, (2, 8))
+        shown += sign_flip_p(other + 0.1, reference, 0.1) <= 0.05
+        larger += sign_flip_p(other + 0.3, reference, 0.1) <= 0.05
+    assert shown <= 10
+    assert larger >= 190
+    found = compare({"n": (list(other + 0.3), list(reference))}, allowance=0.1)["n"]
+    assert (found.allowance, found.p) == (0.1, sign_flip_p(other + 0.3, reference, 0.1))
+
+
 def test_holm_agrees_with_values_computed_by_hand():
     # 0.01 x 4, 0.02 x 3, then no less than before: 0.03 x 2 = 0.06, 0.04 x 1 -> 0.06
     assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])

@@ -50,13 +50,13 @@ def section(result: GridResult) -> list[str]:
     length = convergence.length_axis([cell.setting for cell in result.plan.cells])
     if length is None:
         return []
-    metric, margin = result.metric, result.plan.settings.margin
+    metric, margin, tuned = result.metric, result.plan.settings.margin, result.tuning is not None
     found = {
         name: convergence.curves(result.rows, result.axes, length, metric.name, costs)
         for name, costs in step_costs(result, length).items()
     }
     compared = {
-        name: convergence.comparisons(curves, result.reference, metric, margin) for name, curves in found.items()
+        name: convergence.comparisons(curves, result.reference, metric, margin, tuned) for name, curves in found.items()
     }
     rows = [convergence.row(name, one, metric) for name, listed in compared.items() for one in listed]
     files.write_csv(result.plan.workdir / "convergence.csv", rows)
@@ -150,7 +150,7 @@ def _chosen(result: GridResult, length: str) -> list[str]:
     for choice in result.tuning.choices().values():
         setting = choice.cell.setting
         for field, value in choice.cell.tuned.items():
-            side = f" ({choice.edges[field]} tried)" if field in choice.edges else ""
+            side = f" (best trial: {choice.edges[field]})" if field in choice.edges else ""
             line = lines.setdefault((choice.cell.contender, *(setting[name] for name in others), field), {})
             line[setting[length]] = f"{value:g}{side}", value
     heads = ["contender", *others, "tuned field", *(f"{length}={value:g}" for value in lengths)]

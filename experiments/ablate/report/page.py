@@ -30,6 +30,10 @@ MARGIN = (
     ' Gray band: differences smaller than the margin of {margin}, the smallest difference to act on. "Equal for '
     'practical use": a difference of that size or more has p of at most 0.05 in two one-sided t-tests, also corrected.'
 )
+ALLOWANCE = (
+    " The contenders were tuned, so a difference has to be shown to be larger than {allowance}: two tunings of one "
+    "contender may differ by as much."
+)
 SPREADS = (
     "Standard deviation of {label} over seeds, with the 95 % interval of the chi-square distribution. Ratio: to the "
     "standard deviation of {reference} over the same seeds. Corrected p: of equal spreads, by the Pitman-Morgan test, "
@@ -59,6 +63,7 @@ def opening(result: GridResult) -> list[str]:
         f"<h1>{escape(result.plan.name)}: {escape(', '.join(result.contenders))}</h1>",
         note(subtitle(result)),
         f'<p class="verdict">{escape(text)}</p>',
+        *([note(result.plan.settings.note)] if result.plan.settings.note else []),
     ]
     datasets = {(one["dataset"], one["requested_dataset"]) for one in result.summaries.values()}
     for used, requested in sorted(pair for pair in datasets if pair[0] != pair[1]):
@@ -105,9 +110,11 @@ def comparison(result: GridResult) -> list[str]:
     """Forest plot and table of the comparison with the reference, and a table of the other metrics."""
     parts, metric = ["<h2>Comparison</h2>"], result.metric
     margin = max((one.margin for one in result.comparisons.values()), default=0.0)
+    allowance = max((one.allowance for one in result.comparisons.values()), default=0.0)
     if result.comparisons:
         drawn = figures.forest(result.comparisons, result.reference, metric.axis_label, metric.digits, result.palette)
         caption = FOREST + (MARGIN.format(margin=metric.format_size(margin)) if margin else "")
+        caption += ALLOWANCE.format(allowance=metric.format_size(allowance)) if allowance else ""
         parts.append(add_figure(result, "forest", drawn, caption))
     heads = ["difference", "spread over seeds", "difference / spread", "corrected p"]
     heads += [*(["corrected p, margin"] if margin else []), "verdict", "improvement", "seeds won"]
@@ -116,11 +123,12 @@ def comparison(result: GridResult) -> list[str]:
         for contender, setting, members in result.groups()
     ]
     better = "higher" if metric.higher_is_better else "lower"
+    tested = f"a difference of {metric.format_size(allowance)} or less" if allowance else "no difference"
     at_margin = f"; corrected p, margin: of a difference of {metric.format_size(margin)} or more" if margin else ""
     text = (
         f"Mean ± standard deviation over seeds. Difference: in {metric.label}, to {result.reference}. Spread over "
         "seeds: standard deviation, pooled over contender and reference; difference / spread is Cohen's d. Corrected "
-        f"p: of no difference{at_margin}. Improvement: the probability that a run of the contender has a better "
+        f"p: of {tested}{at_margin}. Improvement: the probability that a run of the contender has a better "
         f"({better}) {metric.label} than a run of the reference, over all pairs of their seeds."
     )
     parts += [table(["contender", *result.axes, metric.axis_label, *heads], lines), note(text)]

@@ -16,8 +16,9 @@ from experiments.ablate.report.saved_figures import add_figure
 from experiments.ablate.tuning import Choice, Tuning
 
 BY_VALUE = (
-    "Each trial's result on the validation split. Large filled points are the chosen values. Trials that diverged, or "
-    "are far worse than the others, lie on the border. The best contender is listed first."
+    "Each trial's result on the validation split. Large filled points are the chosen values: those of the best result "
+    "after smoothing over the trials nearby. Trials that diverged or are far worse than the others lie on the border. "
+    "The contender with the best trial is listed first."
 )
 BY_TRIALS = (
     "The best result to be expected of a number of trials (Tang et al. 2020), on the validation split. It compares "
@@ -99,14 +100,15 @@ def _summary(tuning: Tuning, choices: dict[str, Choice]) -> str:
     numbers, tried = " or ".join(map(str, trials)), ", ".join(sorted(ranges))
     return (
         f"{numbers} trials of each contender{where}, the same for all: {tried}. The best {tuning.metric.label} on the "
-        "validation split decides. The test split is not used, and the runs after the tuning have other seeds."
+        "validation split, smoothed over the trials nearby, decides. The test split is not used, and the runs after "
+        "the tuning have other seeds."
     )
 
 
 def _warnings(tuning: Tuning) -> list[str]:
-    """A box with the choices at the edge of their range."""
+    """A box with the contenders whose best trial lies at the edge of a range."""
     lines = "".join(f"<li>{escape(line)}</li>" for line in tuning_record.warnings(tuning))
-    return [f'<div class="verdict warning">Chosen at the edge of a range:<ul>{lines}</ul></div>'] if lines else []
+    return [f'<div class="verdict warning">Best at the edge of a range:<ul>{lines}</ul></div>'] if lines else []
 
 
 def _table(result: GridResult, tuning: Tuning, choices: dict[str, Choice]) -> str:
@@ -122,8 +124,8 @@ def _table(result: GridResult, tuning: Tuning, choices: dict[str, Choice]) -> st
         left = len(choice.figures) - len(choice.finished)
         shown: list[Any] = [choice.cell.contender, *choice.cell.setting.values(), *_values(choice.cell), *figures]
         lines.append([*shown, len(choice.figures), left, edges, "yes" if choice.goes_on else "no"])
-    best = [f"validation {metric.axis_label}", *(f"expected best of {number}" for number in numbers)]
-    heads = ["contender", *axes, *tuning.fields, *best, "trials", "diverged", "at an edge", "goes on"]
+    best = [f"best validation {metric.axis_label}", *(f"expected best of {number}" for number in numbers)]
+    heads = ["contender", *axes, *tuning.fields, *best, "trials", "diverged", "best at an edge", "goes on"]
     return table(heads, lines)
 
 

@@ -1,7 +1,7 @@
 """From a config to the parts that all tasks share: noise, augmentation, schedule, optimiser, training.
 
-Only this file, `model_from_config.py` and the `task.py` of each task read a config; everything else takes plain arguments. The commands in
-`experiments/` read the fields that concern them.
+Only this file, `model_from_config.py` and the `task.py` of each task read a config; everything else takes plain
+arguments. The commands in `experiments/` read the fields that concern them.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 python -m experiments.ablate --config=configs/ablations/tuned_mnist.py
 
 Every contender gets the same trials of the peak learning rate, judged on the validation split. The five best, and the
-two that beginners know (`nearest` is Keras' UpSampling2D and `k3` its Conv2DTranspose), then run under eight fresh seeds.
-docs/method.md explains each contender ("The decoders"), its initial values ("Initialisation") and the trials ("Tuning").
+two that beginners know (`nearest` is Keras' UpSampling2D and `k3` its Conv2DTranspose), then run under eight fresh
+seeds. docs/method.md explains each contender ("The decoders"), its initial values ("Initialisation") and the trials
+("Tuning").
 
 nearest, nearest_k5  resize to the nearest neighbour, then convolve; kernel 3 and 5
 bilinear             resize bilinearly, then convolve

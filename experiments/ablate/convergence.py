@@ -143,7 +143,8 @@ def comparisons(
     """Compares each contender with the reference at the cost of each length.
 
     A contender that was not run as short or as long as the reference is compared at its own cost, for which the
-    reference is interpolated, so that nothing is extrapolated. The p-values are corrected for all comparisons of one call: for one kind of cost.
+    reference is interpolated, so that nothing is extrapolated. The p-values are corrected for all comparisons of one
+    call: for one kind of cost.
 
     Args:
       found: see `curves`.

@@ -43,6 +43,11 @@ def test_logits_have_the_shape_of_the_image_and_both_decoders_as_many_parameters
     assert len(counts) == 1
 
 
+# The layers of the others are tested in test_layer_variants.py; their whole networks are proofs.
+DECODERS_IN_SUITE = ("transpose", "upsample", "subpixel", "unpool")
+EVERY_DECODER = [
+    pytest.param(name, marks=() if name in DECODERS_IN_SUITE else pytest.mark.proof, id=name) for name in DECODERS
+]
 # Fields without which a decoder is refused.
 NEEDED = {"large_context": {"decoder_kernel_size": 5}}
 
@@ -51,7 +56,7 @@ def autoencoder(decoder, *arguments, **options):
     return ConvAutoencoder(decoder, *arguments, **options, **NEEDED.get(decoder, {}))
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", EVERY_DECODER)
 def test_images_of_odd_size_are_padded_and_cropped(rng, decoder):
     model = autoencoder(decoder, (4, 4))
     x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
@@ -74,7 +79,7 @@ def test_the_encoder_equals_the_keras_example_with_relu_before_the_pool(rng):
     np.testing.assert_allclose(code, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("decoder", EVERY_DECODER)
 def test_fast_and_reference_give_the_same_loss_and_gradients(rng, decoder):
     x = jnp.asarray(rng.uniform(size=(2, 9, 10, 1)), jnp.float32)
     models = [autoencoder(decoder, (8, 8), lowering=name) for name in ("fast", "reference")]
@@ -90,7 +95,7 @@ def test_fast_and_reference_give_the_same_loss_and_gradients(rng, decoder):
 
 
 # Unpooling is not continuous: rounding may choose another pixel of a window.
-@pytest.mark.parametrize("decoder", [name for name in DECODERS if name != "unpool"])
+@pytest.mark.parametrize("decoder", [one for one in EVERY_DECODER if one.id != "unpool"])
 def test_bfloat16_is_close_to_float32(rng, decoder):
     x = jnp.asarray(rng.uniform(size=(2, 8, 8, 1)), jnp.float32)
     full, half = autoencoder(decoder, (8, 8)), autoencoder(decoder, (8, 8), dtype=jnp.bfloat16)

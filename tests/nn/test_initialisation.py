@@ -28,9 +28,10 @@ IN_SUITE = [(3, 2), (4, 2), (5, 3)]
 
 def in_suite(name, kernel, stride):
     """Whether a case is fast and different enough for the suite; `pytest -m proof` runs the others."""
-    if name in ("transpose", "bilinear"):
+    if name == "transpose":
         return (kernel, stride) in IN_SUITE
-    return (kernel, stride) == ((5, 2) if name == "large_context" else (3, 2))
+    others = {"large_context": (5, 2), "upsample": (3, 2), "bilinear_additive": (3, 2), "unpool": (3, 2)}
+    return (kernel, stride) == others.get(name)
 
 
 CASES = [
@@ -174,7 +175,7 @@ def test_encoder_output_and_dense_layers_follow_the_scheme(init):
 @pytest.mark.parametrize(
     "names",
     [
-        ["upsample", "transpose", "bilinear", "bilinear_additive"],
+        ["upsample", "transpose", "bilinear"],
         pytest.param(list(KINDS), marks=pytest.mark.proof),
     ],
     ids=["some", "all"],

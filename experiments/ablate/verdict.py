@@ -11,8 +11,10 @@ from aeden.measures import image_quality
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison, compare, fewest_pairs
 from aeden.measures.seed_spread import Spread, SpreadComparison, compare_spreads, spread
+from aeden.nn.decoders import DECODERS
 from aeden.runtime.files import Row
 from aeden.tasks.denoise import extras
+from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
 from experiments.ablate import metrics
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.results import grouped
@@ -62,6 +64,9 @@ def _check_result(name: str, config: Any) -> None:
         raise ValueError("stack.head=none leaves nothing to compare classifiers by")
     if config.task == "denoise" and name in extras.NAMES and not config.eval.extras:
         raise ValueError(f"a run measures {name} with eval.extras=True only")
+    responses = name in {metric.name for metric in RESPONSE_METRICS}
+    if config.task == "denoise" and responses and (config.model.skip or DECODERS[config.model.decoder].unpools):
+        raise ValueError(f"its decoder needs the encoder, so that a code alone gives no {name}")
     upsamples = config.model.architecture == "conv" and config.model.factors[0] > 1
     always = (*image_quality.RESTORATION_METRICS, extras.PSNR_GAP.name, extras.BCE_GAP.name)
     if config.task == "denoise" and name not in always and not upsamples:

@@ -208,6 +208,14 @@ def test_an_artifact_that_a_network_does_not_have_cannot_be_the_metric(settings,
         verdict.check("harmonic_energy", grid.expand(settings))
 
 
+@pytest.mark.parametrize("fields", [{"decoder": "unpool"}, {"skip": True}])
+def test_a_response_to_a_code_alone_cannot_be_the_metric_of_a_decoder_that_needs_the_encoder(settings, fields):
+    settings.contenders.other = {"model": fields}
+    verdict.check("harmonic_energy", grid.expand(settings))
+    with pytest.raises(ValueError, match="other: its decoder needs the encoder, so that a code alone gives no const"):
+        verdict.check("constant_ripple_trained", grid.expand(settings))
+
+
 def test_every_metric_with_a_direction_can_be_a_verdicts():
     for task in TASKS.values():
         names = [metric.name for metric in task.metrics]

@@ -38,8 +38,8 @@ TABLE = (
     "Differences in {label} to {reference} [95 % BCa bootstrap interval] at the steps, seconds or multiplications that "
     "{reference} takes at this setting, or those that the contender takes if it has no value there. Between two "
     "lengths, the value under each seed is interpolated linearly in the logarithm of the cost; nothing is "
-    'extrapolated. "Equal": for practical use. "Not shown": no difference shown. p-values are corrected by Holm\'s method, for each '
-    "kind of cost on its own; convergence.csv has them."
+    'extrapolated. "Equal": for practical use. "Not shown": no difference shown. p-values are corrected by Holm\'s '
+    "method, for each kind of cost on its own; convergence.csv has them."
 )
 # So that the table fits on the page.
 SHORT = {"equal for practical use": "equal", "no difference shown": "not shown"}

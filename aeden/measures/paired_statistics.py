@@ -63,15 +63,15 @@ class Comparison:
 
     Attributes:
       mean: mean of the differences, contender minus reference.
-      low, high: ends of the BCa bootstrap interval of the mean (Efron 1987); infinite for fewer than two pairs.
+      low, high: ends of the 95 % interval of the mean by the paired t-test; infinite for fewer than two pairs.
       p: two-sided p-value of the sign-flip permutation test of a difference of `allowance` or less (`sign_flip_p`); 1
         for fewer than two pairs.
       corrected: p, corrected for all comparisons made together (Holm 1979).
       spread: standard deviation over seeds, pooled over contender and reference: the root of the mean of their
         variances; NaN for fewer than two pairs.
       margin: smallest difference that anyone would act on; 0 for none known.
-      p_equal: p-value of the two one-sided t-tests of a difference of `margin` or more, see `equivalence_p`; 1 if the
-        margin is 0.
+      p_equal: p-value of the two one-sided t-tests of a difference of `margin` less `allowance` or more, see
+        `equivalence_p`; 1 if that is 0.
       corrected_equal: p_equal, corrected for all comparisons made together (Holm 1979).
       improvement: probability that a run of the contender is better than a run of the reference with any seed; ties
         count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").
@@ -135,7 +135,8 @@ def compare(
       pairs: name -> values of the contender and values of the reference, for the same seeds.
       higher_is_better: whether a higher value is better.
       margin: smallest difference that anyone would act on; 0 for none known, so that equality is never shown.
-      allowance: a difference has to be shown to be larger than this; 0 or more.
+      allowance: what other causes may add to a difference, in either direction; 0 or more. A difference has to be shown
+        to be larger than this, and equality to hold within the margin less this.
 
     Raises:
       ValueError: the lengths differ, or are 0; or the margin or the allowance is negative or not finite.
@@ -143,13 +144,15 @@ def compare(
     for name, (values, reference) in pairs.items():
         if len(values) != len(reference) or not len(values):
             raise ValueError(f"{name}: pairs need equal lengths of 1 or more, not {len(values)} and {len(reference)}")
+    if not 0 <= margin < math.inf:
+        raise ValueError(f"margin={margin} is not a size: use 0 or a positive number")
     p = {name: sign_flip_p(*both, allowance) for name, both in pairs.items()}
-    equal = {name: equivalence_p(*both, margin) for name, both in pairs.items()}
+    equal = {name: equivalence_p(*both, max(margin - allowance, 0.0)) for name, both in pairs.items()}
     corrected, corrected_equal = (dict(zip(each, holm(list(each.values())), strict=True)) for each in (p, equal))
     comparisons = {}
     for name, both in pairs.items():
         one, other = (np.asarray(values, np.float64) for values in both)
-        low, high = bootstrap_interval(one - other)
+        low, high = mean_interval(one - other)
         # Every run of the contender minus every run of the reference; the diagonal holds the pairs.
         gains = (one - other[:, None]) * (1 if higher_is_better else -1)
         comparisons[name] = Comparison(
@@ -230,18 +233,15 @@ def equivalence_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np
     return float(max(above, below))
 
 
-def bootstrap_interval(differences: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """The BCa bootstrap interval of a mean (Efron 1987); infinite for fewer than two values."""
-    from scipy import stats
+def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """The interval of a mean by Student's t; infinite for fewer than two values.
 
-    if len(differences) < 2:
-        return -math.inf, math.inf
-    if np.ptp(differences) <= 1e-9 * np.abs(differences).max():
-        return float(differences.mean()), float(differences.mean())
-    interval = stats.bootstrap(
-        (differences,), np.mean, confidence_level=confidence, method="BCa", rng=np.random.default_rng(0)
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
+    It supposes normally distributed values. A bootstrap interval would not, but is too narrow for the few seeds of a
+    grid: a 95 % BCa interval of 6 to 9 normally distributed values contains the true mean in 87 to 90 % of cases.
+    """
+    whole = np.asarray(values, np.float64)
+    found = paired_difference(whole, np.zeros_like(whole), confidence)
+    return found.low, found.high
 
 
 def holm(p: Sequence[float]) -> list[float]:

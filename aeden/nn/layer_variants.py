@@ -14,7 +14,7 @@ from flax import linen as nn
 from jax import lax
 
 from aeden.nn.convolution import convolution
-from aeden.nn.initializers import added_mean_square, resized_init
+from aeden.nn.initializers import added_mean_square, resized_init, transposed_init
 from aeden.nn.layers import TransposeConv
 from aeden.nn.pooling import max_unpool
 from aeden.nn.resize import upsample
@@ -87,6 +87,8 @@ class SmoothedTransposeConv(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         k, f = self.kernel_size, self.factor
+        if k < f:
+            raise ValueError(f"a smoothed transposed convolution needs a kernel of the factor {f} or more, not {k}")
         # Every tap reaches every output pixel once, so one fan-in, k^2 * c, is right for all phases.
         scheme = "he" if self.init_scheme == "phase" else self.init_scheme
         conv = TransposeConv(
@@ -94,14 +96,15 @@ class SmoothedTransposeConv(nn.Module):
         )
         y = conv(x)
         # The window that keeps the image in place: a transposed convolution shifts it by half a pixel if k - f is odd.
-        before = (f - 1 - (k - f) % 2) // 2
+        before = max(f - 1 - (k - f) % 2, 0) // 2
         for axis in (1, 2):
             pads = [(0, 0)] * 4
             pads[axis] = (before, f - 1 - before)
             padded = jnp.pad(y, pads)
             shifted = [lax.slice_in_dim(padded, i, i + y.shape[axis], axis=axis) for i in range(f)]
             y = functools.reduce(jnp.add, shifted)
-        bias = self.param("bias", nn.initializers.zeros, (self.features,), jnp.float32)
+        bias_init = transposed_init(self.init_scheme, k, f, self.features)["bias_init"]
+        bias = self.param("bias", bias_init, (self.features,), jnp.float32)
         return y + bias.astype(y.dtype)[None, None, None]
 
 

@@ -26,7 +26,7 @@ def get_config() -> ConfigDict:
     config.baselines = True  # compare denoisers with methods that need no training, on the images of the first seed
     config.costs = True  # time the networks of denoisers after all runs have ended
     config.metric = "psnr"  # the metric of the verdict, as in the table of results
-    config.margin = 0.0  # smallest difference to act on, in the metric's unit; 0 for the metric's own (psnr: 0.1 dB)
+    config.margin = 0.0  # smallest difference to act on, in the metric's unit; 0: its own (0.1 dB for psnr), -1: none
     config.note = ""  # plain text under the verdict, in the report and in what is printed; "" for none
     return config
 

@@ -11,6 +11,11 @@ from experiments.ablate.search_space import Ranges
 
 # Strength of the smoothing: the noise of a result has the variance that results have between points far apart.
 RIDGE = 1.0
+# A result counts at worst as this many times as far below the best one as the median of the better half is.
+DEPTH = 4.0
+# A trial collapsed if it is worse than the best one by this many margins, and by this many times the distance to the
+# median of the better half. So neither noise nor a slope of the results passes for a collapse.
+COLLAPSE = 10.0
 
 
 def smoothed(
@@ -25,9 +30,10 @@ def smoothed(
     The best of several noisy results is one that had luck. Smoothing takes much of the luck away. It is kernel ridge
     regression (Gaussian process regression) on the logarithms of the fields, with a Gaussian kernel.
 
-    Before that, a result counts at worst as far below the median as the best one is above it, and so does that of a
-    trial that diverged: a trial that failed warns off its neighbours, but does not bend the fit elsewhere. Far from all
-    trials the fit returns to this floor.
+    Before that, a result counts at worst as four times as far below the best one as the median of the better half is,
+    and so does that of a trial that diverged: a trial that failed warns off its neighbours, but does not bend the fit
+    elsewhere. The better half, so that it holds if half of the trials failed. Far from all trials the fit returns to
+    this floor.
 
     Args:
       points: the values of the fields in each trial.
@@ -44,7 +50,9 @@ def smoothed(
 
     sign = 1.0 if higher_is_better else -1.0
     known = sign * np.array([result for result in results if result is not None])
-    floor = 2 * np.median(known) - known.max()
+    distance = _distance(known)
+    # If the better half has equal results, the worst one is the floor, so that those nearby are told apart.
+    floor = known.max() - DEPTH * distance if distance else known.min()
     above = np.array([0.0 if result is None else max(sign * result - floor, 0.0) for result in results])
     # Each field's configured range has length 1.
     places = np.array(
@@ -52,6 +60,39 @@ def smoothed(
     )
     model = KernelRidge(alpha=RIDGE, kernel="rbf", gamma=0.5 / kernel_width(trials, len(configured)) ** 2)
     return (sign * (model.fit(places, above).predict(places) + floor)).tolist()
+
+
+def collapsed(results: Sequence[float | None], margin: float, higher_is_better: bool) -> list[bool]:
+    """Whether each trial diverged or collapsed, i.e. ended with a finite result that is far worse than the best one.
+
+    Args:
+      results: the result of each trial; None for one that diverged. At least one is known.
+      margin: smallest difference to act on, in the unit of the results; 0 if there is none.
+      higher_is_better: whether a higher result is better.
+    """
+    sign = 1.0 if higher_is_better else -1.0
+    known = sign * np.array([result for result in results if result is not None])
+    limit = known.max() - COLLAPSE * max(_distance(known), margin)
+    return [result is None or bool(sign * result < limit) for result in results]
+
+
+def _distance(known: np.ndarray) -> float:
+    """How far the median of the better half (rounded up) of some results lies below the best one; more is better."""
+    better = np.sort(known)[len(known) // 2 :]
+    return float(known.max() - np.median(better))
+
+
+def standing(results: Sequence[float | None], higher_is_better: bool) -> float:
+    """What ranks a contender among the others: the mean of the best third (rounded up) of its known results.
+
+    The best one alone would favour contenders whose results vary much.
+
+    Args:
+      results: the result of each trial; None for one that diverged. At least one is known.
+      higher_is_better: whether a higher result is better.
+    """
+    known = sorted((result for result in results if result is not None), reverse=higher_is_better)
+    return float(np.mean(known[: -(-len(known) // 3)]))
 
 
 def kernel_width(trials: int, fields: int) -> float:

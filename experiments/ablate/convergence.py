@@ -23,10 +23,12 @@ LENGTHS = ("epochs", "steps")
 # Costs that differ by less than this share are equal: they are products of rounded numbers.
 EQUAL = 1e-9
 NOT_THAT_SHORT, NOT_THAT_LONG, NO_SEED = "not run that short", "not run that long", "no shared seed"
+# Why a contender that has a value is not compared, by why the reference has none ("" if it has one).
+BY_REFERENCE = {"": NO_SEED, **{why: f"reference {why}" for why in (NOT_THAT_SHORT, NOT_THAT_LONG)}}
 
 
 @dataclasses.dataclass(frozen=True)
-class Point:
+class RunsOfLength:
     """The runs of a contender at one length.
 
     Attributes:
@@ -40,8 +42,8 @@ class Point:
     values: dict[int, float]
 
 
-# Contender -> its points, cheapest first.
-Curves = dict[str, list[Point]]
+# Contender -> its runs by length, cheapest first.
+RunsByLength = dict[str, list[RunsOfLength]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +55,7 @@ class AtCost:
       setting: the setting.
       cost: the cost: that of the reference, or that of the contender if it has no value at that of the reference.
       comparison: the comparison over paired seeds; None if there is none.
-      reason: why there is none: `NOT_THAT_SHORT`, `NOT_THAT_LONG` or `NO_SEED`; "" if there is one.
+      reason: why there is none: `NOT_THAT_SHORT`, `NOT_THAT_LONG` or a value of `BY_REFERENCE`; "" if there is one.
     """
 
     contender: str
@@ -75,9 +77,9 @@ def length_axis(settings: Sequence[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def curves(
+def runs_by_length(
     rows: Sequence[Row], axes: Sequence[str], length: str, metric: str, step_costs: Mapping[str, float]
-) -> dict[str, Curves]:
+) -> dict[str, RunsByLength]:
     """The metric by cost.
 
     Args:
@@ -88,23 +90,21 @@ def curves(
       step_costs: "contender, axis=value" -> cost of one training step; contenders at settings without one are left out.
 
     Returns:
-      The other axes in words ("" if there are none) -> contender -> its points.
+      The other axes in words ("" if there are none) -> contender -> its runs by length.
     """
-    points: dict[str, dict[str, dict[str, Point]]] = {}
+    lengths: dict[str, dict[str, dict[str, RunsOfLength]]] = {}
     for row in rows:
         setting = {name: row[name] for name in axes}
         label = kind(row["contender"], setting)
         if metric not in row or label not in step_costs:
             continue
         others = place(without(setting, length))
-        found = points.setdefault(others, {}).setdefault(row["contender"], {})
-        point = found.setdefault(label, Point(setting, row["steps"] * step_costs[label], {}))
-        point.values[row["seed"]] = row[metric]
+        found = lengths.setdefault(others, {}).setdefault(row["contender"], {})
+        runs = found.setdefault(label, RunsOfLength(setting, row["steps"] * step_costs[label], {}))
+        runs.values[row["seed"]] = row[metric]
     return {
-        others: {
-            contender: sorted(found.values(), key=lambda point: point.cost) for contender, found in members.items()
-        }
-        for others, members in points.items()
+        others: {contender: sorted(found.values(), key=lambda runs: runs.cost) for contender, found in members.items()}
+        for others, members in lengths.items()
     }
 
 
@@ -113,32 +113,32 @@ def without(setting: Mapping[str, Any], length: str) -> dict[str, Any]:
     return {name: value for name, value in setting.items() if name != length}
 
 
-def at_cost(points: Sequence[Point], cost: float) -> tuple[dict[int, float], str]:
+def at_cost(lengths: Sequence[RunsOfLength], cost: float) -> tuple[dict[int, float], str]:
     """The values of a contender at a cost.
 
     Between two lengths of its own, the value under each seed is interpolated linearly in the logarithm of the cost.
     Nothing is extrapolated.
 
     Args:
-      points: of the contender, cheapest first; at least one.
+      lengths: the contender's runs by length, cheapest first; at least one length.
       cost: positive.
 
     Returns:
       Seed -> value; and why there is none, or "".
     """
-    for point in points:
-        if math.isclose(point.cost, cost, rel_tol=EQUAL):
-            return dict(point.values), ""
-    for low, high in itertools.pairwise(points):
+    for runs in lengths:
+        if math.isclose(runs.cost, cost, rel_tol=EQUAL):
+            return dict(runs.values), ""
+    for low, high in itertools.pairwise(lengths):
         if low.cost < cost < high.cost:
             share = math.log(cost / low.cost) / math.log(high.cost / low.cost)
             seeds = low.values.keys() & high.values.keys()
             return {seed: (1 - share) * low.values[seed] + share * high.values[seed] for seed in seeds}, ""
-    return {}, NOT_THAT_SHORT if cost < points[0].cost else NOT_THAT_LONG
+    return {}, NOT_THAT_SHORT if cost < lengths[0].cost else NOT_THAT_LONG
 
 
 def comparisons(
-    found: Mapping[str, Curves], reference: str, metric: Metric, margin: float = 0.0, tuned: bool = False
+    found: Mapping[str, RunsByLength], reference: str, metric: Metric, margin: float = 0.0, tuned: bool = False
 ) -> list[AtCost]:
     """Compares each contender with the reference at the cost of each length.
 
@@ -147,7 +147,7 @@ def comparisons(
     call: for one kind of cost.
 
     Args:
-      found: see `curves`.
+      found: see `runs_by_length`.
       reference: name of the reference.
       metric: what is compared.
       margin: smallest difference that anyone would act on; 0 for the metric's own.
@@ -159,20 +159,20 @@ def comparisons(
     pairs: dict[str, tuple[list[float], list[float]]] = {}
     listed: list[tuple[str, AtCost]] = []
     for members in found.values():
-        for point, (contender, points) in itertools.product(members.get(reference, []), members.items()):
+        for its, (contender, lengths) in itertools.product(members.get(reference, []), members.items()):
             if contender == reference:
                 continue
-            label, cost = kind(contender, point.setting), point.cost
-            values, reason = at_cost(points, cost)
-            own = next((one.cost for one in points if one.setting == point.setting), None)
+            label, cost = kind(contender, its.setting), its.cost
+            values, reason = at_cost(lengths, cost)
+            own = next((one.cost for one in lengths if one.setting == its.setting), None)
             if reason and own is not None:
                 cost = own
-                values, reason = at_cost(points, cost)
-            of_reference, _ = at_cost(members[reference], cost)
+                values, reason = at_cost(lengths, cost)
+            of_reference, lacking = at_cost(members[reference], cost)
             seeds = sorted(values.keys() & of_reference.keys())
             if seeds:
                 pairs[label] = [values[seed] for seed in seeds], [of_reference[seed] for seed in seeds]
-            listed.append((label, AtCost(contender, point.setting, cost, None, reason or NO_SEED)))
+            listed.append((label, AtCost(contender, its.setting, cost, None, reason or BY_REFERENCE[lacking])))
     compared = verdict.compared(pairs, metric, margin, tuned)
     return [
         dataclasses.replace(one, comparison=compared[label], reason="") if label in compared else one

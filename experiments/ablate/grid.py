@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -192,25 +193,28 @@ def _cells(grid: Any, contenders: dict[str, dict[str, Any]], settings: list[dict
                 config = run_config(grid, contender, fields, setting, seed)
                 if grid.pairing != "none" and contender != grid.reference:
                     shape = dataset_of(config).image_shape if grid.pairing == "multiplications" else None
-                    config.model.decoder_features = paired(config, reference, grid.pairing, shape)
+                    with _naming(kind(contender, setting)):
+                        config.model.decoder_features = paired(config, reference, grid.pairing, shape)
                 refers = SHARED_RUN in identity.flatten(config.to_dict()).values()
                 if refers and shared is None:
                     raise ValueError(
                         f"contender {contender} needs the folder of the shared run, but shared_run is empty"
                     )
                 cell = Cell(contender, setting, seed, config, shared if refers else None)
-                known = seen.setdefault(json.dumps(_named(cell), sort_keys=True), cell.name)
+                with _naming(cell.kind):
+                    known = seen.setdefault(json.dumps(cell.identity(), sort_keys=True), cell.name)
                 if known != cell.name:
                     raise ValueError(f"{cell.name} and {known} are the same experiment")
                 yield cell
 
 
-def _named(cell: Cell) -> dict[str, Any]:
-    """The identity of a cell; an error names the cell."""
+@contextlib.contextmanager
+def _naming(label: str) -> Iterator[None]:
+    """Errors of what is inside name the kind of cell."""
     try:
-        return cell.identity()
+        yield
     except ValueError as error:
-        raise ValueError(f"{cell.kind}: {error}") from error
+        raise ValueError(f"{label}: {error}") from error
 
 
 def shared_runs(cells: Iterable[Cell]) -> list[Cell]:
@@ -228,11 +232,9 @@ def check(cells: Iterable[Cell]) -> None:
     for cell in cells:
         first.setdefault(cell.kind, cell)
     for cell in first.values():
-        try:
+        with _naming(cell.kind):
             for training in prepare(cell.config, dataset_of(cell.config)).abstract_trainings():
                 jax.eval_shape(training.objective.init, jax.random.key(0))
-        except ValueError as error:
-            raise ValueError(f"{cell.kind}: {error}") from error
 
 
 def digests(cells: Iterable[Cell]) -> dict[str, str]:

@@ -6,6 +6,10 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+# What costs, pairing and comparisons at equal steps presume to be the same for all runs of a contender at a setting.
+FIXED = ("task", "batch_size", "epochs", "steps", "log_every", "steps_per_dispatch", "stack.labels")
+FIXED_SECTIONS = ("model.", "data.", "eval.", "checkpoint.")
+
 
 def check_contender(
     contender: str, fields: Mapping[str, Any], axes: Mapping[str, Any], tested_on: tuple[str, ...]
@@ -24,9 +28,14 @@ def check_contender(
 
 
 def check_tuned(name: str, contenders: Mapping[str, Any], axes: Mapping[str, Any], tested_on: tuple[str, ...]) -> None:
-    """Refuses to tune a field that something else sets, or that decides the test images."""
+    """Refuses to tune a field that something else sets, or that decides test images, network, batch or length."""
     if name == "seed" or name.startswith(tested_on):
         raise ValueError(f"tuning.fields.{name}: what decides the seed or the test images cannot be tuned")
+    if name in FIXED or name.startswith(FIXED_SECTIONS) or (name.startswith("stack.") and name.endswith("epochs")):
+        raise ValueError(
+            f"tuning.fields.{name}: what decides the network, the data, the batch, the length or the records of a run "
+            "cannot be tuned; tune how it trains: learning_rate, optimizer.*, augment.*, stack.dropout and the like"
+        )
     for owner, fields in {
         **{f"contender {one}": fields for one, fields in contenders.items()},
         "an axis": axes,

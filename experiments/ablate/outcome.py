@@ -11,7 +11,7 @@ from typing import Any
 from aeden.runtime import files, provenance
 from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
-from experiments.ablate import baselines, metrics, results, tuning, tuning_record, verdict
+from experiments.ablate import baselines, divergence, metrics, results, tuning, tuning_record, verdict
 from experiments.ablate.grid import Cell, digests, expand
 from experiments.ablate.plan import Plan
 from experiments.ablate.progress import say
@@ -35,8 +35,11 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
       The table and the verdict, to print.
     """
     summaries = {cell: read_summary(plan, cell) for cell in plan.cells if plan.is_finished(cell)}
+    tuned = _tuning(plan)
+    tuning_text = "" if tuned is None else f"\n{tuning_record.text(tuned)}"
     if not summaries:
-        return "no run is finished: there is nothing to report"
+        nothing = "no run is finished: there is nothing to report"
+        return "\n".join(filter(None, (nothing, *divergence.sentences(plan), tuning_text)))
     settings, axes, task = plan.settings, list(plan.cells[0].setting), plan.settings.experiment.task
     metric = metrics.for_verdict(task, settings.metric)
     by_cell = {cell: results.row(cell, summary, plan.label(cell)) for cell, summary in summaries.items()}
@@ -47,19 +50,23 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     found = verdict.comparisons(rows, names, axes, reference, metric, settings.margin, bool(settings.tuning.fields))
     record = verdict.as_json(found, verdict.seed_spreads(rows, names, axes, reference, metric), reference, metric)
     causes = results.causes(summaries.values())
-    files.write_json(plan.workdir / "verdict.json", {**record, "failures": failures, **causes})
+    failed = {"failures": failures, "diverged": divergence.counts(plan)}
+    files.write_json(plan.workdir / "verdict.json", {**record, **failed, **causes})
     denoising = _denoising(plan, summaries, timed) if task == "denoise" else Denoising()
-    tuned = None
-    if settings.tuning.fields:
-        tuned = tuning.look(plan.name, settings, expand(settings), plan.workdir)
     trials = [] if tuned is None else [command(tuned.plan, cell) for cell in tuned.plan.folders]
     commands = [*trials, *(command(plan, cell) for cell in plan.folders)]
     page.write(GridResult(plan, commands, rows, summaries, failures, found, denoising, tuned))
     shown = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
-    text = "\n".join(filter(None, (table, record["text"], settings.note)))
-    return text if tuned is None else f"{text}\n\n{tuning_record.text(tuned)}"
+    return "\n".join(filter(None, (table, record["text"], *divergence.sentences(plan), settings.note, tuning_text)))
+
+
+def _tuning(plan: Plan) -> tuning.Tuning | None:
+    """The tuning stage of the grid; None if it tunes nothing."""
+    if not plan.settings.tuning.fields:
+        return None
+    return tuning.look(plan.name, plan.settings, expand(plan.settings), plan.workdir)
 
 
 def read_summary(plan: Plan, cell: Cell) -> Summary:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bisect
+import math
 from typing import Any
 
 import jax
 
+from aeden.nn.decoders import DECODERS
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks.model_from_config import build_model, stages
 
@@ -21,14 +23,18 @@ SOME_SHAPE = (8, 8, 1)
 def paired(config: Any, reference: Any, pairing: str, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:
     """Channels of a contender's decoder stages with which its network is closest in size to the reference.
 
-    They are those of the mirrored encoder, all scaled by the same factor. If the unscaled channels are the closest,
-    they are kept as they are, so that the same run serves grids with another pairing.
+    They are those of the mirrored encoder, all scaled by the same factor and rounded: to whole channels, or for
+    "bilinear_additive" to groups that it can add. If the unscaled channels are the closest, they are kept as they are,
+    so that the same run serves grids with another pairing.
 
     Args:
       config: the contender.
       reference: the reference.
       pairing: "parameters" or "multiplications" (per image): the size of the whole network.
       image_shape: [height, width, channels]; needed for multiplications.
+
+    Raises:
+      ValueError: the decoder's channels cannot be scaled, and its size is not that of the reference.
     """
     shape = image_shape or SOME_SHAPE
 
@@ -40,14 +46,28 @@ def paired(config: Any, reference: Any, pairing: str, image_shape: tuple[int, ..
 
     def scaled(scale: int) -> Any:
         other = config.copy_and_resolve_references()
-        other.model.decoder_features = tuple(max(1, round(width * scale / STEPS_OF_SCALE)) for width in widths)
+        groups = (max(1, round(width * scale / (STEPS_OF_SCALE * group))) for width in widths)
+        other.model.decoder_features = tuple(group * count for count in groups)
         return other
 
-    widths = config.model.decoder_features or tuple(reversed(stages(config.model)[0]))
-    target = size(reference)
+    kept, target = tuple(config.model.decoder_features), size(reference)
+    if size(config) == target:
+        return kept
+    if DECODERS[config.model.decoder].unpools:
+        raise ValueError(
+            f"pairing={pairing} cannot scale decoder {config.model.decoder!r}, whose stages start with the encoder's "
+            "channels: leave this contender out with leave_out, or set pairing=none"
+        )
+    features, factors = stages(config.model)
+    widths, group = kept or tuple(reversed(features)), _group(config.model.decoder, factors)
     # Sizes grow with the width: take the first that is not smaller than the target, or the one before it.
     scales = range(1, STEPS_OF_SCALE * LARGEST_SCALE)
     above = bisect.bisect_left(scales, target, key=lambda scale: size(scaled(scale))) + 1
     nearest = min((above - 1 or 1, above), key=lambda scale: abs(size(scaled(scale)) - target))
     channels = tuple(scaled(nearest).model.decoder_features)
-    return tuple(config.model.decoder_features) if channels == tuple(widths) else channels
+    return kept if channels == widths else channels
+
+
+def _group(decoder: str, factors: tuple[int, ...]) -> int:
+    """What the channels of each stage must be a multiple of."""
+    return math.lcm(*(factor**2 for factor in factors)) if decoder == "bilinear_additive" else 1

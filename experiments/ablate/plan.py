@@ -16,7 +16,7 @@ from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS
 from experiments.ablate.grid import SHARED_RUN, Cell, defaults, identity_of, shared_runs
 
-# The file in the folder of a trial that diverged. Delete it to run the trial again.
+# The file in the folder of a run that diverged. Delete the folder to run it again.
 DIVERGED = "diverged.json"
 # How the message of `aeden.training.loop.TrainingDiverged` begins.
 DIVERGENCE = re.compile(r"the loss is \S+ at step \d+")
@@ -57,19 +57,24 @@ class Plan:
         return run_folder.finished(self.folders[cell]) is not None
 
     def divergence(self, cell: Cell) -> str:
-        """The error of a trial that diverged; "" for other runs."""
+        """The error of a run that diverged; "" for other runs."""
         path = self.folders[cell] / DIVERGED
-        return str(files.read_json(path)["error"]) if cell.trial is not None and path.exists() else ""
+        if cell.is_shared or not path.exists() or self.is_finished(cell):
+            return ""
+        return str(files.read_json(path)["error"])
 
     def record_divergence(self, cell: Cell, error: str) -> bool:
-        """Records in the folder of a trial that it diverged; False if the run is no trial, or the error is another."""
-        diverged = cell.trial is not None and DIVERGENCE.match(error) is not None
+        """Records in the folder of a run that it diverged; False if the error is another.
+
+        A shared run is not recorded: without it, others cannot be run, so that it failed.
+        """
+        diverged = not cell.is_shared and DIVERGENCE.match(error) is not None
         if diverged:
             files.write_json(self.folders[cell] / DIVERGED, {"error": error, **provenance.provenance()})
         return diverged
 
     def has_ended(self, cell: Cell) -> bool:
-        """Whether a run is finished, or a trial that diverged: it would diverge again."""
+        """Whether a run is finished, or diverged: it would diverge again."""
         return self.is_finished(cell) or bool(self.divergence(cell))
 
     def label(self, cell: Cell) -> str:

@@ -16,7 +16,7 @@ from aeden.runtime import run_folder
 from aeden.runtime.processes import Interrupted, cores
 from aeden.tasks.execute import announce
 from experiments import cli
-from experiments.ablate import grid, launch, tuning, tuning_record, verdict
+from experiments.ablate import grid, launch, selection, tuning, tuning_checks, tuning_record, verdict
 from experiments.ablate.grid import Cell
 from experiments.ablate.plan import Plan, make_plan
 from experiments.ablate.progress import Progress, last_line, say
@@ -62,12 +62,15 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     cells = grid.expand(settings)
     tuned = tuning.look(name, settings, cells, workdir) if settings.tuning.fields else None
     # With tuning, these are the runs before the chosen values are filled in.
-    plan = make_plan(name, settings, cells if tuned else select(cells, ONLY.value), workdir)
+    plan = make_plan(name, settings, cells if tuned else selection.select(cells, ONLY.value), workdir)
     if LIST.value:
         _list(plan, tuned)
         return
     grid.check(plan.folders)
     verdict.check(settings.metric, plan.cells, settings.margin)
+    if tuned is not None:
+        selection.wanted(tuned, ONLY.value)
+        tuning_checks.check_values(tuned.open)
     workdir.mkdir(parents=True, exist_ok=True)
     for dataset in {id(one): one for one in map(grid.dataset_of, (cell.config for cell in plan.folders))}.values():
         announce(dataset)
@@ -86,13 +89,17 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
 
 
 def _list(plan: Plan, tuned: tuning.Tuning | None) -> None:
-    """Prints the name and the command of every run, trials first."""
+    """Prints the name and the command of every run that is wanted, trials first."""
     if tuned is not None:
-        _list(tuned.plan, None)
+        trials, others = selection.wanted(tuned, ONLY.value)
+        for cell in trials if ONLY.value else tuned.plan.cells:
+            print(f"{cell.name}\n    {command(tuned.plan, cell)}")
+        if ONLY.value and not others:
+            return
         if tuned.open:
             print(f"the runs after the tuning are known once its trials have ended: {len(tuned.open)} have not")
             return
-        plan = make_plan(plan.name, plan.settings, select(tuned.finals(), ONLY.value), plan.workdir)
+        plan = make_plan(plan.name, plan.settings, selection.finals(tuned, others), plan.workdir)
     for cell in plan.folders:
         print(f"{cell.name}\n    {command(plan, cell)}")
 
@@ -129,8 +136,7 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> list[Cell]:
       ChildProcessError: trials failed for other reasons than that they diverged.
     """
     settings, workdir = tuned.plan.settings, tuned.plan.workdir
-    trials = [cell for cell in tuned.plan.cells if cell.name in names]
-    others = [name for name in names if name not in {cell.name for cell in trials}]
+    trials, others = selection.wanted(tuned, names)
     if others and tuned.open:
         raise ValueError(f"--only={others[0]!r}: {len(tuned.open)} trials of the tuning have to end first")
     if tuned.summaries:
@@ -143,25 +149,11 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> list[Cell]:
         tuned, trials = tuning.look(tuned.plan.name, settings, tuned.templates, workdir), []
         tuning_record.write(tuned)
         _raise(failures, plan)
+        tuning_checks.check_values(tuned.open)
     if names and not others:
         print(f"tuning: {len(tuned.open)} of {len(tuned.plan.cells)} trials have not ended")
         return []
-    say(tuning_record.text(tuned))
-    return select(tuned.finals(), others)
-
-
-def select(cells: list[Cell], names: list[str]) -> list[Cell]:
-    """The runs with the given names, shared runs among them; all runs if no name is given.
-
-    Raises:
-      ValueError: there is no run of a name.
-    """
-    every = [*grid.shared_runs(cells), *cells]
-    known = {cell.name for cell in every}
-    for name in names:
-        if name not in known:
-            raise ValueError(f"there is no run {name!r} in this grid: --list prints their names")
-    return [cell for cell in every if cell.name in names] if names else cells
+    return selection.finals(tuned, others)
 
 
 def job(plan: Plan, cell: Cell) -> launch.Job:

@@ -65,6 +65,37 @@ def ranges(settings: Any) -> Ranges:
     return {name: (float(low), float(high)) for name, (low, high) in fields.items()}
 
 
+def integer(value: float, configured: tuple[float, float]) -> int:
+    """The value of a field that takes integers: the nearest one, of those in its range.
+
+    Beyond the configured range, where a search was widened, it is the nearest positive one. It does not depend on how
+    far the search was widened, so that a trial stays the same.
+
+    Args:
+      value: a value of the search.
+      configured: (lowest, highest) that the search began with; it has an integer, see `check_integer`.
+    """
+    # A value may lie outside by the digits that it lacks.
+    low, high = (_short(end) for end in configured)
+    if low <= value <= high:
+        return min(max(round(value), math.ceil(configured[0])), math.floor(configured[1]))
+    return max(round(value), 1)
+
+
+def check_integer(name: str, configured: tuple[float, float]) -> None:
+    """Refuses a range without an integer for a field that takes integers.
+
+    Raises:
+      ValueError: naming the field and its range.
+    """
+    low, high = configured
+    if math.ceil(low) > math.floor(high):
+        raise ValueError(
+            f"tuning.fields.{name}=({low:g}, {high:g}): the field takes integers, and there is none in this range; "
+            "widen it"
+        )
+
+
 def first_search(configured: Ranges, trials: int) -> Search:
     """The search of some ranges by a number of trials.
 
@@ -128,4 +159,8 @@ def _halton(count: int, dimensions: int) -> list[list[float]]:
 def _between(ends: tuple[float, float], place: float) -> float:
     """The value at a place in [0, 1] between two ends, on a logarithmic scale, in few digits."""
     first, last = ends
-    return float(f"{first * (last / first) ** place:.{DIGITS}g}")
+    return _short(first * (last / first) ** place)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")

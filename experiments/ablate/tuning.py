@@ -14,19 +14,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aeden.measures.image_quality import RESTORATION_METRICS
 from aeden.measures.metric import Metric
 from aeden.runtime import files
-from aeden.tasks.objectives.classification import SCORES
 from aeden.tasks.task import Summary
-from experiments.ablate import choice, metrics, search_space
+from experiments.ablate import choice, metrics, search_space, tuning_checks, verdict
 from experiments.ablate.grid import Cell
 from experiments.ablate.plan import Plan, make_plan
 from experiments.ablate.run_config import set_field
 from experiments.ablate.search_space import Search
-
-# Task -> the figures of its validation that a choice can be about.
-VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
 
 # Trials -> their plan, and the summaries of those that have ended.
 Found = Callable[[list[Cell]], tuple[Plan, dict[Cell, Summary]]]
@@ -39,8 +34,11 @@ class Choice:
     Attributes:
       cell: the trial whose values are chosen: the one with the best smoothed result, see `choice.smoothed`.
       leader: the trial with the best own result, which decides whether a range is widened.
-      figure: the leader's result on the validation split, which decides who goes on.
+      figure: the result of `cell` on the validation split.
+      best_figure: the result of `leader` on the validation split.
       figures: the results of all trials, in their order; None for a trial that diverged.
+      standing: the mean of the best results, which decides who goes on, see `choice.standing`.
+      failed: number of trials that diverged or collapsed, see `choice.collapsed`.
       edges: the fields whose value in the leader is the lowest or the highest of all that were tried: field -> side.
       goes_on: whether the contender is run with the chosen values.
     """
@@ -48,9 +46,12 @@ class Choice:
     cell: Cell
     leader: Cell
     figure: float
+    best_figure: float
     figures: list[float | None]
+    standing: float
+    failed: int
     edges: dict[str, str]
-    goes_on: bool
+    goes_on: bool = True
 
     @property
     def finished(self) -> list[float]:
@@ -83,6 +84,11 @@ class Tuning:
     def metric(self) -> Metric:
         """The metric that decides."""
         return metrics.for_verdict(self.plan.settings.experiment.task, self.plan.settings.metric)
+
+    @property
+    def margin(self) -> float:
+        """Smallest difference to act on, in the unit of the metric; 0 if there is none."""
+        return verdict.size_of(self.plan.settings.margin, self.metric)
 
     @property
     def open(self) -> list[Cell]:
@@ -127,8 +133,16 @@ class Tuning:
         configured = self.searches[cells[0].place].configured
         smooth = choice.smoothed(points, figures, configured, self.plan.settings.tuning.trials, higher)
         chosen, leading = (choice.best(figures, rated, higher) for rated in (smooth, known))
-        edges = search_space.edges(points, points[leading])
-        return Choice(cells[chosen], cells[leading], known[leading], figures, edges, goes_on=True)
+        return Choice(
+            cells[chosen],
+            cells[leading],
+            known[chosen],
+            known[leading],
+            figures,
+            choice.standing(figures, higher),
+            sum(choice.collapsed(figures, self.margin, higher)),
+            search_space.edges(points, points[leading]),
+        )
 
     def _finalists(self, choices: Iterable[Choice]) -> set[str]:
         """The contenders that go on, at all settings: those that are among the best at any of them."""
@@ -139,7 +153,7 @@ class Tuning:
             places.setdefault(one.cell.place, []).append(one)
         going = {settings.reference, *settings.tuning.always}
         for members in places.values():
-            ranked = sorted(members, key=lambda one: one.figure, reverse=bool(self.metric.higher_is_better))
+            ranked = sorted(members, key=lambda one: one.standing, reverse=bool(self.metric.higher_is_better))
             going |= {one.cell.contender for one in ranked[: number or len(ranked)]}
         return going
 
@@ -147,33 +161,6 @@ class Tuning:
         """The runs of the grid with the chosen values, once all trials have ended."""
         choices = self.choices()
         return [_changed(cell, choices[cell.kind].cell.tuned) for cell in self.templates if choices[cell.kind].goes_on]
-
-
-def check(settings: Any, templates: Sequence[Cell]) -> None:
-    """Refuses a tuning stage that cannot decide.
-
-    Args:
-      settings: the config of the grid.
-      templates: its runs, see `grid.expand`.
-
-    Raises:
-      ValueError: naming the field and the remedy.
-    """
-    tuning, task = settings.tuning, settings.experiment.task
-    if settings.metric not in VALIDATED.get(task, ()):
-        known = f"use one of {', '.join(VALIDATED[task])}" if task in VALIDATED else "set tuning.fields={}"
-        raise ValueError(f"metric={settings.metric}: the validation of {task} runs has no such figure; {known}")
-    if settings.shared_run:
-        raise ValueError("tuning.fields and shared_run are both set: a grid with a shared run is not tuned")
-    for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0)):
-        if tuning[name] < least:
-            raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
-    for name in tuning.always:
-        if name not in settings.contenders:
-            raise ValueError(f"tuning.always: {name!r} is none of the contenders {', '.join(settings.contenders)}")
-    seeds = {cell.seed for cell in templates} & set(range(tuning.seed, tuning.seed + tuning.trials))
-    if seeds:
-        raise ValueError(f"tuning.seed={tuning.seed}: a trial would have the grid's seed {min(seeds)}; use another")
 
 
 def look(name: str, settings: Any, templates: Sequence[Cell], workdir: Path) -> Tuning:
@@ -188,9 +175,9 @@ def look(name: str, settings: Any, templates: Sequence[Cell], workdir: Path) -> 
       workdir: its folder.
 
     Raises:
-      ValueError: see `check`; or a field cannot have a value of its range.
+      ValueError: see `tuning_checks.check`; or a field cannot have a value of its range.
     """
-    check(settings, templates)
+    tuning_checks.check(settings, templates)
 
     def found(cells: list[Cell]) -> tuple[Plan, dict[Cell, Summary]]:
         plan = make_plan(name, settings, cells, workdir)
@@ -237,17 +224,24 @@ def _trials(settings: Any, templates: Sequence[Cell], searches: Mapping[str, Sea
         for template in reversed(first.values()):
             points = searches[template.place].points
             if i < len(points):
-                trial = _trial(template, i, points[i].values, settings.tuning.seed + points[i].seed)
+                values = _typed(template, points[i].values, searches[template.place].configured)
+                trial = _trial(template, i, values, settings.tuning.seed + points[i].seed)
                 # Two points may have the same values if a field takes integers.
                 cells.setdefault(f"{trial.kind}, {trial.seed}, {trial.tuned}", trial)
     return list(cells.values())
 
 
+def _typed(template: Cell, values: Mapping[str, float], configured: search_space.Ranges) -> dict[str, float]:
+    """The values of a point as the fields take them: some take integers."""
+    return {
+        name: search_space.integer(x, configured[name]) if isinstance(template.tuned[name], int) else x
+        for name, x in values.items()
+    }
+
+
 def _trial(template: Cell, number: int, values: Mapping[str, float], seed: int) -> Cell:
     """A trial of a contender: validated only, so that the choice does not depend on the test split."""
-    # A field with integer values takes the nearest one.
-    typed = {name: round(x) if isinstance(template.tuned[name], int) else x for name, x in values.items()}
-    cell = dataclasses.replace(_changed(template, typed), seed=seed, trial=number)
+    cell = dataclasses.replace(_changed(template, values), seed=seed, trial=number)
     # What a test measures does not make it another trial.
     untested = {"eval.levels": (), "eval.noises": (), "eval.extras": False, "eval.test": False}
     for name, value in {"seed": seed, **untested}.items():

@@ -2,20 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aeden.runtime import files
-from aeden.runtime.files import Row
+from aeden.runtime.files import DamagedFileError, Row
 from experiments.ablate import metrics
-from experiments.ablate.grid import Cell
+from experiments.ablate.grid import Cell, kind
+from experiments.ablate.progress import say
 from experiments.ablate.tuning import Choice, Tuning
+
+RANKING = "mean of the best third of a contender's finished trials, rounded up"
+# What the ranking of the trials does not say.
+NOT_SHOWN = (
+    "Contenders that are left out are not shown to be worse. Those that go on are compared with the reference only."
+)
 
 
 def write(tuning: Tuning) -> None:
-    """Writes tuning.csv and, once all trials have ended, tuning.json."""
+    """Writes tuning.csv and, once all trials have ended, tuning.json; warns of choices that changed."""
     files.write_csv(tuning.plan.workdir / "tuning.csv", rows(tuning))
-    if not tuning.open:
-        files.write_json(tuning.plan.workdir / "tuning.json", as_json(tuning))
+    if tuning.open:
+        return
+    path = tuning.plan.workdir / "tuning.json"
+    record = as_json(tuning)
+    for line in changed(path, record):
+        say(f"warning: {line}")
+    files.write_json(path, record)
+
+
+def changed(path: Path, record: Mapping[str, Any]) -> list[str]:
+    """A sentence for each chosen value that differs from that in an existing tuning.json.
+
+    Args:
+      path: the file; it may be missing.
+      record: what it is going to hold.
+    """
+    before = {}
+    with contextlib.suppress(DamagedFileError, FileNotFoundError, KeyError, TypeError):
+        before = {_key(one): one["chosen"] for one in files.read_json(path)["choices"]}
+    lines = []
+    for one in record["choices"]:
+        old, new, name = before.get(_key(one)), one["chosen"], kind(one["contender"], one["setting"])
+        if old is not None and old != new:
+            lines.append(
+                f"the tuning of {name} now chooses {_values(new)}, and chose {_values(old)} before; runs with "
+                f"{_values(old)} stay in the folder but do not count"
+            )
+    return lines
+
+
+def _key(one: Mapping[str, Any]) -> str:
+    return json.dumps([one["contender"], one["setting"]], sort_keys=True)
 
 
 def rows(tuning: Tuning) -> list[Row]:
@@ -45,6 +86,7 @@ def as_json(tuning: Tuning) -> dict[str, Any]:
         "higher_is_better": tuning.metric.higher_is_better,
         "trials": settings.trials,
         "seed": settings.seed,
+        "ranking": f"{RANKING}. {NOT_SHOWN}",
         "choices": [_choice(tuning, choice) for choice in tuning.choices().values()],
     }
 
@@ -55,12 +97,15 @@ def _choice(tuning: Tuning, choice: Choice) -> dict[str, Any]:
         "contender": choice.cell.contender,
         "setting": choice.cell.setting,
         "chosen": choice.cell.tuned,
-        "validation": choice.figure,
+        "chosen_validation": choice.figure,
         "best": choice.leader.tuned,
+        "best_validation": choice.best_figure,
+        "best_at_edge": bool(choice.edges),
+        "edges": choice.edges,
+        "ranking_validation": choice.standing,
         "trials": len(choice.figures),
         "diverged": len(choice.figures) - len(choice.finished),
-        "at_edge": bool(choice.edges),
-        "edges": choice.edges,
+        "diverged_or_collapsed": choice.failed,
         "ranges": {name: list(ends) for name, ends in search.ranges.items()},
         "widened": search.widened,
         "goes_on": choice.goes_on,
@@ -69,32 +114,58 @@ def _choice(tuning: Tuning, choice: Choice) -> dict[str, Any]:
 
 
 def text(tuning: Tuning) -> str:
-    """One line per choice, and a warning for each best trial at the edge of a range."""
-    metric, choices = tuning.metric, tuning.choices()
+    """One line per choice, what the ranking does not say, and the warnings."""
+    choices = tuning.choices()
     lines = []
     for name, choice in choices.items():
         left = len(choice.figures) - len(choice.finished)
         diverged = f", {left} of which diverged" if left else ""
-        figure = f"{choice.figure:.{metric.digits}f}{f' {metric.unit}' if metric.unit else ''}"
         lines.append(
             f"tuned {name}: {values(choice.cell)}, chosen from {len(choice.figures)} trials{diverged}; the best had a "
-            f"validation {metric.label} of {figure} at {values(choice.leader)}"
+            f"validation {tuning.metric.label} of {_shown(tuning, choice.best_figure)} at {values(choice.leader)}"
             f"{'' if choice.goes_on else '; it does not go on'}"
         )
+    if not all(choice.goes_on for choice in choices.values()):
+        lines.append(f"Ranked by the {RANKING}. {NOT_SHOWN}")
     lines += [f"warning: {line}" for line in warnings(tuning)]
     return "\n".join(lines)
 
 
 def warnings(tuning: Tuning) -> list[str]:
-    """A sentence for each value of a best trial that lies at the edge of its range."""
-    return [
+    """A sentence for each best trial at the edge of its range, each bad choice, and each contender of failed trials."""
+    choices, ranges = tuning.choices(), ", ".join(f"tuning.fields.{field}" for field in tuning.fields)
+    lines = [
         f"{name}: its best trial has the {side} value tried, {field}={choice.leader.tuned[field]:g}; widen "
         f"tuning.fields.{field} or raise tuning.widenings"
-        for name, choice in tuning.choices().items()
+        for name, choice in choices.items()
         for field, side in choice.edges.items()
     ]
+    for name, choice in choices.items():
+        # Half a margin is what the verdict allows for the tuning.
+        if 0 < tuning.margin / 2 < abs(choice.best_figure - choice.figure):
+            lines.append(
+                f"{name}: the trial with the chosen values has a validation {tuning.metric.label} of "
+                f"{_shown(tuning, choice.figure)}, the best trial {_shown(tuning, choice.best_figure)}; raise "
+                f"tuning.trials or narrow {ranges}"
+            )
+        if 3 * choice.failed >= len(choice.figures):
+            lines.append(
+                f"{name}: {choice.failed} of {len(choice.figures)} trials diverged or ended far worse than the best "
+                f"one, so that few decide; narrow {ranges}"
+            )
+    return lines
+
+
+def _shown(tuning: Tuning, figure: float) -> str:
+    """A result with its unit."""
+    metric = tuning.metric
+    return f"{figure:.{metric.digits}f}{f' {metric.unit}' if metric.unit else ''}"
 
 
 def values(cell: Cell) -> str:
     """The tuned values of a run, e.g. "learning_rate=0.00316"."""
-    return ", ".join(f"{name}={value:g}" for name, value in cell.tuned.items())
+    return _values(cell.tuned)
+
+
+def _values(tuned: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={value:g}" for name, value in tuned.items())

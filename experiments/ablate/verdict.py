@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aeden.measures import image_quality
+from aeden.measures.equivariance import SHIFT_EQUIVARIANCE
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison, compare, fewest_pairs
 from aeden.measures.seed_spread import Spread, SpreadComparison, compare_spreads, spread
 from aeden.nn.decoders import DECODERS
 from aeden.runtime.files import Row
-from aeden.tasks.denoise import extras
 from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
 from experiments.ablate import metrics
 from experiments.ablate.grid import Cell, kind
@@ -44,14 +44,32 @@ def check(name: str, cells: Sequence[Cell], margin: float = 0.0) -> None:
     Raises:
       ValueError: naming the run, or the margin.
     """
-    if not 0 <= margin < math.inf:
-        raise ValueError(f"margin={margin} is not a size: use a positive number, or 0 for the metric's own")
+    if not math.isfinite(margin):
+        raise ValueError(
+            f"margin={margin} is not a size: use a positive number, 0 for the metric's own, or -1 for none"
+        )
     for cell in cells:
         try:
             metrics.for_verdict(cell.config.task, name)
             _check_result(name, cell.config)
         except ValueError as error:
             raise ValueError(f"{cell.kind}: {error}") from error
+    tuned = next((cell for cell in cells if cell.tuned), None)
+    if tuned is not None and not size_of(margin, metrics.for_verdict(tuned.config.task, name)):
+        raise ValueError(
+            f"metric={name} has no margin, and two tunings of the same contender may differ: set --config.margin to "
+            "the smallest difference that you would act on, so that smaller ones do not count"
+        )
+
+
+def size_of(margin: float, metric: Metric) -> float:
+    """The smallest difference that anyone would act on, in the unit of the metric; 0 for none.
+
+    Args:
+      margin: field of a grid: a size, 0 for the metric's own, or negative for none.
+      metric: what is compared.
+    """
+    return max(margin, 0.0) or (metric.margin if margin == 0 else 0.0)
 
 
 def _check_result(name: str, config: Any) -> None:
@@ -62,13 +80,13 @@ def _check_result(name: str, config: Any) -> None:
         raise ValueError("gan.samples=0 leaves nothing to compare generators by")
     if config.task == "stack" and config.stack.head == "none":
         raise ValueError("stack.head=none leaves nothing to compare classifiers by")
-    if config.task == "denoise" and name in extras.NAMES and not config.eval.extras:
+    if config.task == "denoise" and name == SHIFT_EQUIVARIANCE.name and not config.eval.extras:
         raise ValueError(f"a run measures {name} with eval.extras=True only")
     responses = name in {metric.name for metric in RESPONSE_METRICS}
     if config.task == "denoise" and responses and (config.model.skip or DECODERS[config.model.decoder].unpools):
         raise ValueError(f"its decoder needs the encoder, so that a code alone gives no {name}")
     upsamples = config.model.architecture == "conv" and config.model.factors[0] > 1
-    always = (*image_quality.RESTORATION_METRICS, extras.PSNR_GAP.name, extras.BCE_GAP.name)
+    always = image_quality.RESTORATION_METRICS
     if config.task == "denoise" and name not in always and not upsamples:
         raise ValueError(f"the last layer of its network does not upsample, so it has no {name}")
 
@@ -105,7 +123,7 @@ def compared(
     pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]], metric: Metric, margin: float, tuned: bool
 ) -> dict[str, Comparison]:
     """Label -> comparison of values and those of the reference, with the other arguments of `comparisons`."""
-    size = margin or metric.margin
+    size = size_of(margin, metric)
     return compare(pairs, bool(metric.higher_is_better), size, TUNING_SHARE * size if tuned else 0.0)
 
 

@@ -17,7 +17,7 @@ from conftest import start
 from aeden.runtime import files, run_folder
 from configs import smoke
 from configs.ablations import grid_base
-from experiments.ablate import baselines, grid, outcome, progress, run
+from experiments.ablate import baselines, grid, outcome, progress, selection
 from experiments.ablate.plan import make_plan
 
 GRID = """
@@ -275,10 +275,10 @@ def test_only_asks_for_runs_that_exist():
     settings.contenders.nearest = {"model": {"decoder": "upsample"}}
     settings.reference = "nearest"
     cells = grid.expand(settings)
-    assert [cell.seed for cell in run.select(cells, ["nearest, seed 3"])] == [3]
-    assert run.select(cells, []) == cells
+    assert [cell.seed for cell in selection.select(cells, ["nearest, seed 3"])] == [3]
+    assert selection.select(cells, []) == cells
     with pytest.raises(ValueError, match="no run 'nearest, seed 9'"):
-        run.select(cells, ["nearest, seed 9"])
+        selection.select(cells, ["nearest, seed 9"])
 
 
 def test_progress_counts_what_running_ones_have_done(tmp_path):

@@ -13,7 +13,7 @@ from test_tuning import BEST, figure, finish, look
 
 from aeden.measures.paired_statistics import compare, holm
 from experiments.ablate import convergence, grid, metrics, verdict
-from experiments.ablate.convergence import Point
+from experiments.ablate.convergence import RunsOfLength
 from experiments.ablate.report import convergence as section
 from experiments.ablate.report import denoise, figures
 from experiments.ablate.report.grid_result import Denoising
@@ -48,14 +48,14 @@ def per_step(**costs):
 
 
 def compared(rows, **costs):
-    found = convergence.curves(rows, ["epochs"], "epochs", "psnr", per_step(**costs))
+    found = convergence.runs_by_length(rows, ["epochs"], "epochs", "psnr", per_step(**costs))
     listed = convergence.comparisons(found, "nearest", PSNR)
     return {grid.kind(one.contender, one.setting): one for one in listed}
 
 
 def test_values_between_two_lengths_by_hand():
-    points = [Point({}, 100.0, {0: 20.0, 1: 21.0}), Point({}, 400.0, {0: 22.0, 1: 20.0, 2: 5.0})]
-    points.append(Point({}, 1600.0, {0: 23.0}))
+    points = [RunsOfLength({}, 100.0, {0: 20.0, 1: 21.0}), RunsOfLength({}, 400.0, {0: 22.0, 1: 20.0, 2: 5.0})]
+    points.append(RunsOfLength({}, 1600.0, {0: 23.0}))
     # 200 is half-way from 100 to 400 on a logarithmic scale, 100 * sqrt(2) a quarter of the way.
     assert convergence.at_cost(points, 200.0)[0] == pytest.approx({0: 21.0, 1: 20.5})
     assert convergence.at_cost(points, 100 * math.sqrt(2))[0] == pytest.approx({0: 20.5, 1: 20.75})
@@ -66,14 +66,14 @@ def test_values_between_two_lengths_by_hand():
 
 
 def test_a_length_of_its_own_is_taken_as_it_is():
-    points = [Point({}, 100.0, {0: 20.0}), Point({}, 300.0, {0: 22.0, 1: 20.0})]
+    points = [RunsOfLength({}, 100.0, {0: 20.0}), RunsOfLength({}, 300.0, {0: 22.0, 1: 20.0})]
     # 0.1 * 3 * 1000 and 300 differ by rounding.
     assert convergence.at_cost(points, 0.1 * 3 * 1000) == ({0: 22.0, 1: 20.0}, "")
     assert convergence.at_cost(points, 100.0) == ({0: 20.0}, "")
 
 
 def test_nothing_is_extrapolated():
-    points = [Point({}, 100.0, {0: 20.0}), Point({}, 400.0, {0: 22.0})]
+    points = [RunsOfLength({}, 100.0, {0: 20.0}), RunsOfLength({}, 400.0, {0: 22.0})]
     assert convergence.at_cost(points, 99.9) == ({}, "not run that short")
     assert convergence.at_cost(points, 400.1) == ({}, "not run that long")
     assert convergence.at_cost(points[:1], 100.1) == ({}, "not run that long")
@@ -138,6 +138,14 @@ def test_only_shared_seeds_of_both_lengths_count():
     assert compared(rows, nearest=2.0, k3=1.0, sub=2.0)["sub, epochs=1"].reason == "no shared seed"
 
 
+@pytest.mark.parametrize(("cost", "which"), [(0.5, "short"), (20.0, "long")])
+def test_a_single_length_out_of_reach_says_that_the_reference_has_none_there(cost, which):
+    rows = [row for row in rows_of_lengths() if row["contender"] != "k3" or row["epochs"] == 1.0]
+    one = compared(rows, nearest=1.0, k3=cost, sub=1.0)["k3, epochs=1"]
+    assert (one.comparison, one.cost) == (None, 100 * cost)
+    assert one.reason == f"reference not run that {which}"
+
+
 def test_other_axes_have_curves_of_their_own():
     rows = [
         {**row, "model.stages": stages, "psnr": row["psnr"] + stages * (row["contender"] == "k3")}
@@ -146,7 +154,7 @@ def test_other_axes_have_curves_of_their_own():
     ]
     axes = ["epochs", "model.stages"]
     labels = {grid.kind(row["contender"], {name: row[name] for name in axes}): 1.0 for row in rows}
-    found = convergence.curves(rows, axes, "epochs", "psnr", labels)
+    found = convergence.runs_by_length(rows, axes, "epochs", "psnr", labels)
     assert list(found) == ["model.stages=1", "model.stages=2"]
     listed = convergence.comparisons(found, "nearest", PSNR)
     means = {grid.kind(one.contender, one.setting): one.comparison.mean for one in listed if one.comparison}
@@ -258,6 +266,14 @@ def test_the_section_without_timings_and_of_few_runs(result, tmp_path, monkeypat
     assert len(section.section(alone)) == 2
     one = dataclasses.replace(result, rows=[row for row in result.rows if row["seed"] == 0 and row["epochs"] == 1])
     assert not re.search(r"\b(nan|inf)\b", text_of(section.section(one)))
+
+
+def test_runs_that_lack_the_metric_have_no_figure(result, tmp_path):
+    for row in result.rows:
+        del row["psnr"]
+    title, text = section.section(result)
+    assert (title, text_of([text]).strip()) == ("<h2>Convergence</h2>", "No finished run has a value of PSNR.")
+    assert not (tmp_path / "figures/convergence.png").exists()
 
 
 def test_a_grid_of_one_length_has_no_such_section(settings, tmp_path):

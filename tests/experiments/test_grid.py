@@ -14,6 +14,7 @@ from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks import model_from_config
 from aeden.tasks.execute import TASKS
 from configs import gan_transpose_mnist
+from configs.ablations import tuned_mnist
 from experiments.ablate import grid
 
 GRIDS = sorted(
@@ -193,6 +194,63 @@ def test_a_contender_that_is_equal_already_keeps_its_runs(settings):
     alone = grid.expand(settings)
     settings.pairing = "parameters"
     assert [cell.folder for cell in grid.expand(settings)] == [cell.folder for cell in alone]
+
+
+@pytest.mark.parametrize("pairing", ["parameters", "multiplications"])
+def test_additive_is_scaled_in_groups_of_channels(settings, pairing):
+    """Compared with the nearest of all multiples of four, by the formula of its size."""
+    settings.experiment.model.features, settings.pairing = (32, 32), pairing
+    settings.contenders.additive = {"model": {"decoder": "bilinear_additive"}}
+
+    def size(width):
+        if pairing == "parameters":
+            return 9 * 8 * width + width + 9 * width // 4 * width + width + 9 * width + 1
+        # The kernels of the layers that enlarge take 9 products of a quarter of the channels, at four times the pixels.
+        return 7**2 * 9 * 32 * width + 14**2 * 9 * width * width + 28**2 * 9 * width
+
+    nearest = {
+        "parameters": 2 * (9 * 32 * 32 + 32) + 9 * 32 + 1,
+        "multiplications": 14**2 * 4 * 32 * 32 + 28**2 * 4 * 32 * 32 + 28**2 * 9 * 32,
+    }[pairing]
+    channels = grid.expand(settings)[2].config.model.decoder_features
+    assert channels == 2 * (min(range(4, 256, 4), key=lambda width: abs(size(width) - nearest)),)
+
+
+def test_channels_are_groups_for_the_factors_of_all_stages(settings):
+    settings.experiment.model.features, settings.experiment.model.factors = (36, 36), (3, 2)
+    settings.contenders.additive = {"model": {"decoder": "bilinear_additive"}}
+    settings.pairing = "parameters"
+    channels = grid.expand(settings)[2].config.model.decoder_features
+    assert [width % 36 for width in channels] == [0, 0]
+
+
+def test_unpool_is_paired_only_if_it_is_equal_already(settings):
+    settings.contenders.unpool = {"model": {"decoder": "unpool"}}
+    alone = grid.expand(settings)
+    settings.pairing = "parameters"
+    assert grid.expand(settings)[2].folder == alone[2].folder
+    settings.pairing = "multiplications"
+    with pytest.raises(ValueError, match=r"^unpool: pairing=multiplications cannot scale .*leave_out.*pairing=none$"):
+        grid.expand(settings)
+    settings.leave_out = ("unpool",)
+    assert [cell.contender for cell in grid.expand(settings)[:3]] == ["nearest", "k3", "nearest"]
+
+
+def test_errors_of_the_pairing_name_the_contender(settings):
+    settings.contenders.additive = {"model": {"decoder": "bilinear_additive", "decoder_features": (6, 6)}}
+    settings.pairing, settings.axes = "parameters", {"epochs": (1.0,)}
+    with pytest.raises(ValueError, match=r"^additive, epochs=1: bilinear additive .* multiples of 4"):
+        grid.expand(settings)
+
+
+def test_the_decoders_of_the_readme_can_have_equal_parameters():
+    """Some of them: the others are scaled as `k6` is."""
+    settings = tuned_mnist.get_config()
+    settings.pairing, settings.seeds = "parameters", 1
+    settings.leave_out = tuple(set(settings.contenders) - {"nearest", "k3", "k6", "additive", "unpool"})
+    channels = {cell.contender: cell.config.model.decoder_features for cell in grid.expand(settings)}
+    assert channels["unpool"] == channels["k3"] == ()
+    assert channels["additive"][0] > 32 > channels["k6"][0]
 
 
 @pytest.mark.parametrize("name", GRIDS)

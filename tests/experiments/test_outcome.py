@@ -141,13 +141,23 @@ def test_in_a_tuned_grid_a_difference_has_to_be_larger_than_another_tuning_makes
 
 def test_psnr_has_a_margin_of_its_own_that_a_grid_can_change(settings):
     rows = [{"contender": name, "seed": seed, "psnr": 1.0, "ssim": 0.5} for name in ("a", "b") for seed in (0, 1)]
-    for name, margin, expected in (("psnr", 0.0, 0.1), ("psnr", 0.3, 0.3), ("ssim", 0.0, 0.0), ("ssim", 0.01, 0.01)):
+    sizes = {"psnr": {0.0: 0.1, 0.3: 0.3, -1.0: 0.0}, "ssim": {0.0: 0.0, 0.01: 0.01}}
+    for name, margin in ((name, margin) for name, known in sizes.items() for margin in known):
         metric = metrics.for_verdict("denoise", name)
-        assert verdict.comparisons(rows, ["a", "b"], [], "a", metric, margin)["b"].margin == expected
+        assert verdict.comparisons(rows, ["a", "b"], [], "a", metric, margin)["b"].margin == sizes[name][margin]
     verdict.check("psnr", grid.expand(settings), 0.0)
-    for margin in (-0.1, float("nan")):
+    for margin in (float("inf"), float("nan")):
         with pytest.raises(ValueError, match=f"margin={margin} is not a size"):
             verdict.check("psnr", grid.expand(settings), margin)
+
+
+def test_a_tuned_grid_needs_a_margin(settings):
+    settings.tuning.fields = {"learning_rate": (1e-3, 1e-2)}
+    verdict.check("psnr", grid.expand(settings), 0.0)
+    verdict.check("ssim", grid.expand(settings), 0.01)
+    for name, margin in (("ssim", 0.0), ("psnr", -1.0)):
+        with pytest.raises(ValueError, match=f"metric={name} has no margin, .*: set --config.margin"):
+            verdict.check(name, grid.expand(settings), margin)
 
 
 def test_spreads_are_those_of_all_finished_seeds_and_compared_over_shared_ones():

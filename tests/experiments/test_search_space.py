@@ -61,6 +61,20 @@ def test_a_range_grows_by_a_third_with_a_third_of_the_trials(side, ends):
     np.testing.assert_allclose(again.ranges["learning_rate"], outer)
 
 
+def test_an_integer_is_the_nearest_one_of_its_range():
+    assert [search_space.integer(x, (2.4, 7.6)) for x in (2.41, 2.6, 4.4, 7.4, 7.59)] == [3, 3, 4, 7, 7]
+    # Beyond the range it was widened.
+    assert [search_space.integer(x, (2.4, 7.6)) for x in (0.2, 1.2, 2.2, 9.7)] == [1, 1, 2, 10]
+    for x in search_space.first_search({"steps": (1234.4, 1239.6)}, 9).points:
+        assert 1235 <= search_space.integer(x.values["steps"], (1234.4, 1239.6)) <= 1239
+
+
+def test_a_range_without_an_integer_is_refused_for_integers():
+    search_space.check_integer("optimizer.warmup_steps", (2.4, 3.0))
+    with pytest.raises(ValueError, match=r"tuning\.fields\.optimizer\.warmup_steps=\(2\.4, 2\.6\): .* none in this"):
+        search_space.check_integer("optimizer.warmup_steps", (2.4, 2.6))
+
+
 @pytest.mark.parametrize("ends", [(1e-2, 1e-4), (0.0, 1.0), (1e-4,), 1e-3, ("a", "b"), (1e-4, float("inf"))])
 def test_what_is_no_range_is_refused(settings, ends):
     settings.tuning.fields = {"learning_rate": ends}

@@ -58,11 +58,13 @@ def test_the_section_shows_what_was_tried_and_warns_of_edges(result, tmp_path):
     assert text.count("k3, batch_size=32: its best trial has the highest value tried, learning_rate=0.0316") == 1
     assert "nearest, batch_size=32: its best" not in text
     assert sum(part.count("<figure") for part in parts) == 2
-    table = [re.split(r"\s{2,}", text_of([row]).strip()) for row in re.findall("<tr>.*?</tr>", parts[-1])]
+    table = [re.split(r"\s{2,}", text_of([row]).strip()) for row in re.findall("<tr>.*?</tr>", parts[-2])]
     assert table[0] == [
-        *("contender", "batch_size", "learning_rate", "best validation PSNR, dB"),
-        *("expected best of 1", "expected best of 3", "trials", "diverged", "best at an edge", "goes on"),
+        *("contender", "batch_size", "learning_rate", "validation PSNR, dB: chosen", "best", "rank by"),
+        *("expected best of 1", "expected best of 3", "trials", "failed", "best at an edge", "goes on"),
     ]
+    assert "Rank: the mean of the best third of a contender's finished trials, rounded up, which decides who" in text
+    assert "left out are not shown to be worse. Those that go on are compared with the reference only." in text
     choices = result.tuning.choices()
     finished = choices["nearest, batch_size=32"].finished
     counted = [*finished, min(finished)]
@@ -70,7 +72,7 @@ def test_the_section_shows_what_was_tried_and_warns_of_edges(result, tmp_path):
     # Of the four sets of three trials, three have the best.
     three = 0.75 * best + 0.25 * sorted(counted)[2]
     assert table[1] == [
-        *("nearest", "32", "0.01", f"{best:.3f}", f"{one:.3f}", f"{three:.3f}"),
+        *("nearest", "32", "0.01", *[f"{best:.3f}"] * 3, f"{one:.3f}", f"{three:.3f}"),
         *("4", "1", "no", "yes"),
     ]
     assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"tuning.png", "expected_best.svg"}

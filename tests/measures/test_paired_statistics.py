@@ -12,6 +12,7 @@ from aeden.measures.paired_statistics import (
     equivalence_p,
     fewest_pairs,
     holm,
+    mean_interval,
     paired_difference,
     sign_flip_p,
 )
@@ -81,6 +82,27 @@ def test_a_difference_as_large_as_the_allowance_is_seldom_shown():
     assert larger >= 190
     found = compare({"n": (list(other + 0.3), list(reference))}, allowance=0.1)["n"]
     assert (found.allowance, found.p) == (0.1, sign_flip_p(other + 0.3, reference, 0.1))
+
+
+def test_equality_leaves_room_for_the_allowance(rng):
+    """Otherwise a true difference of a margin would often be called equal, once other causes have changed it."""
+    reference = rng.normal(size=8)
+    one = reference + rng.normal(0.03, 0.02, 8)
+    pairs = {"x": (list(one), list(reference))}
+    found = {allowance: compare(pairs, margin=0.1, allowance=allowance)["x"] for allowance in (0.0, 0.05)}
+    assert [both.p_equal for both in found.values()] == [equivalence_p(one, reference, x) for x in (0.1, 0.05)]
+    assert found[0.0].p_equal < found[0.05].p_equal
+    assert compare({"x": (list(one), list(reference))}, margin=0.1, allowance=0.2)["x"].p_equal == 1.0
+
+
+def test_the_interval_of_a_mean_contains_it_as_often_as_it_says():
+    rng = np.random.default_rng(5)
+    values = rng.normal(0.1, 1.0, (1000, 8))
+    contained = [low < 0.1 < high for low, high in map(mean_interval, values)]
+    assert np.mean(contained) == pytest.approx(0.95, abs=0.02)
+    expected = stats.t.interval(0.95, 7, values[0].mean(), stats.sem(values[0]))
+    assert mean_interval(values[0]) == pytest.approx(expected)
+    assert mean_interval([1.0]) == (-math.inf, math.inf)
 
 
 def test_holm_agrees_with_values_computed_by_hand():

@@ -11,7 +11,7 @@ from typing import Any
 from aeden.runtime import files
 from aeden.tasks.model_from_config import build_model
 from experiments.ablate import convergence
-from experiments.ablate.convergence import AtCost, Curves
+from experiments.ablate.convergence import AtCost, RunsByLength
 from experiments.ablate.grid import Cell, dataset_of, kind
 from experiments.ablate.report import figures
 from experiments.ablate.report.grid_result import GridResult
@@ -35,7 +35,7 @@ MULTIPLICATIONS = (
     "contenders."
 )
 TABLE = (
-    "Differences in {label} to {reference} [95 % BCa bootstrap interval] at the steps, seconds or multiplications that "
+    "Differences in {label} to {reference} [95 % interval] at the steps, seconds or multiplications that "
     "{reference} takes at this setting, or those that the contender takes if it has no value there. Between two "
     "lengths, the value under each seed is interpolated linearly in the logarithm of the cost; nothing is "
     'extrapolated. "Equal": for practical use. "Not shown": no difference shown. p-values are corrected by Holm\'s '
@@ -46,23 +46,27 @@ SHORT = {"equal for practical use": "equal", "no difference shown": "not shown"}
 
 
 def section(result: GridResult) -> list[str]:
-    """Figure, tables and convergence.csv; empty if the length of the runs is no axis."""
+    """Figure, tables and convergence.csv, of runs that have the metric; empty if the length of the runs is no axis."""
     length = convergence.length_axis([cell.setting for cell in result.plan.cells])
     if length is None:
         return []
     metric, margin, tuned = result.metric, result.plan.settings.margin, result.tuning is not None
     found = {
-        name: convergence.curves(result.rows, result.axes, length, metric.name, costs)
+        name: convergence.runs_by_length(result.rows, result.axes, length, metric.name, costs)
         for name, costs in step_costs(result, length).items()
     }
     compared = {
-        name: convergence.comparisons(curves, result.reference, metric, margin, tuned) for name, curves in found.items()
+        name: convergence.comparisons(runs, result.reference, metric, margin, tuned) for name, runs in found.items()
     }
     rows = [convergence.row(name, one, metric) for name, listed in compared.items() for one in listed]
     files.write_csv(result.plan.workdir / "convergence.csv", rows)
-    drawn = figures.convergence(_panels(found, result.reference), metric.axis_label, result.palette)
-    caption = FIGURE.format(reference=result.reference) + (SECONDS if "seconds" in found else "") + MULTIPLICATIONS
-    parts = ["<h2>Convergence</h2>", add_figure(result, "convergence", drawn, caption)]
+    parts = ["<h2>Convergence</h2>"]
+    if panels := _panels(found, result.reference):
+        drawn = figures.convergence(panels, metric.axis_label, result.palette)
+        caption = FIGURE.format(reference=result.reference) + (SECONDS if "seconds" in found else "") + MULTIPLICATIONS
+        parts.append(add_figure(result, "convergence", drawn, caption))
+    else:
+        parts.append(note(f"No finished run has a value of {metric.label}."))
     if rows:
         text = TABLE.format(label=metric.axis_label, reference=result.reference)
         parts += [_table(result, compared), note(text)]
@@ -103,15 +107,15 @@ def _multiplications(cell: Cell) -> int:
 
 
 def _panels(
-    found: dict[str, dict[str, Curves]], reference: str
+    found: dict[str, dict[str, RunsByLength]], reference: str
 ) -> dict[str, dict[str, tuple[figures.Curves, list[float]]]]:
     """The panels of the figure: other axes in words -> label of the horizontal axis -> curves and marks."""
     rows: dict[str, dict[str, tuple[figures.Curves, list[float]]]] = {}
     for name, settings in found.items():
         for others, members in settings.items():
             curves = {
-                contender: {point.cost: list(point.values.values()) for point in points}
-                for contender, points in members.items()
+                contender: {runs.cost: list(runs.values.values()) for runs in lengths}
+                for contender, lengths in members.items()
             }
             rows.setdefault(others, {})[AXES[name]] = curves, list(curves.get(reference, {}))
     return rows

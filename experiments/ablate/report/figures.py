@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from aeden.measures.paired_statistics import Comparison, bootstrap_interval
+from aeden.measures.paired_statistics import Comparison, mean_interval
 from aeden.plots.style import (
     GRAY,
     INK,
@@ -121,7 +121,7 @@ def _level_curves(axis: Axes, curves: Curves, order: Mapping[str, int], palette:
             label=name,
             linestyle="-" if name in palette else next(dashes),
         )
-        bands = np.array([bootstrap_interval(np.asarray(points[level])) for level in x])
+        bands = np.array([mean_interval(np.asarray(points[level])) for level in x])
         if np.isfinite(bands).all():
             axis.fill_between(x, bands[:, 0], bands[:, 1], color=color, alpha=0.18, linewidth=0)
 
@@ -133,7 +133,7 @@ def convergence(
 
     Args:
       rows: setting -> kind of cost and its unit -> metric by contender and cost, and the costs to mark on the axis: a
-        row of panels per setting, a column per kind of cost.
+        row of panels per setting, a column per kind of cost; at least one setting.
       label: metric and unit.
       palette: colour by contender.
     """
@@ -180,7 +180,7 @@ def quality_by_cost(
     """
     figure, axis = panel((6.4, 3.8), DPI)
     for i, (name, (x, values)) in enumerate(points.items()):
-        low, high = bootstrap_interval(np.asarray(values))
+        low, high = mean_interval(np.asarray(values))
         mean = float(np.mean(values))
         if np.isfinite(low):
             axis.plot([x, x], [low, high], color=palette[name], linewidth=1.6)

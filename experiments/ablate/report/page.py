@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aeden.runtime import files
-from experiments.ablate import results, verdict
+from experiments.ablate import divergence, results, verdict
 from experiments.ablate.report import denoise, figures, gan, html, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
@@ -23,7 +23,7 @@ SECTIONS: dict[str, Callable[[GridResult], list[str]]] = {"denoise": denoise.sec
 # Metrics that the comparison shows, besides the one that the verdict is about.
 COMPARED = ("psnr", "ssim", "bce", "kid", "fid", "accuracy")
 FOREST = (
-    'Mean difference over paired seeds with its 95 % BCa bootstrap interval. "Not significant": p > 0.05 in the '
+    'Mean difference over paired seeds with its 95 % interval (paired t-test). "Not significant": p > 0.05 in the '
     "sign-flip permutation test, after Holm's correction for all comparisons on this page."
 )
 MARGIN = (
@@ -71,7 +71,13 @@ def opening(result: GridResult) -> list[str]:
             f'<p class="verdict warning">These results are for {escape(used)}, which stood in for '
             f"{escape(requested)}: they say nothing about {escape(requested)}.</p>"
         )
-    missing = sum(cell not in result.summaries and cell.name not in result.failures for cell in result.plan.cells)
+    diverged = "".join(f"<li>{escape(line)}</li>" for line in divergence.sentences(result.plan))
+    if diverged:
+        parts.append(f'<div class="verdict warning">Runs that diverged:<ul>{diverged}</ul></div>')
+    missing = sum(
+        cell not in result.summaries and cell.name not in result.failures and not result.plan.divergence(cell)
+        for cell in result.plan.cells
+    )
     if result.failures or missing:
         listed = "".join(f"<li>{escape(name)}: {escape(error)}</li>" for name, error in result.failures.items())
         parts.append(

@@ -21,10 +21,14 @@ MEASURES = {
     SHIFT_EQUIVARIANCE: "Shift equivariance compares the restoration of a shifted image with the shifted restoration, "
     "over all shifts below the network's total stride: the higher, the less depends on where the image lies. A blurred "
     "restoration has a high value too, so compare contenders of about the same PSNR.",
-    PSNR_GAP: "Gap: PSNR of as many training images as there are test images, with noise that the network has not "
-    "seen, minus PSNR of the test images.",
+    PSNR_GAP: "Gap: PSNR of up to as many training images as there are test images, with noise that the network has "
+    "not seen, minus PSNR of the test images.",
     BCE_GAP: "BCE gap: the same of the cross-entropy, of test images minus training images.",
 }
+NOISES = (
+    "Each run was also tested with kinds of noise that it was not trained on; noises.csv has more. The differences to "
+    "the reference are differences of means over paired seeds, not tested."
+)
 
 
 def section(result: GridResult) -> list[str]:
@@ -37,6 +41,7 @@ def section(result: GridResult) -> list[str]:
     if tested:
         files.write_csv(result.plan.workdir / "noises.csv", tested)
     noises = list(dict.fromkeys((row["kind"], row["level"]) for row in tested))
+    groups = results.grouped(tested, ["contender", *result.axes, "kind", "level"])
     heads = [metric.axis_label for metric in measured]
     for kind, level in noises:
         heads += [f"{metric.axis_label}, {kind} {level:g}", f"difference to {result.reference}"]
@@ -45,13 +50,17 @@ def section(result: GridResult) -> list[str]:
             contender,
             *setting,
             *(results.cell(members, one.name) for one in measured),
-            *(cell for noise in noises for cell in _cells(result, tested, metric, (contender, *setting), noise)),
+            *(
+                cell
+                for noise in noises
+                for cell in _cells(groups, metric, (contender, *setting, *noise), result.reference)
+            ),
         ]
         for contender, setting, members in result.groups()
     ]
     texts = [MEASURES[one] for one in measured]
     if noises:
-        texts.append("Each run was also tested with kinds of noise that it was not trained on; noises.csv has more.")
+        texts.append(NOISES)
     shown = table(["contender", *result.axes, *heads], lines)
     return ["<h2>Robustness and equivariance</h2>", shown, note(" ".join(texts))]
 
@@ -75,17 +84,21 @@ def rows(result: GridResult) -> list[Row]:
     ]
 
 
-def _cells(
-    result: GridResult, tested: list[Row], metric: Metric, place: tuple[Any, ...], noise: tuple[str, float]
-) -> list[Any]:
-    """A metric with a kind of noise for a contender at a setting, and its mean difference to the reference by seed."""
-    groups = results.grouped(tested, ["contender", *result.axes, "kind", "level"])
-    mine, its = (groups.get((name, *place[1:], *noise), []) for name in (place[0], result.reference))
+def _cells(groups: dict[tuple[Any, ...], list[Row]], metric: Metric, key: tuple[Any, ...], reference: str) -> list[Any]:
+    """A metric with a kind of noise for a contender at a setting, and its mean difference to the reference by seed.
+
+    Args:
+      groups: contender, setting, kind and level of the noise -> the rows of these runs.
+      metric: what is shown.
+      key: the group.
+      reference: name of the reference.
+    """
+    mine, its = (groups.get((name, *key[1:]), []) for name in (key[0], reference))
     if not mine:
         return ["", ""]
     by_seed = {row["seed"]: row[metric.name] for row in its}
     paired = [row[metric.name] - by_seed[row["seed"]] for row in mine if row["seed"] in by_seed]
-    if place[0] == result.reference or not paired:
+    if key[0] == reference or not paired:
         return [results.cell(mine, metric.name), ""]
     mean = float(np.mean(paired))
     return [results.cell(mine, metric.name), (metric.format_difference(mean), mean)]

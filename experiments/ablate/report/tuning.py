@@ -18,11 +18,15 @@ from experiments.ablate.tuning import Choice, Tuning
 BY_VALUE = (
     "Each trial's result on the validation split. Large filled points are the chosen values: those of the best result "
     "after smoothing over the trials nearby. Trials that diverged or are far worse than the others lie on the border. "
-    "The contender with the best trial is listed first."
+    "The contenders are listed by their rank."
 )
 BY_TRIALS = (
     "The best result to be expected of a number of trials (Tang et al. 2020), on the validation split. It compares "
     "contenders under the same effort. A trial that diverged counts as the worst one that did not."
+)
+RANKED = (
+    f"Rank: the {tuning_record.RANKING}, which decides who goes on. {tuning_record.NOT_SHOWN} Failed: diverged, or far "
+    "worse than the best trial."
 )
 # Numbers of trials in the table, besides all of them.
 TRIALS = (1, 3)
@@ -50,13 +54,14 @@ def sections(result: GridResult) -> list[str]:
         add_figure(result, "tuning", drawn, BY_VALUE),
         add_figure(result, "expected_best", expected, BY_TRIALS),
         _table(result, tuning, choices),
+        note(RANKED),
     ]
 
 
 def _ranking(tuning: Tuning, choices: dict[str, Choice]) -> list[str]:
     """The contenders, best first, at the first setting; then those that it lacks."""
     place = next(iter(choices.values())).cell.place
-    ranked = sorted(choices.values(), key=lambda choice: choice.figure, reverse=bool(tuning.metric.higher_is_better))
+    ranked = sorted(choices.values(), key=lambda choice: choice.standing, reverse=bool(tuning.metric.higher_is_better))
     ranked.sort(key=lambda choice: choice.cell.place != place)
     return list(dict.fromkeys(choice.cell.contender for choice in ranked))
 
@@ -106,9 +111,9 @@ def _summary(tuning: Tuning, choices: dict[str, Choice]) -> str:
 
 
 def _warnings(tuning: Tuning) -> list[str]:
-    """A box with the contenders whose best trial lies at the edge of a range."""
+    """A box with what may be wrong with the choices."""
     lines = "".join(f"<li>{escape(line)}</li>" for line in tuning_record.warnings(tuning))
-    return [f'<div class="verdict warning">Best at the edge of a range:<ul>{lines}</ul></div>'] if lines else []
+    return [f'<div class="verdict warning">Check the tuning:<ul>{lines}</ul></div>'] if lines else []
 
 
 def _table(result: GridResult, tuning: Tuning, choices: dict[str, Choice]) -> str:
@@ -119,13 +124,16 @@ def _table(result: GridResult, tuning: Tuning, choices: dict[str, Choice]) -> st
     lines = []
     for choice in choices.values():
         expected = [float(_expected(tuning, choice)[number - 1]) for number in numbers]
-        figures = [(f"{value:.{metric.digits + 1}f}", value) for value in (choice.figure, *expected)]
+        figures = [
+            (f"{value:.{metric.digits + 1}f}", value)
+            for value in (choice.figure, choice.best_figure, choice.standing, *expected)
+        ]
         edges = ", ".join(choice.edges.values()) or "no"
-        left = len(choice.figures) - len(choice.finished)
         shown: list[Any] = [choice.cell.contender, *choice.cell.setting.values(), *_values(choice.cell), *figures]
-        lines.append([*shown, len(choice.figures), left, edges, "yes" if choice.goes_on else "no"])
-    best = [f"best validation {metric.axis_label}", *(f"expected best of {number}" for number in numbers)]
-    heads = ["contender", *axes, *tuning.fields, *best, "trials", "diverged", "best at an edge", "goes on"]
+        lines.append([*shown, len(choice.figures), choice.failed, edges, "yes" if choice.goes_on else "no"])
+    first = f"validation {metric.axis_label}"
+    best = [f"{first}: chosen", "best", "rank by", *(f"expected best of {number}" for number in numbers)]
+    heads = ["contender", *axes, *tuning.fields, *best, "trials", "failed", "best at an edge", "goes on"]
     return table(heads, lines)
 
 

@@ -1,0 +1,79 @@
+"""What the tuning of a grid may not say. Each check raises ValueError, naming the field and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aeden.measures.image_quality import RESTORATION_METRICS
+from aeden.tasks.objectives.classification import SCORES
+from experiments.ablate import grid, metrics, search_space
+from experiments.ablate.grid import Cell
+
+# Task -> the figures of its validation that a choice can be about.
+VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
+
+
+def check(settings: Any, templates: Sequence[Cell]) -> None:
+    """Refuses a tuning stage that cannot decide.
+
+    Args:
+      settings: the config of the grid.
+      templates: its runs, see `grid.expand`.
+
+    Raises:
+      ValueError: naming the field and the remedy.
+    """
+    tuning = settings.tuning
+    _check_metric(settings)
+    if settings.shared_run:
+        raise ValueError("tuning.fields and shared_run are both set: a grid with a shared run is not tuned")
+    for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0)):
+        if tuning[name] < least:
+            raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
+    for name in tuning.always:
+        if name not in settings.contenders:
+            raise ValueError(f"tuning.always: {name!r} is none of the contenders {', '.join(settings.contenders)}")
+    seeds = {cell.seed for cell in templates} & set(range(tuning.seed, tuning.seed + tuning.trials))
+    if seeds:
+        raise ValueError(f"tuning.seed={tuning.seed}: a trial would have the grid's seed {min(seeds)}; use another")
+    for cell in {cell.kind: cell for cell in templates}.values():
+        _check_fields(settings, cell)
+
+
+def check_values(trials: Sequence[Cell]) -> None:
+    """Refuses values that a run cannot have, by one of the trials with each value.
+
+    Raises:
+      ValueError: naming the values and what is wrong with them.
+    """
+    for cell in {str(cell.tuned): cell for cell in reversed(trials)}.values():
+        try:
+            grid.check([cell])
+        except ValueError as error:
+            tuned = ", ".join(f"{name}={value:g}" for name, value in cell.tuned.items())
+            remedy = "narrow its range in tuning.fields, or set tuning.widenings=0 if a widening led there"
+            raise ValueError(f"a trial with {tuned}: {error}; {remedy}") from error
+
+
+def _check_metric(settings: Any) -> None:
+    """Refuses a metric that no verdict can be about, or that the validation does not give."""
+    task = settings.experiment.task
+    known = {name: metric for name, metric in metrics.of_task(task).items() if metric.higher_is_better is not None}
+    usable = [name for name in VALIDATED.get(task, ()) if name in known]
+    if settings.metric not in usable:
+        remedy = f"use one of {', '.join(usable)}" if usable else "set tuning.fields={}"
+        raise ValueError(f"metric={settings.metric}: trials of {task} runs cannot be judged by it; {remedy}")
+
+
+def _check_fields(settings: Any, cell: Cell) -> None:
+    """Refuses a field that the task does not read, and a range without an integer for a field of integers."""
+    for name, ends in search_space.ranges(settings).items():
+        one, other = (grid.identity_of({**cell.fields(), name: end}) for end in ends)
+        if one == other:
+            raise ValueError(
+                f"tuning.fields.{name}: {cell.config.task} runs do not read it, so that the trials would differ by "
+                "their seeds only; remove it"
+            )
+        if isinstance(cell.tuned[name], int):
+            search_space.check_integer(name, ends)

@@ -78,7 +78,8 @@ def sample(x: Float[Array, "b h w c"], offsets: Float[Array, "b h w s t g o"]) -
         for column, right in _neighbours(columns, w):
             index = (row * w + column).reshape(b, h * w * s * t, g, 1)
             weight = (down * right).astype(x.dtype).reshape(b, h * w * s * t, g, 1)
-            total += weight * jnp.take_along_axis(pixels, index, axis=1)
+            # All indices are inside, so XLA need not check them: the gradient is almost three times as fast on a CPU.
+            total += weight * jnp.take_along_axis(pixels, index, axis=1, mode="promise_in_bounds")
     # [b, h, w, s, t, c] -> [b, h, s, w, t, c]
     return total.reshape(b, h, w, s, t, c).swapaxes(2, 3).reshape(b, h * s, w * t, c)
 

@@ -186,7 +186,8 @@ def _large_context_layer(decoder: Decoder, features: int, factor: int, name: str
             f"decoder 'large_context' adds a large and a small kernel, but their sizes are {large} and {small}: "
             "set model.decoder_kernel_size, e.g. to 7"
         )
-    return LargeContextConv(features, large, small, factor, name=name, **decoder.layer_options())
+    options: dict[str, Any] = {"small_kernel_size": small, "factor": factor, "name": name, **decoder.layer_options()}
+    return LargeContextConv(features, large, **options)
 
 
 def _large_context_taps(decoder: Decoder, factor: int) -> int:

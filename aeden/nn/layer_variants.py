@@ -1,7 +1,7 @@
 """More layers that enlarge images, each from a paper: variants of resize and convolve and of transposed convolution.
 
-Images are [batch, height, width, channels]; the options `dtype`, `init_scheme` and `lowering` are those of
-`aeden.nn.layers`.
+Images are [batch, height, width, channels]; the attributes that all have are those of
+`aeden.nn.layers.EnlargingLayer`.
 """
 
 from __future__ import annotations
@@ -15,34 +15,24 @@ from jax import lax
 
 from aeden.nn.convolution import convolution
 from aeden.nn.initializers import added_mean_square, resized_init, transposed_init
-from aeden.nn.layers import TransposeConv
+from aeden.nn.layers import EnlargingLayer, TransposeConv
 from aeden.nn.pooling import max_unpool
 from aeden.nn.resize import upsample
 from aeden.shapes import Array, Float
 
 
-class LargeContextConv(nn.Module):
+class LargeContextConv(EnlargingLayer):
     """A large and a small transposed convolution, added: [b, h, w, c] -> [b, factor*h, factor*w, features].
 
     Agnihotri et al. 2024, "Improving feature stability during upsampling: spectral artifacts and the importance of
     spatial context": kernels of 7 or 11 pixels with a parallel one of 3.
 
     Attributes:
-      features: output channels.
-      kernel_size: height and width of the large kernel, in pixels.
-      small_kernel_size: height and width of the small kernel, in pixels.
-      factor: how many times larger the output is.
-      dtype: type of the computation (parameters stay float32); None follows the input.
-      lowering: the implementation, one of `LOWERINGS`.
+      kernel_size, small_kernel_size: height and width of the large and of the small kernel, in pixels.
     """
 
-    features: int
     kernel_size: int = 7
     small_kernel_size: int = 3
-    factor: int = 2
-    dtype: Any = None
-    init_scheme: str = "he"
-    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
@@ -60,7 +50,7 @@ class LargeContextConv(nn.Module):
         return large(x) + small(x)
 
 
-class SmoothedTransposeConv(nn.Module):
+class SmoothedTransposeConv(EnlargingLayer):
     """A transposed convolution and a fixed smoothing: [b, h, w, c] -> [b, factor*h, factor*w, features].
 
     Each output pixel is the sum over a window of factor x factor pixels (a zero-order hold), which makes the overlap
@@ -68,21 +58,7 @@ class SmoothedTransposeConv(nn.Module):
     Kinoshita & Kiya 2020, "Fixed smooth convolutional layer for avoiding checkerboard artifacts in CNNs". Away from the
     border it equals a nearest resize followed by a convolution with the kernel turned by 180 degrees: inserting zeros
     and summing over the window repeats pixels, and convolutions commute.
-
-    Attributes:
-      features: output channels.
-      kernel_size: height and width of the kernel, in pixels.
-      factor: how many times larger the output is.
-      dtype: type of the computation (parameters stay float32); None follows the input.
-      lowering: the implementation, one of `LOWERINGS`.
     """
-
-    features: int
-    kernel_size: int = 3
-    factor: int = 2
-    dtype: Any = None
-    init_scheme: str = "he"
-    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
@@ -108,27 +84,15 @@ class SmoothedTransposeConv(nn.Module):
         return y + bias.astype(y.dtype)[None, None, None]
 
 
-class BilinearAdditiveConv(nn.Module):
+class BilinearAdditiveConv(EnlargingLayer):
     """Bilinear additive upsampling, then convolution: [b, h, w, c] -> [b, factor*h, factor*w, features].
 
     The input is resized bilinearly, and each factor^2 consecutive channels are added, which leaves as many values as
     before: Wojna et al. 2019, "The devil is in the decoder: classification, regression and GANs", section 3.2. The
     convolution has 1/factor^2 of the parameters of resize and convolve.
 
-    Attributes:
-      features: output channels.
-      kernel_size: height and width of the kernel, in pixels.
-      factor: how many times larger the output is; its square must divide the input channels.
-      dtype: type of the computation (parameters stay float32); None follows the input.
-      lowering: the implementation of the convolution, one of `LOWERINGS`.
+    The square of the factor must divide the input channels.
     """
-
-    features: int
-    kernel_size: int = 3
-    factor: int = 2
-    dtype: Any = None
-    init_scheme: str = "he"
-    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
@@ -146,27 +110,13 @@ class BilinearAdditiveConv(nn.Module):
         )(x)
 
 
-class UnpoolConv(nn.Module):
+class UnpoolConv(EnlargingLayer):
     """Max-unpooling, then convolution: [b, h, w, c] -> [b, factor*h, factor*w, features].
 
     Each value goes back to the pixel that the encoder's max-pooling took it from, and all other pixels are 0: Zeiler et
     al. 2010, "Deconvolutional networks"; Badrinarayanan et al. 2017, "SegNet: a deep convolutional encoder-decoder
     architecture for image segmentation".
-
-    Attributes:
-      features: output channels.
-      kernel_size: height and width of the kernel, in pixels.
-      factor: of the pooling.
-      dtype: type of the computation (parameters stay float32); None follows the input.
-      lowering: the implementation of the convolution, one of `LOWERINGS`.
     """
-
-    features: int
-    kernel_size: int = 3
-    factor: int = 2
-    dtype: Any = None
-    init_scheme: str = "he"
-    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], pooled: Float[Array, "b H W k"]) -> Float[Array, "b H W f"]:

@@ -32,6 +32,7 @@ __all__ = [
     "RESIZE_METHODS",
     "Conv",
     "ConvTranspose",
+    "EnlargingLayer",
     "ResizeConv",
     "SubpixelConv",
     "TransposeConv",
@@ -41,6 +42,26 @@ __all__ = [
 ]
 
 PLACEMENTS = ("after", "before")
+
+
+class EnlargingLayer(nn.Module):
+    """What most enlarging layers have in common: [b, h, w, c] -> [b, factor*h, factor*w, features].
+
+    Attributes:
+      features: output channels.
+      kernel_size: height and width of the kernel, in pixels.
+      factor: how many times larger the output is.
+      dtype: type of the computation (parameters stay float32); None follows the input.
+      init_scheme: scheme of the initial values, one of `aeden.nn.initializers.INITS`.
+      lowering: the implementation, one of `LOWERINGS`.
+    """
+
+    features: int
+    kernel_size: int = 3
+    factor: int = 2
+    dtype: Any = None
+    init_scheme: str = "he"
+    lowering: str = "auto"
 
 
 class UpsampleConv(nn.Module):
@@ -133,7 +154,7 @@ class TransposeConv(nn.Module):
         )(x)
 
 
-class SubpixelConv(nn.Module):
+class SubpixelConv(EnlargingLayer):
     """Convolve at the low resolution, then rearrange channels into pixels: [b, h, w, c] -> [b, f*h, f*w, features].
 
     Shi et al. 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional
@@ -141,20 +162,8 @@ class SubpixelConv(nn.Module):
     Aitken et al. 2017, "Checkerboard artifact free sub-pixel convolution"), so the untrained layer equals a convolution
     followed by a nearest resize.
 
-    Attributes:
-      features: output channels; the convolution has factor^2 times as many.
-      kernel_size: height and width of the kernel, in pixels of the input.
-      factor: how many times larger the output is.
-      dtype: type of the computation (parameters stay float32); None follows the input.
-      lowering: the implementation of the convolution, one of `LOWERINGS`.
+    The convolution has factor^2 times as many channels as the output. Its kernel is in pixels of the input.
     """
-
-    features: int
-    kernel_size: int = 3
-    factor: int = 2
-    dtype: Any = None
-    init_scheme: str = "he"
-    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:

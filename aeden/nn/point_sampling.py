@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from aeden.nn.convolution import convolution
 from aeden.nn.initializers import resized_init
+from aeden.nn.layers import EnlargingLayer
 from aeden.shapes import Array, Float
 
 # Scope of the offsets, and the standard deviation of the initial kernel that predicts them (Liu et al. 2023, section
@@ -16,7 +17,7 @@ from aeden.shapes import Array, Float
 SCOPE, INITIAL = 0.25, 1e-3
 
 
-class PointSamplingConv(nn.Module):
+class PointSamplingConv(EnlargingLayer):
     """Point sampling, then convolution: [b, h, w, c] -> [b, factor*h, factor*w, features].
 
     A convolution of 1 x 1 predicts an offset for every output pixel, and the input is read there by bilinear
@@ -24,22 +25,11 @@ class PointSamplingConv(nn.Module):
     pixel shuffle and static scope). At the start the offsets are near 0, and it equals a bilinear resize.
 
     Attributes:
-      features: output channels.
-      kernel_size: height and width of the kernel of the convolution after it, in pixels.
-      factor: how many times larger the output is.
       groups: parts of the channels that have offsets of their own, at most; fewer if they do not divide the channels.
-      dtype: type of the computation (parameters stay float32); None follows the input.
-      init_scheme: see `aeden.nn.layers`; the offsets always start as in the paper.
-      lowering: the implementation of the convolutions, one of `LOWERINGS`.
+      init_scheme: of the convolution; the offsets always start as in the paper.
     """
 
-    features: int
-    kernel_size: int = 3
-    factor: int = 2
     groups: int = 4
-    dtype: Any = None
-    init_scheme: str = "he"
-    lowering: str = "auto"
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:

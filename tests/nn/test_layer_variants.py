@@ -27,7 +27,7 @@ def flax_convolution(params, x, features, kernel=3):
 @pytest.mark.parametrize("lowering", ["reference", "fast"])
 def test_large_context_is_the_sum_of_two_transposed_convolutions(rng, lowering):
     x = jnp.asarray(rng.normal(size=(2, 5, 4, 3)), jnp.float32)
-    layer = LargeContextConv(6, 7, 3, 2, lowering=lowering)
+    layer = LargeContextConv(6, lowering=lowering)
     params = random_params(layer, rng, x)["params"]
     large = TransposeConv(6, 7, 2).apply({"params": params["large"]}, x)
     small = TransposeConv(6, 3, 2, use_bias=False).apply({"params": params["small"]}, x)

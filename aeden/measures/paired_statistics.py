@@ -144,8 +144,7 @@ def compare(
     for name, (values, reference) in pairs.items():
         if len(values) != len(reference) or not len(values):
             raise ValueError(f"{name}: pairs need equal lengths of 1 or more, not {len(values)} and {len(reference)}")
-    if not 0 <= margin < math.inf:
-        raise ValueError(f"margin={margin} is not a size: use 0 or a positive number")
+    _check_size("margin", margin)
     p = {name: sign_flip_p(*both, allowance) for name, both in pairs.items()}
     equal = {name: equivalence_p(*both, max(margin - allowance, 0.0)) for name, both in pairs.items()}
     corrected, corrected_equal = (dict(zip(each, holm(list(each.values())), strict=True)) for each in (p, equal))
@@ -190,8 +189,7 @@ def sign_flip_p(
     """
     from scipy import stats
 
-    if not 0 <= allowance < math.inf:
-        raise ValueError(f"allowance={allowance} is not a size: use 0 or a positive number")
+    _check_size("allowance", allowance)
     values, reference = np.asarray(one, np.float64), np.asarray(other, np.float64)
     mean = float((values - reference).mean())
     if len(values) < 2 or 0 < allowance >= abs(mean):
@@ -218,8 +216,7 @@ def equivalence_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np
     Raises:
       ValueError: the margin is negative or not finite.
     """
-    if not 0 <= margin < math.inf:
-        raise ValueError(f"margin={margin} is not a size: use 0 or a positive number")
+    _check_size("margin", margin)
     differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     if margin == 0 or len(differences) < 2:
         return 1.0
@@ -231,6 +228,11 @@ def equivalence_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np
     above = stats.ttest_1samp(differences, -margin, alternative="greater").pvalue
     below = stats.ttest_1samp(differences, margin, alternative="less").pvalue
     return float(max(above, below))
+
+
+def _check_size(name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name}={value} is not a size: use 0 or a positive number")
 
 
 def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> tuple[float, float]:

@@ -19,8 +19,8 @@ from experiments.ablate.grid import Cell
 def row(cell: Cell, summary: Summary, folder: str) -> Row:
     """The record of a finished run. `folder` is how tables name its folder."""
     noise = {"level": cell.level} if summary["task"] == "denoise" else {}
-    model = cell.config.model
-    chosen = {"learning_rate": cell.config.learning_rate, **({"init": model.init} if "init" in model else {})}
+    config = cell.config
+    chosen = {"learning_rate": config.learning_rate, "init": config.model.init}
     settings = {"steps": summary["steps"], **chosen, **cell.tuned}
     return {
         "contender": cell.contender,

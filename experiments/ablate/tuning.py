@@ -54,6 +54,11 @@ class Choice:
     goes_on: bool = True
 
     @property
+    def diverged(self) -> int:
+        """Number of trials that diverged."""
+        return self.figures.count(None)
+
+    @property
     def finished(self) -> list[float]:
         """The results of the trials that did not diverge."""
         return [figure for figure in self.figures if figure is not None]

@@ -14,6 +14,7 @@ from experiments.ablate import metrics
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.progress import say
 from experiments.ablate.tuning import Choice, Tuning
+from experiments.ablate.verdict import TUNING_SHARE
 
 RANKING = "mean of the best third of a contender's finished trials, rounded up"
 # What the ranking of the trials does not say.
@@ -104,7 +105,7 @@ def _choice(tuning: Tuning, choice: Choice) -> dict[str, Any]:
         "edges": choice.edges,
         "ranking_validation": choice.standing,
         "trials": len(choice.figures),
-        "diverged": len(choice.figures) - len(choice.finished),
+        "diverged": choice.diverged,
         "diverged_or_collapsed": choice.failed,
         "ranges": {name: list(ends) for name, ends in search.ranges.items()},
         "widened": search.widened,
@@ -118,8 +119,7 @@ def text(tuning: Tuning) -> str:
     choices = tuning.choices()
     lines = []
     for name, choice in choices.items():
-        left = len(choice.figures) - len(choice.finished)
-        diverged = f", {left} of which diverged" if left else ""
+        diverged = f", {choice.diverged} of which diverged" if choice.diverged else ""
         lines.append(
             f"tuned {name}: {values(choice.cell)}, chosen from {len(choice.figures)} trials{diverged}; the best had a "
             f"validation {tuning.metric.label} of {_shown(tuning, choice.best_figure)} at {values(choice.leader)}"
@@ -141,8 +141,8 @@ def warnings(tuning: Tuning) -> list[str]:
         for field, side in choice.edges.items()
     ]
     for name, choice in choices.items():
-        # Half a margin is what the verdict allows for the tuning.
-        if 0 < tuning.margin / 2 < abs(choice.best_figure - choice.figure):
+        # What the verdict allows for the tuning.
+        if 0 < TUNING_SHARE * tuning.margin < abs(choice.best_figure - choice.figure):
             lines.append(
                 f"{name}: the trial with the chosen values has a validation {tuning.metric.label} of "
                 f"{_shown(tuning, choice.figure)}, the best trial {_shown(tuning, choice.best_figure)}; raise "

@@ -109,8 +109,9 @@ def config_path() -> str:
 
 
 def config_name() -> str:
-    """The name of the config's file, without its suffix."""
-    return Path(config_path()).stem
+    """The name of the config's file without suffix, and of what follows a colon: `tune_smoke` for `tune.py:smoke`."""
+    file, _, argument = config_path().partition(":")
+    return "_".join(Path(part).stem for part in (file, argument) if part)
 
 
 def defaults() -> dict[str, Any]:

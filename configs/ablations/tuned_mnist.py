@@ -4,8 +4,8 @@ python -m experiments.ablate --config=configs/ablations/tuned_mnist.py
 
 Every contender gets the same trials of the peak learning rate, judged on the validation split. The five best, the two
 that beginners know (`nearest` is Keras' UpSampling2D and `k3` its Conv2DTranspose) and `k4`, the usual advice for
-transposed convolutions, then run under nine fresh seeds: seven comparisons take nine. docs/method.md explains each contender ("The decoders"), its initial values ("Initialisation") and the trials
-("Tuning").
+transposed convolutions, then run under nine fresh seeds: seven comparisons take nine. docs/method.md explains each
+contender ("The decoders"), its initial values ("Initialisation") and the trials ("Tuning").
 
 nearest, nearest_k5  resize to the nearest neighbour, then convolve; kernel 3 and 5
 bilinear             resize bilinearly, then convolve

@@ -192,8 +192,8 @@ def sentence(found: Mapping[str, Comparison], reference: str, metric: Metric) ->
     """
     if not found:
         return (
-            f"Nothing to compare yet: no contender and the reference have finished the same seed with a value of "
-            f"{metric.label} (runs made before a metric existed do not have it)."
+            f"Nothing to compare with {spoken(reference)}: no other contender has finished one of the same seeds with "
+            f"a value of {metric.label} (runs made before a metric existed do not have it)."
         )
     findings = [
         f"{spoken(label)} is {said} ({_size(one, metric)}, {_p(one, metric)})"

@@ -61,7 +61,7 @@ def test_a_grid_that_is_killed_goes_on_and_a_run_that_diverges_spares_the_others
     rows = (tmp_path / "grid/results.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["contender", "nearest"]
     assert {"psnr", "ssim", "parameters", "ms", "level", "seed"} <= set(rows[0].split(","))
-    assert "Nothing to compare yet" in out
+    assert "Nothing to compare with nearest" in out
     assert "1 of 1 runs of wild diverged" in out
     page = (tmp_path / "grid/report.html").read_text()
     assert "1 of 1 runs of wild diverged" in page

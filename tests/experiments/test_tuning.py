@@ -13,7 +13,9 @@ from absl.testing import flagsaver
 from aeden.runtime import files
 from aeden.training import checkpoints, loop, running_totals
 from configs import base
-from experiments.ablate import grid, run, tuning, tuning_record
+from configs.ablations import tune as tune_config
+from experiments import cli
+from experiments.ablate import grid, run, tuning, tuning_checks, tuning_record
 from experiments.ablate.run_config import set_field
 
 # The rate with the best figure: within the range, unless a test says otherwise.
@@ -518,3 +520,26 @@ def test_values_that_a_run_cannot_have_are_refused_before_any_trial(grid_of, tun
     with pytest.raises(ValueError, match=r"a trial with augment\.zoom=.*: .*; narrow its range in tuning\.fields"):
         grid_of(launcher)
     assert launcher.started == []
+
+
+@pytest.mark.parametrize("name", ["transpose_mnist", "dense_mnist", "stacked_mnist"])
+def test_the_grid_of_one_experiment(name):
+    """Its own rate is in the middle of the range; the same config, but for the rate and the seed, is tried."""
+    settings = tune_config.get_config(name)
+    cells = grid.expand(settings)
+    tuning_checks.check(settings, cells)
+    low, high = settings.tuning.fields.learning_rate
+    assert low * high == pytest.approx(settings.experiment.learning_rate**2)
+    assert all(cell.config.to_dict() == settings.experiment.to_dict() | {"seed": cell.seed} for cell in cells)
+
+
+def test_a_generator_cannot_be_tuned():
+    settings = tune_config.get_config("gan_upsample_mnist")
+    settings.metric = "fid"
+    with pytest.raises(ValueError, match="metric=fid: trials of gan runs cannot be judged by it"):
+        tuning_checks.check(settings, grid.expand(settings))
+
+
+def test_each_tuned_experiment_has_a_folder_of_its_own(monkeypatch):
+    monkeypatch.setattr(cli, "config_path", lambda: "configs/ablations/tune.py:dense_mnist")
+    assert cli.config_name() == "tune_dense_mnist"

@@ -82,6 +82,10 @@ def _parse() -> None:
         rest = flags.FLAGS(sys.argv)[1:]
     except flags.UnrecognizedFlagError as error:
         raise ValueError(f"{error}; --help lists the flags. Fields look like --config.epochs=3") from error
+    except flags.IllegalFlagValueError as error:
+        # The flag's error has the whole traceback of a config file that fails: its last line says what is wrong.
+        before, failed, traceback = str(error).partition("Error whilst parsing config file:")
+        raise ValueError(before + traceback.strip().splitlines()[-1] if failed else str(error)) from error
     except KeyError as error:  # a section that does not exist
         raise ValueError(f"there is no such field: {error.args[0]}") from error
     if rest:

@@ -76,7 +76,7 @@ def resized_init(init: str, kernel_size: int, channels: int, mean_square: float 
     return options
 
 
-def transposed_init(init: str, kernel_size: int, stride: int, features: int, terms: int = 1) -> Initializers:
+def transposed_init(init: str, kernel_size: int, stride: int, features: int, parallel: int = 0) -> Initializers:
     """Initial values of a transposed convolution, kernel [k, k, features, channels].
 
     Args:
@@ -84,7 +84,8 @@ def transposed_init(init: str, kernel_size: int, stride: int, features: int, ter
       kernel_size: height and width of the kernel, in pixels.
       stride: how many times larger the output is.
       features: output channels.
-      terms: number of such layers whose outputs are added; "phase" divides the variance of the kernel by it.
+      parallel: kernel size of another such layer whose output is added; 0 for none. "phase" then gives each of them
+        half of the variance of the output pixels that both reach.
 
     Raises:
       ValueError: unknown scheme, or "icnr" with a kernel size that is not a multiple of the stride.
@@ -98,11 +99,18 @@ def transposed_init(init: str, kernel_size: int, stride: int, features: int, ter
     kernel_init = default_kernel_init
     if init == "phase":
         along = [-(-(kernel_size - tap % stride) // stride) for tap in range(kernel_size)]
-        share = np.outer(along, along) / kernel_size**2 * terms
+        shared = _reached(kernel_size, stride, parallel)
+        share = np.outer(along, along) / kernel_size**2 * (1 + np.outer(shared, shared))
         kernel_init = scaled(kernel_init, share[:, :, None, None] ** -0.5)
     elif init == "icnr":
         kernel_init = repeat_for_phases(kernel_init, kernel_size, stride)
     return {**options, "kernel_init": swap_in_and_out(kernel_init)}
+
+
+def _reached(kernel_size: int, stride: int, parallel: int) -> list[bool]:
+    """Whether another transposed kernel also reaches the output pixels of each tap along one axis ("SAME" padding)."""
+    before = max(kernel_size - stride, 0) // 2
+    return [min(parallel, stride) > (tap - before) % stride for tap in range(kernel_size)]
 
 
 def subpixel_init(init: str, kernel_size: int, channels: int, factor: int) -> Initializers:

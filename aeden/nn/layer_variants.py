@@ -36,18 +36,14 @@ class LargeContextConv(EnlargingLayer):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
-        options: dict[str, Any] = {
-            "dtype": self.dtype,
-            "init_scheme": self.init_scheme,
-            "lowering": self.lowering,
-            "terms": 2,
-        }
-        large = TransposeConv(self.features, self.kernel_size, self.factor, name="large", **options)
+        large, small = self.kernel_size, self.small_kernel_size
+        options: dict[str, Any] = {"dtype": self.dtype, "init_scheme": self.init_scheme, "lowering": self.lowering}
+        one = TransposeConv(self.features, large, self.factor, parallel=small, name="large", **options)
         # One bias is enough for a sum.
-        small = TransposeConv(
-            self.features, self.small_kernel_size, self.factor, use_bias=False, name="small", **options
+        other = TransposeConv(
+            self.features, small, self.factor, parallel=large, use_bias=False, name="small", **options
         )
-        return large(x) + small(x)
+        return one(x) + other(x)
 
 
 class SmoothedTransposeConv(EnlargingLayer):

@@ -122,7 +122,7 @@ class TransposeConv(nn.Module):
       lowering: the implementation, one of `LOWERINGS`: "reference" is `flax.linen.ConvTranspose`, "fast" is
         `aeden.nn.fast_convolution.transposed_convolution`.
       use_bias: whether a bias is added.
-      terms: number of such layers whose outputs are added, for `init_scheme`.
+      parallel: kernel size of another such layer whose output is added, for `init_scheme`; 0 for none.
     """
 
     features: int
@@ -133,7 +133,7 @@ class TransposeConv(nn.Module):
     init_scheme: str = "he"
     lowering: str = "auto"
     use_bias: bool = True
-    terms: int = 1
+    parallel: int = 0
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
@@ -150,7 +150,7 @@ class TransposeConv(nn.Module):
             dtype=self.dtype,
             lowering=self.lowering,
             name="conv",
-            **transposed_init(self.init_scheme, self.kernel_size, self.stride, self.features, self.terms),
+            **transposed_init(self.init_scheme, self.kernel_size, self.stride, self.features, self.parallel),
         )(x)
 
 

@@ -28,8 +28,8 @@ def get_config() -> ConfigDict:
         config.contenders[name] = everyone[name]
     config.axes.epochs = (3.0, 12.0, 48.0)
     config.leave_out = ("k4, epochs=48", "subpixel, epochs=48")
-    config.tuning.fields.learning_rate = (8e-3, 8e-2)
-    config.tuning.trials = 7
+    config.tuning.fields.learning_rate = (6e-3, 1e-1)
+    config.tuning.trials = 9
     config.seeds = 9
     config.reference = "nearest"
     config.baselines = False

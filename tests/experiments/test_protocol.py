@@ -206,13 +206,14 @@ def test_contenders_of_different_curves_and_the_same_best_value_do_not_differ(gr
 
 @pytest.mark.proof
 @pytest.mark.parametrize("noise", NOISES, ids=str)
-def test_seven_trials_over_a_narrower_range(grid_of, noise):
-    """As in longer_mnist.py."""
-    settings = grid_of(2)
-    settings.tuning.fields.learning_rate, settings.tuning.trials, settings.seeds = (8e-3, 8e-2), 7, 9
-    counts = {name: false_positives(settings, [name] * 2, noise, 100) for name in CURVES}
+def test_a_difference_of_one_margin_is_not_called_equal(grid_of, noise):
+    """And how often contenders that do not differ are called equal: seldom, which takes more seeds."""
+    counts = {}
+    for gain in (0.0, 0.1):
+        found = [list(simulate(grid_of(2), [name] * 2, noise, 100, [0.0, gain])) for name in CURVES]
+        counts[gain] = [sum(words[0] == "equal for practical use" for words in one) for one in found]
     print(f"\n{noise}: {counts} of 100")
-    assert sum(counts.values()) <= stats.binom.isf(1e-3, 400, 0.05)
+    assert sum(counts[0.1]) <= stats.binom.isf(1e-3, 400, 0.05)
 
 
 @pytest.mark.proof

@@ -52,11 +52,13 @@ def phases(name, kernel, stride, init, seeds=8):
         # The sample is small, so take what it gives to the sums of channels, not what it would give on average.
         added = stride**2
         square = jnp.mean(values.reshape(IMAGES, -1, added).sum(-1) ** 2) / added_mean_square(added)
-    if name == "unpool":
-        inputs.append(jax.random.normal(jax.random.key(8), (IMAGES, SIZE * stride, SIZE * stride, CHANNELS)))
     apply, border = jax.jit(layer.apply), stride * -(-(kernel + 1) // stride)
     measured = np.zeros((stride, stride))
     for seed in range(seeds):
+        if name == "unpool":
+            # Values go to other pixels under each seed.
+            larger = (IMAGES, SIZE * stride, SIZE * stride, CHANNELS)
+            inputs[1:] = [jax.random.normal(jax.random.key(100 + seed), larger)]
         out = apply(layer.init(jax.random.key(seed), *inputs), *inputs)[:, border:-border, border:-border]
         measured += np.array(
             [[np.mean(np.square(out[:, i::stride, j::stride])) for j in range(stride)] for i in range(stride)]

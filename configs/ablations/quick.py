@@ -23,6 +23,7 @@ def get_config() -> ConfigDict:
     config = grid_base.get_config()
     config.experiment = transpose_mnist.get_config()
     config.experiment.data.limit = 5000
+    config.experiment.epochs = 8.0
     config.contenders.nearest = {"model": {"decoder": "upsample"}}
     config.contenders.k3 = {"model": {"decoder": "transpose"}}
     config.reference = "nearest"

@@ -132,7 +132,8 @@ def text(tuning: Tuning) -> str:
 
 
 def warnings(tuning: Tuning) -> list[str]:
-    """A sentence for each best trial at the edge of its range, each bad choice, and each contender of failed trials."""
+    """A sentence for each best trial at the edge of its range and each contender of failed trials, and one for all
+    contenders whose choice is not their best trial."""
     choices, ranges = tuning.choices(), ", ".join(f"tuning.fields.{field}" for field in tuning.fields)
     lines = [
         f"{name}: its best trial has the {side} value tried, {field}={choice.leader.tuned[field]:g}; widen "
@@ -140,19 +141,24 @@ def warnings(tuning: Tuning) -> list[str]:
         for name, choice in choices.items()
         for field, side in choice.edges.items()
     ]
-    for name, choice in choices.items():
+    lines += [
+        f"{name}: {choice.failed} of {len(choice.figures)} trials diverged or ended far worse than the best "
+        f"one, so that few decide; narrow {ranges}"
+        for name, choice in choices.items()
+        if 3 * choice.failed >= len(choice.figures)
+    ]
+    below = {
+        name: abs(choice.best_figure - choice.figure)
+        for name, choice in choices.items()
         # What the verdict allows for the tuning.
-        if 0 < TUNING_SHARE * tuning.margin < abs(choice.best_figure - choice.figure):
-            lines.append(
-                f"{name}: the trial with the chosen values has a validation {tuning.metric.label} of "
-                f"{_shown(tuning, choice.figure)}, the best trial {_shown(tuning, choice.best_figure)}; raise "
-                f"tuning.trials or narrow {ranges}"
-            )
-        if 3 * choice.failed >= len(choice.figures):
-            lines.append(
-                f"{name}: {choice.failed} of {len(choice.figures)} trials diverged or ended far worse than the best "
-                f"one, so that few decide; narrow {ranges}"
-            )
+        if 0 < TUNING_SHARE * tuning.margin < abs(choice.best_figure - choice.figure)
+    }
+    if below:
+        names = ", ".join(f"{name} (by {_shown(tuning, size)})" for name, size in below.items())
+        lines.append(
+            f"the chosen trial is not the best one, for the trials nearby say that the best one had luck: {names}. "
+            f"More trials (tuning.trials) or a narrower range ({ranges}) make the choice surer"
+        )
     return lines
 
 

@@ -33,7 +33,7 @@ from torch.nn import functional
 from experiments.benchmark.peers import NOISE
 from experiments.benchmark.peers.pytorch import autoencoder
 
-BATCH, PEAK, WARM_UP, WEIGHT_DECAY, LOG_EVERY = 128, 3e-3, 100, 1e-4, 20
+BATCH, PEAK, WARM_UP, WEIGHT_DECAY, LOG_EVERY = 128, 2.5e-2, 100, 1e-4, 20
 TEST_BATCH = 1000
 
 

@@ -21,10 +21,10 @@ k3_smoothed          transposed convolution, then a fixed smoothing
 large_context        transposed convolution with a kernel of 7 and a parallel one of 3
 subpixel             convolve, then rearrange channels into pixels
 
-About three hours on two cores of an AMD EPYC. It printed: "By PSNR, over 9 paired seeds, compared with nearest: subpixel
-is better (+0.35 dB, 2.2 times the spread over seeds, 95 % interval +0.24 dB to +0.45 dB, larger than 0.05 dB with
-corrected p = 0.027); no difference larger than 0.05 dB shown for sampling (+0.04 dB ...), k3 (-0.20 dB ...), k4 (+0.09 dB
-...), k4_icnr (+0.15 dB ...), k6 (+0.19 dB ...), large_context (+0.28 dB ...)."
+About three hours on two cores of an AMD EPYC. It printed: "By PSNR, over 9 paired seeds, compared with nearest:
+subpixel is better (+0.35 dB, 2.2 times the spread over seeds, 95 % interval +0.24 dB to +0.45 dB, larger than 0.05 dB
+with corrected p = 0.027); no difference larger than 0.05 dB shown for sampling (+0.04 dB ...), k3 (-0.20 dB ...), k4
+(+0.09 dB ...), k4_icnr (+0.15 dB ...), k6 (+0.19 dB ...), large_context (+0.28 dB ...)."
 """
 
 from ml_collections import ConfigDict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,13 +121,14 @@ def cell(members: Sequence[Row], name: str) -> tuple[str, float | str]:
 def spread(values: Sequence[float]) -> str:
     """Mean and standard deviation, to two significant digits of the latter.
 
-    A single value, or one that all share, is printed without a deviation.
+    A single value, or one that all share, is printed without a deviation. So is NaN, if any value is: a run may lack a
+    defined value, e.g. the unevenness of a decoder that gives the same for every code.
     """
     if not values:
         return ""
     mean = float(np.mean(values))
-    if min(values) == max(values):
-        return f"{values[0]:,}" if isinstance(values[0], int) else f"{mean:.4g}"
+    if min(values) == max(values) or not math.isfinite(mean):
+        return f"{values[0]:,}" if isinstance(values[0], int) and math.isfinite(mean) else f"{mean:.4g}"
     deviation = float(np.std(values, ddof=1))
     places = max(int(1 - np.floor(np.log10(deviation))), 0)
     if places > 6:

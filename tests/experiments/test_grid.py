@@ -256,7 +256,7 @@ def test_the_decoders_of_the_readme_can_have_equal_parameters():
 @pytest.mark.parametrize("name", GRIDS)
 def test_the_grids_that_come_along_expand(name):
     cells = grid.expand(importlib.import_module(f"configs.ablations.{name}").get_config())
-    assert len(cells) >= 6
+    assert len(cells) >= 3
     path = ROOT / f"configs/ablations/{name}.py"
     assert f"python -m experiments.ablate --config=configs/ablations/{name}.py" in path.read_text()
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import subprocess
 
@@ -382,3 +383,13 @@ def test_every_field_of_a_grid_says_what_it_means():
     text = (ROOT / "configs/ablations/grid_base.py").read_text()
     for name in grid_base.get_config():
         assert re.search(rf"config\.{name} = .*  # ", text), name
+
+
+def test_a_value_that_is_not_defined_is_printed_as_such():
+    assert [results.spread(values) for values in ([math.nan], [1.0, math.nan], [], [28353, 28353], [1.0, 2.0])] == [
+        "nan",
+        "nan",
+        "",
+        "28,353",
+        "1.50 ± 0.71",
+    ]

@@ -177,6 +177,7 @@ def old_grid(tmp_path):
         "data.name": "folder",
         "data.dir": str(tmp_path / "images"),
         "data.limit": 0,
+        "learning_rate": 3e-3,
         "model.features": (2, 2),
         "batch_size": 16,
         "epochs": 0.0,

@@ -239,3 +239,9 @@ def test_fields_named_in_the_text_exist(document):
     unknown = [name for name in names if name not in grid and name.removeprefix("experiment.") not in experiment]
     files_and_placeholders = ("json", "py", "FIELD")
     assert [name for name in unknown if not name.endswith(files_and_placeholders)] == []
+
+
+def test_the_example_report_names_no_folder_of_the_machine_that_made_it():
+    commands = re.findall(r"--workdir=(\S+)", (ROOT / "docs/quick.html").read_text())
+    assert commands
+    assert all(folder.startswith("runs/ablations/quick/") for folder in commands)

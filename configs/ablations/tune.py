@@ -23,6 +23,8 @@ def get_config(name: str = "transpose_mnist") -> ConfigDict:
     try:
         config.experiment = importlib.import_module(f"configs.{name}").get_config()
     except ModuleNotFoundError as error:
+        if error.name != f"configs.{name}":  # the config exists, and imports something that does not
+            raise
         raise ValueError(
             f"there is no configs/{name}.py: after the colon comes the name of a file of configs/"
         ) from error

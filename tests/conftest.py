@@ -36,9 +36,10 @@ jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # What is compiled here runs once or twice: less optimisation saves a third of the suite's time. The flag is read with
-# the first device; the commands that tests start run as their users' do.
+# the first device.
+OPTIMISED_LESS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1".strip()
 with pytest.MonkeyPatch.context() as flags:
-    flags.setenv("XLA_FLAGS", f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=1".strip())
+    flags.setenv("XLA_FLAGS", OPTIMISED_LESS)
     jax.devices()
 
 ROOT = Path(__file__).parent.parent
@@ -49,7 +50,7 @@ Main = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def isolated(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[None]:
     """An empty home, an empty cache that all tests share, no data folder, and no network."""
     # The workers of pytest-xdist have folders side by side: they too share one cache.
     base = tmp_path_factory.getbasetemp()
@@ -67,6 +68,9 @@ def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv(name, value)
     for name in ("no_proxy", "NO_PROXY"):
         patch.delenv(name, raising=False)
+    # The commands that tests start are compiled as these are; those of proofs as their users' are.
+    if pytestconfig.option.markexpr == "not proof":
+        patch.setenv("XLA_FLAGS", OPTIMISED_LESS)
     yield
     patch.undo()
 

@@ -74,6 +74,10 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
+# Sections of a grid in which every name is the user's.
+FREE_SECTIONS = ("axes", "contenders", "shared_run", "tuning.fields")
+
+
 def _parse() -> None:
     if {"-h", "--help", "-help"} & set(sys.argv[1:]):
         _print_help()
@@ -88,6 +92,8 @@ def _parse() -> None:
         raise ValueError(before + traceback.strip().splitlines()[-1] if failed else str(error)) from error
     except KeyError as error:  # a section that does not exist
         raise ValueError(f"there is no such field: {error.args[0]}") from error
+    except AttributeError as error:  # a field that does not exist; ml_collections says no more if no name is similar
+        raise ValueError(_unknown_field(str(error).replace("\\n", ". ").replace("\\", "").strip("\"'"))) from error
     if rest:
         raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
     path = config_path() if flags.FLAGS["config"].present else ""
@@ -95,6 +101,20 @@ def _parse() -> None:
         raise ValueError(f"there is no config file {path}: see configs/")
     if CONFIG.value is None:
         raise ValueError("name an experiment: --config=configs/transpose_mnist.py")
+
+
+def _unknown_field(said: str) -> str:
+    """What to say of a field that does not exist.
+
+    Args:
+      said: its name, or a sentence about it.
+    """
+    paths = [argument.removeprefix("--config.").partition("=")[0] for argument in sys.argv[1:]]
+    path = next((path for path in paths if path.rpartition(".")[2] == said), "")
+    section, _, name = path.rpartition(".")
+    if section in FREE_SECTIONS:
+        return f"{section} has no {name} yet: set the whole section, --config.{section}=\"{{'{name}': ...}}\""
+    return f"there is no field {path}: configs/ lists the fields, with their meanings" if path else said
 
 
 def _print_help() -> None:

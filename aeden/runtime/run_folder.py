@@ -133,4 +133,9 @@ def finished(workdir: Path) -> dict[str, Any] | None:
       DamagedFileError: the summary cannot be read.
     """
     path = workdir / "summary.json"
-    return read_json(path) if path.exists() else None
+    if not path.exists():
+        return None
+    summary = read_json(path)
+    if not isinstance(summary, dict) or not summary:
+        raise DamagedFileError(f"{path} is damaged: it holds no results; delete it, and run the command again")
+    return summary

@@ -9,6 +9,7 @@ the experiment is changed as in other grids: --config.experiment.epochs=4.0. Oth
 """
 
 import importlib
+import re
 
 from ml_collections import ConfigDict
 
@@ -20,6 +21,8 @@ REACH = 5.0
 
 def get_config(name: str = "transpose_mnist") -> ConfigDict:
     config = grid_base.get_config()
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"{name!r} is no config: after the colon comes the name of a file of configs/, without .py")
     try:
         config.experiment = importlib.import_module(f"configs.{name}").get_config()
     except ModuleNotFoundError as error:

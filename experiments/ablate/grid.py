@@ -25,6 +25,8 @@ from experiments.ablate.run_config import field_of, run_config, shared_config
 # Stands for the folder of the shared run in the fields of a contender.
 SHARED_RUN = "{shared_run}"
 SHARED_CONTENDER = "shared run"
+# Characters of a run's name that its folder keeps: file systems take 255 bytes.
+LONGEST_WORDS = 100
 # Fields that decide what the test images are, for every task; `Task.tested_on` has those of each task.
 DATA_FIELDS = ("data.name", "data.dir", "data.limit")
 
@@ -75,7 +77,7 @@ class Cell:
     @property
     def folder(self) -> str:
         """Name of the folder that a new run gets. An existing run is found by its config, see `plan.make_plan`."""
-        words = self.name.replace(", ", "_").replace(" ", "")
+        words = self.name.replace(", ", "_").replace(" ", "")[:LONGEST_WORDS]
         return "".join(c if c.isalnum() or c in "._=-" else "-" for c in f"{words}_{self.digest()[:8]}")
 
     def fields(self, shared_folder: str = SHARED_RUN) -> dict[str, Any]:
@@ -159,6 +161,8 @@ def expand(grid: Any) -> list[Cell]:
         raise ValueError(f"reference {grid.reference!r} is none of the contenders {', '.join(contenders)}")
     if grid.pairing not in PAIRINGS:
         raise ValueError(f"unknown pairing {grid.pairing!r}: use one of {', '.join(PAIRINGS)}")
+    if SHARED_CONTENDER in contenders:
+        raise ValueError(f"contender {SHARED_CONTENDER!r}: this name is reserved for shared_run; choose another")
     if grid.seeds < 1:
         raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
     tuned = search_space.ranges(grid)
@@ -170,6 +174,8 @@ def expand(grid: Any) -> list[Cell]:
     grid_checks.check_axes(axes)
     settings = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     kinds = {kind(name, setting): (name, place(setting)) for setting in settings for name in contenders}
+    if len(kinds) < len(settings) * len(contenders):
+        raise ValueError("axes: values of an axis must differ in their first six digits, which name the runs")
     grid_checks.check_left_out(grid.leave_out, kinds, grid.reference)
     cells = [
         dataclasses.replace(cell, tuned={name: field_of(cell.config, name, "tuning") for name in tuned})

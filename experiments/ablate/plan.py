@@ -61,7 +61,10 @@ class Plan:
         path = self.folders[cell] / DIVERGED
         if cell.is_shared or not path.exists() or self.is_finished(cell):
             return ""
-        return str(files.read_json(path)["error"])
+        record = files.read_json(path)
+        if not isinstance(record, dict) or "error" not in record:
+            raise DamagedFileError(f"{path} does not say how the run diverged: delete its folder to run it again")
+        return str(record["error"])
 
     def record_divergence(self, cell: Cell, error: str) -> bool:
         """Records in the folder of a run that it diverged; False if the error is another.

@@ -23,7 +23,9 @@ from experiments.ablate.progress import Progress, last_line, say
 
 # Minutes that a submitted job may take by default. The default of submitit, 5, would stop most runs.
 TIMEOUT_MIN = 240
-JOBS = flags.DEFINE_integer("jobs", 0, "Runs at the same time; 0 for one per GPU, or one per core without a GPU.")
+JOBS = flags.DEFINE_integer(
+    "jobs", 0, "Runs at the same time; 0 for one per GPU, or one per core without a GPU.", lower_bound=0
+)
 LAUNCHER = flags.DEFINE_enum("launcher", "local", ["local", "slurm"], "Processes here, or jobs of a SLURM cluster.")
 SLURM = flags.DEFINE_list(
     "slurm",
@@ -62,30 +64,40 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     cells = grid.expand(settings)
     tuned = tuning.look(name, settings, cells, workdir) if settings.tuning.fields else None
     # With tuning, these are the runs before the chosen values are filled in.
-    plan = make_plan(name, settings, cells if tuned else selection.select(cells, ONLY.value), workdir)
+    plan = make_plan(name, settings, cells, workdir)
+    chosen = plan if tuned else _chosen(plan, ONLY.value)
     if LIST.value:
-        _list(plan, tuned)
+        _list(chosen, tuned)
         return
     grid.check(plan.folders)
     verdict.check(settings.metric, plan.cells, settings.margin)
     if tuned is not None:
         selection.wanted(tuned, ONLY.value)
         tuning_checks.check_values(tuned.open)
+        tuning_checks.check_effect(settings, tuned.templates)
     workdir.mkdir(parents=True, exist_ok=True)
     for dataset in {id(one): one for one in map(grid.dataset_of, (cell.config for cell in plan.folders))}.values():
         announce(dataset)
     _check_data(plan)
     with run_folder.locked(workdir), _stoppable():
         if tuned is not None:
-            finals = tune(tuned, ONLY.value)
-            if not finals:
+            _check_data(tuned.plan)
+            tuned = tune(tuned, ONLY.value)
+            if tuned is None:
                 return
-            plan = make_plan(name, settings, finals, workdir)
+            plan = make_plan(name, settings, tuned.finals(), workdir)
+            chosen = make_plan(name, settings, selection.finals(tuned, ONLY.value), workdir)
             _check_data(plan)
-        failures = run_cells(plan)
+        failures = run_cells(chosen)
+        # Also of the runs that --only does not name: their results are still those of the grid.
         print(report(plan, failures))
-    _raise(failures, plan)
+    _raise(failures, chosen)
     print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
+
+
+def _chosen(plan: Plan, names: Sequence[str]) -> Plan:
+    """The plan of the runs with the given names, with the folders that the whole grid has; all if no name is given."""
+    return make_plan(plan.name, plan.settings, selection.select(plan.cells, names), plan.workdir) if names else plan
 
 
 def _list(plan: Plan, tuned: tuning.Tuning | None) -> None:
@@ -121,7 +133,7 @@ def _raise(failures: Mapping[str, str], plan: Plan) -> None:
         raise ChildProcessError(f"{len(failures)} of {len(plan.folders)} runs failed: {listed}")
 
 
-def tune(tuned: tuning.Tuning, names: Sequence[str]) -> list[Cell]:
+def tune(tuned: tuning.Tuning, names: Sequence[str]) -> tuning.Tuning | None:
     """Runs the trials that have not ended, and writes tuning.csv and tuning.json.
 
     Args:
@@ -129,7 +141,7 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> list[Cell]:
       names: names of the runs that are wanted, trials among them; none for all.
 
     Returns:
-      The runs that are wanted, with the chosen values; none if only trials are wanted.
+      The tuning stage after that; None if only trials are wanted.
 
     Raises:
       ValueError: there is no run of a name, or all trials of a contender diverged.
@@ -152,8 +164,8 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> list[Cell]:
         tuning_checks.check_values(tuned.open)
     if names and not others:
         print(f"tuning: {len(tuned.open)} of {len(tuned.plan.cells)} trials have not ended")
-        return []
-    return selection.finals(tuned, others)
+        return None
+    return tuned
 
 
 def job(plan: Plan, cell: Cell) -> launch.Job:

@@ -15,6 +15,8 @@ Ranges = Mapping[str, tuple[float, float]]
 DIGITS = 3
 # An extension of a range is this share of its length on the logarithmic scale, and takes this share of the trials.
 EXTENSION = 1 / 3
+# Highest over lowest value of a range at most. A few trials do not search a wider one.
+WIDEST = 1e9
 SIDES = ("lowest", "highest")
 # (field, side): where a range is widened.
 Edge = tuple[str, str]
@@ -62,6 +64,10 @@ def ranges(settings: Any) -> Ranges:
         numbers = [end for end in pair if isinstance(end, int | float) and math.isfinite(end)]
         if len(numbers) != 2 or not 0 < numbers[0] < numbers[1]:
             raise ValueError(f"tuning.fields.{name}={ends!r}: a range is (lowest, highest) with 0 < lowest < highest")
+        if numbers[1] / numbers[0] > WIDEST:
+            raise ValueError(
+                f"tuning.fields.{name}={ends!r}: a range covers a factor of {WIDEST:.0e} at most; narrow it"
+            )
     return {name: (float(low), float(high)) for name, (low, high) in fields.items()}
 
 
@@ -114,8 +120,9 @@ def widen(search: Search, edges: Collection[Edge], trials: int) -> Search:
     """Continues a search beyond ends of its ranges.
 
     Each range grows at each of the ends by a third of its configured length on the logarithmic scale, with a third of
-    the trials there (rounded up). The other fields of these trials are anywhere in their ranges. The seeds are those of
-    the first trials.
+    the trials there (rounded up, two at least). The first of them is at the old end, since the values tried so far may
+    lie far inside. The other fields of these trials are anywhere in their ranges. The seeds are those of the first
+    trials. The points do not depend on how many were tried before, so that more trials keep those that exist.
 
     Args:
       search: the search so far.
@@ -131,8 +138,10 @@ def widen(search: Search, edges: Collection[Edge], trials: int) -> Search:
         added = (low, low / factor) if side == SIDES[0] else (high, high * factor)
         grown[name] = min(grown[name][0], *added), max(grown[name][1], *added)
         boxes = {**search.ranges, name: added}
-        for i, row in enumerate(_halton(math.ceil(trials * EXTENSION), len(boxes))):
-            values = {field: _between(ends, place) for (field, ends), place in zip(boxes.items(), row, strict=True)}
+        rows, own = _halton(max(2, math.ceil(trials * EXTENSION)), len(boxes)), list(boxes).index(name)
+        for i, row in enumerate(rows):
+            places = [*row[:own], 1 - rows[i - 1][own] if i else 0.0, *row[own + 1 :]]
+            values = {field: _between(ends, place) for (field, ends), place in zip(boxes.items(), places, strict=True)}
             points.append(Point(values, i))
     return Search(search.configured, grown, tuple(points), search.widened + 1)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from aeden.measures.metric import Metric
 from aeden.runtime import files
+from aeden.runtime.files import DamagedFileError
 from aeden.tasks.task import Summary
 from experiments.ablate import choice, metrics, search_space, tuning_checks, verdict
 from experiments.ablate.grid import Cell
@@ -263,11 +264,20 @@ def _changed(cell: Cell, values: Mapping[str, Any]) -> Cell:
 
 
 def _summaries(plan: Plan) -> dict[Cell, Summary]:
-    """The summary of each trial that has ended; {} if it diverged."""
+    """The summary of each trial that has ended; {} if it diverged.
+
+    Raises:
+      DamagedFileError: the summary of a trial that is finished cannot be read, or lacks the figure that decides.
+    """
     found = {}
     for cell, folder in plan.folders.items():
         if plan.is_finished(cell):
-            found[cell] = files.read_json(folder / "summary.json")
+            path = folder / "summary.json"
+            found[cell] = files.read_json(path)
+            if plan.settings.metric not in (found[cell].get("validation") or {}):
+                raise DamagedFileError(
+                    f"{path} has no validation {plan.settings.metric}: delete {folder} to run this trial again"
+                )
         elif plan.divergence(cell):
             found[cell] = {}
     return found

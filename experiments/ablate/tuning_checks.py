@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import jax
+import numpy as np
+
 from aeden.measures.image_quality import RESTORATION_METRICS
+from aeden.runtime.devices import AXIS
+from aeden.tasks.execute import prepare
 from aeden.tasks.objectives.classification import SCORES
 from experiments.ablate import grid, metrics, search_space
 from experiments.ablate.grid import Cell
+from experiments.ablate.run_config import set_field
 
 # Task -> the figures of its validation that a choice can be about.
 VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
@@ -28,7 +34,7 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
     _check_metric(settings)
     if settings.shared_run:
         raise ValueError("tuning.fields and shared_run are both set: a grid with a shared run is not tuned")
-    for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0)):
+    for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0), ("seed", 0)):
         if tuning[name] < least:
             raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
     for name in tuning.always:
@@ -54,6 +60,37 @@ def check_values(trials: Sequence[Cell]) -> None:
             tuned = ", ".join(f"{name}={value:g}" for name, value in cell.tuned.items())
             remedy = "narrow its range in tuning.fields, or set tuning.widenings=0 if a widening led there"
             raise ValueError(f"a trial with {tuned}: {error}; {remedy}") from error
+
+
+def check_effect(settings: Any, templates: Sequence[Cell]) -> None:
+    """Refuses a range whose two ends train in the same way, e.g. of a warm-up that the length of the run cuts short.
+
+    It opens the data and traces the training steps of each contender, so it takes some seconds.
+
+    Raises:
+      ValueError: naming the field.
+    """
+    for cell in {cell.kind: cell for cell in templates}.values():
+        for name, ends in search_space.ranges(settings).items():
+            if len({_programs(cell, name, end) for end in ends}) == 1:
+                raise ValueError(
+                    f"tuning.fields.{name}: {cell.kind} trains in the same way with {ends[0]:g} and {ends[1]:g}, so "
+                    "that the trials would differ by their seeds only; remove it, or set what it depends on"
+                )
+
+
+def _programs(cell: Cell, name: str, value: float) -> str:
+    """The training steps of a run with another value of a field, in the words of JAX."""
+    config = cell.config.copy_and_resolve_references()
+    typed = search_space.integer(value, (value, value)) if isinstance(cell.tuned[name], int) else value
+    set_field(config, name, typed, "tuning.fields")
+    steps = []
+    for training in prepare(config, grid.dataset_of(config)).abstract_trainings():
+        state = jax.eval_shape(training.objective.init, jax.random.key(0))
+        step = jax.vmap(training.objective.step, in_axes=(None, 0, None), axis_name=AXIS)
+        program = jax.make_jaxpr(step)(state, training.batches.at(0), jax.random.key(0))
+        steps.append(f"{program} {[np.asarray(constant).tolist() for constant in program.consts]}")
+    return "\n".join(steps)
 
 
 def _check_metric(settings: Any) -> None:

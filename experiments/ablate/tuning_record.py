@@ -43,8 +43,12 @@ def changed(path: Path, record: Mapping[str, Any]) -> list[str]:
       record: what it is going to hold.
     """
     before = {}
-    with contextlib.suppress(DamagedFileError, FileNotFoundError, KeyError, TypeError):
-        before = {_key(one): one["chosen"] for one in files.read_json(path)["choices"]}
+    # It is rewritten, so that nothing depends on what it held.
+    with contextlib.suppress(DamagedFileError, FileNotFoundError, KeyError, TypeError, ValueError, AttributeError):
+        before = {
+            _key(one): {name: float(value) for name, value in one["chosen"].items()}
+            for one in files.read_json(path)["choices"]
+        }
     lines = []
     for one in record["choices"]:
         old, new, name = before.get(_key(one)), one["chosen"], kind(one["contender"], one["setting"])

@@ -55,7 +55,8 @@ def check(name: str, cells: Sequence[Cell], margin: float = 0.0) -> None:
         except ValueError as error:
             raise ValueError(f"{cell.kind}: {error}") from error
     tuned = next((cell for cell in cells if cell.tuned), None)
-    if tuned is not None and not size_of(margin, metrics.for_verdict(tuned.config.task, name)):
+    compares = len({cell.contender for cell in cells}) > 1
+    if tuned is not None and compares and not size_of(margin, metrics.for_verdict(tuned.config.task, name)):
         raise ValueError(
             f"metric={name} has no margin, and two tunings of the same contender may differ: set --config.margin to "
             "the smallest difference that you would act on, so that smaller ones do not count"

@@ -250,7 +250,7 @@ def assert_one_line_error(result, match):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ((SMOKE, "--config.epoch=1"), "epoch"),
+        ((SMOKE, "--config.noise.foo=1"), "there is no field noise.foo: configs/ lists"),
         ((SMOKE, "--config.epochs=many"), "many"),
         ((SMOKE, "--config.model.decoder=transposed"), "'transposed'.*transpose, upsample"),
         ((SMOKE, "--config.data.name=mnits"), "'mnits'"),

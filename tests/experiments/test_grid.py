@@ -47,6 +47,13 @@ def test_the_command_of_a_run_makes_its_config(settings, monkeypatch):
     assert holder.value.to_dict() == cell.config.to_dict()
 
 
+def test_a_long_name_fits_a_file_system(settings):
+    settings.contenders = {"nearest": {}, "k" * 400: {"model": {"decoder": "subpixel"}}}
+    folders = [cell.folder for cell in grid.expand(settings)]
+    assert len(set(folders)) == len(folders)
+    assert max(map(len, folders)) < 120
+
+
 def test_the_name_of_a_folder_depends_on_the_config_but_not_on_the_data_folder(settings):
     before = [cell.folder for cell in grid.expand(settings)]
     settings.experiment.data.dir = "/elsewhere"
@@ -65,6 +72,11 @@ def test_the_name_of_a_folder_depends_on_the_config_but_not_on_the_data_folder(s
         ({"contenders": {"nearest": {"model": {"decodr": "upsample"}}}}, "nearest: .*model.decodr.*model.decoder"),
         ({"axes": {"noise": {"levels": (0.1,)}}}, "there is no field noise.levels; did you mean noise.level"),
         ({"axes": {"noise": {"level": (0.1, 0.1)}}}, "axes.noise.level takes a tuple of different values"),
+        ({"axes": {"noise": {"level": (0.1, 0.10000001)}}}, "values of an axis must differ in their first six digits"),
+        (
+            {"contenders": {"nearest": {}, "shared run": {"epochs": 3.0}}},
+            "'shared run': this name is reserved for shared_run",
+        ),
         ({"axes": {"noise": {"level": 0.1}}}, "takes a tuple"),
         ({"axes": {"batch_size": ("many",)}}, "batch_size takes a value of type int, not 'many'"),
         ({"axes": {"model": {"decoder": ("upsample",)}}}, "contender .* sets model.decoder, and so does an axis"),

@@ -22,7 +22,7 @@ def record(folder, config, finished=True):
     folder.mkdir(parents=True)
     files.write_json(folder / "config.json", {"config": config, "dataset": {"name": "mnist", "sha256": "0"}})
     if finished:
-        files.write_json(folder / "summary.json", {})
+        files.write_json(folder / "summary.json", {"task": "denoise"})
 
 
 def plan_of(settings, workdir):

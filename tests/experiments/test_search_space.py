@@ -53,8 +53,9 @@ def test_a_range_grows_by_a_third_with_a_third_of_the_trials(side, ends):
     np.testing.assert_allclose(search.ranges["learning_rate"], ends)
     assert (len(search.points), search.widened) == (8 + 3, 1)
     added = values(search)[8:]
-    low, high = (1e-5, 1e-4) if side == "lowest" else (1e-1, 1.0)
-    assert all(low < x < high for x in added)
+    # The old end too is tried.
+    old, new = (1e-4, 1e-5) if side == "lowest" else (1e-1, 1.0)
+    np.testing.assert_allclose(np.log(np.divide(added, old)) / np.log(new / old), [0, 0.5, 0.75], atol=0.01)
     assert all(1e-5 < x < 1e-2 for x in values(search, "optimizer.weight_decay"))
     again = search_space.widen(search, [("learning_rate", side)], 8)
     outer = (ends[0] / 10, ends[1]) if side == "lowest" else (ends[0], ends[1] * 10)
@@ -73,6 +74,12 @@ def test_a_range_without_an_integer_is_refused_for_integers():
     search_space.check_integer("optimizer.warmup_steps", (2.4, 3.0))
     with pytest.raises(ValueError, match=r"tuning\.fields\.optimizer\.warmup_steps=\(2\.4, 2\.6\): .* none in this"):
         search_space.check_integer("optimizer.warmup_steps", (2.4, 2.6))
+
+
+def test_a_range_that_is_too_wide_to_search_is_refused(settings):
+    settings.tuning.fields = {"learning_rate": (1e-300, 1e300)}
+    with pytest.raises(ValueError, match=r"learning_rate=.*: a range covers a factor of 1e\+09 at most; narrow it"):
+        search_space.ranges(settings)
 
 
 @pytest.mark.parametrize("ends", [(1e-2, 1e-4), (0.0, 1.0), (1e-4,), 1e-3, ("a", "b"), (1e-4, float("inf"))])

@@ -10,12 +10,14 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from aeden.runtime import files
+from aeden.runtime import files, run_folder
+from aeden.runtime.files import DamagedFileError
+from aeden.runtime.run_folder import check_data
 from aeden.training import checkpoints, loop, running_totals
 from configs import base
 from configs.ablations import tune as tune_config
 from experiments import cli
-from experiments.ablate import grid, run, tuning, tuning_checks, tuning_record
+from experiments.ablate import grid, run, tuning, tuning_checks, tuning_record, verdict
 from experiments.ablate.run_config import set_field
 
 # The rate with the best figure: within the range, unless a test says otherwise.
@@ -322,6 +324,7 @@ def test_the_files_say_what_was_tried_and_chosen(tuned, tmp_path):
         ({"metric": "harmonic_energy"}, "metric=harmonic_energy: .* use one of bce, mse, psnr, ssim$"),
         ({"metric": "bce_excess"}, "metric=bce_excess: .* use one of bce, mse, psnr, ssim$"),
         ({"tuning": {"trials": 1}}, "tuning.trials=1: use 2 or more"),
+        ({"tuning": {"seed": -2}}, "tuning.seed=-2: use 0 or more"),
         ({"tuning": {"finalists": -1}}, "tuning.finalists=-1: use 0 or more"),
         ({"tuning": {"always": ("nobody",)}}, "tuning.always: 'nobody' is none of the contenders nearest, k3"),
         ({"tuning": {"seed": 1}}, "tuning.seed=1: a trial would have the grid's seed 1"),
@@ -358,6 +361,39 @@ def test_a_grid_with_a_shared_run_is_not_tuned(settings, tmp_path):
     settings.tuning.fields = {"learning_rate": (1e-3, 1e-1)}
     with pytest.raises(ValueError, match="shared_run are both set"):
         look(settings, tmp_path)
+
+
+def test_a_trial_without_the_figure_that_decides_is_damaged_and_none_that_diverged(tuned, tmp_path):
+    state = tune(tuned, tmp_path)
+    for content in ("{}", "[]", '{"validation": {}}', '{"validation": {"bce": 1.0}}'):
+        (state.plan.folders[state.plan.cells[0]] / "summary.json").write_text(content)
+        with pytest.raises(DamagedFileError, match=r"trial0_nearest.*summary.json"):
+            look(tuned, tmp_path)
+
+
+def test_a_damaged_record_of_an_earlier_choice_stops_nothing(tuned, tmp_path, capsys):
+    state = tune(tuned, tmp_path)
+    tuning_record.write(state)
+    whole = (tmp_path / "tuning.json").read_text()
+    for content in ("5", '{"choices": [{"contender": "k3", "setting": {}, "chosen": 5}]}', '{"choices": [[]]}'):
+        (tmp_path / "tuning.json").write_text(content)
+        tuning_record.write(state)
+        assert (tmp_path / "tuning.json").read_text() == whole
+    record = files.read_json(tmp_path / "tuning.json")
+    record["choices"][0]["chosen"] = {"learning_rate": None}
+    files.write_json(tmp_path / "tuning.json", record)
+    tuning_record.write(state)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_record_of_a_divergence_is_named(tuned, tmp_path):
+    state = look(tuned, tmp_path)
+    folder = state.plan.folders[state.plan.cells[0]]
+    finish(folder, state.plan.cells[0].config, 20.0)
+    (folder / "summary.json").unlink()
+    (folder / "diverged.json").write_text("{}")
+    with pytest.raises(DamagedFileError, match=r"diverged.json does not say how the run diverged: delete its folder"):
+        look(tuned, tmp_path)
 
 
 @pytest.fixture
@@ -408,7 +444,7 @@ class Launcher:
 @pytest.fixture
 def grid_of(tuned, tmp_path, monkeypatch, command):
     """Runs the grid by a launcher; returns the runs that were reported."""
-    monkeypatch.setattr(run, "_check_data", lambda plan: None)
+    monkeypatch.setattr(run_folder, "check_data", lambda folder, dataset: None)
 
     def run_it(launcher):
         reported = []
@@ -473,7 +509,9 @@ def test_single_trials_and_runs_by_name(grid_of, capsys):
     flags.FLAGS.only = []
     grid_of(Launcher())
     flags.FLAGS.only = [final]
-    assert [cell.name for cell in grid_of(Launcher())] == [final]
+    again = Launcher()
+    assert final in [cell.name for cell in grid_of(again)]
+    assert again.started == []
 
 
 def test_the_list_has_the_trials_and_later_the_runs(grid_of, tuned, tmp_path, capsys):
@@ -521,12 +559,54 @@ def test_values_that_a_run_cannot_have_are_refused_before_any_trial(grid_of, tun
     assert launcher.started == []
 
 
+def test_trials_on_other_data_are_refused(grid_of, tuned, tmp_path, monkeypatch):
+    tune(tuned, tmp_path, made=3)
+    monkeypatch.setattr(run_folder, "check_data", check_data)
+    launcher = Launcher()
+    with pytest.raises(run_folder.RunFolderError, match=r"trial0_\w+ was trained on glyphs/digits \(sha256 0\)"):
+        grid_of(launcher)
+    assert launcher.started == []
+
+
+@pytest.mark.parametrize(
+    "fields", [{"optimizer": {"warmup_steps": (10, 20)}}, {"augment": {"turn": (5.0, 30.0)}}], ids=["none", "some"]
+)
+def test_a_field_without_effect_is_refused(grid_of, tuned, fields):
+    """A warm-up is at most a tenth of a run."""
+    del tuned.tuning.fields["learning_rate"]
+    tuned.tuning.fields = fields
+    if "augment" in fields:
+        tuning_checks.check_effect(tuned, grid.expand(tuned))
+        return
+    launcher = Launcher()
+    with pytest.raises(
+        ValueError, match=r"tuning.fields.optimizer.warmup_steps: \w+ trains in the same way with 10 and"
+    ):
+        grid_of(launcher)
+    assert launcher.started == []
+
+
+def test_single_runs_by_name_keep_the_results_of_the_others(grid_of, tuned, tmp_path):
+    assert len(grid_of(Launcher())) == 6
+    flags.FLAGS.only = ["k3, seed 1"]
+    again = Launcher()
+    assert len(grid_of(again)) == 6
+    assert again.started == []
+
+
+@pytest.mark.parametrize("name", ["../smoke", "ablations.quick", "", "no_such_config"])
+def test_the_grid_of_what_is_no_experiment(name):
+    with pytest.raises(ValueError, match=r"after the colon comes the name of a file of configs/"):
+        tune_config.get_config(name)
+
+
 @pytest.mark.parametrize("name", ["transpose_mnist", "dense_mnist", "stacked_mnist"])
 def test_the_grid_of_one_experiment(name):
     """Its own rate is in the middle of the range; the same config, but for the rate and the seed, is tried."""
     settings = tune_config.get_config(name)
     cells = grid.expand(settings)
     tuning_checks.check(settings, cells)
+    verdict.check(settings.metric, cells, settings.margin)
     low, high = settings.tuning.fields.learning_rate
     assert low * high == pytest.approx(settings.experiment.learning_rate**2)
     assert all(cell.config.to_dict() == settings.experiment.to_dict() | {"seed": cell.seed} for cell in cells)

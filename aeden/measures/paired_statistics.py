@@ -70,8 +70,8 @@ class Comparison:
       spread: standard deviation over seeds, pooled over contender and reference: the root of the mean of their
         variances; NaN for fewer than two pairs.
       margin: smallest difference that anyone would act on; 0 for none known.
-      p_equal: p-value of the two one-sided t-tests of a difference of `bound` or more, see `equivalence_p`; 1 if that is
-        0.
+      p_equal: p-value of the two one-sided t-tests of a difference of `bound` or more, see `equivalence_p`; 1 if the
+        bound is 0.
       corrected_equal: p_equal, corrected for all comparisons made together (Holm 1979).
       improvement: probability that a run of the contender is better than a run of the reference with any seed; ties
         count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").

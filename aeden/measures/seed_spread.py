@@ -70,8 +70,8 @@ def equal_spread_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | n
     if len(one) != len(other):
         raise ValueError(f"pairs need equal lengths, not {len(one)} and {len(other)}")
     # Without their means the sums keep the digits in which seeds differ.
-    one, other = (values - np.mean(values) for values in (finite(one), finite(other)))
-    sums, differences = one + other, one - other
+    first, second = (values - np.mean(values) for values in (finite(one), finite(other)))
+    sums, differences = first + second, first - second
     # If either is constant, both contenders vary alike, and the correlation is not defined.
     if len(one) < 3 or min(np.ptp(sums), np.ptp(differences)) <= 1e-9 * max(np.ptp(sums), np.ptp(differences)):
         return 1.0

@@ -85,7 +85,8 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
         failures = run_cells(plan)
         print(report(plan, failures))
     _raise(failures, plan)
-    print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
+    page = workdir / "report.html"  # there is none if no run is finished
+    print(f"report: {page}\nrun: {workdir}" if page.exists() else f"run: {workdir}")
 
 
 def _list(plan: Plan, tuned: tuning.Tuning | None) -> None:

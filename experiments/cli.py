@@ -9,8 +9,9 @@ import atexit
 import contextlib
 import logging
 import os
+import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -136,6 +137,28 @@ def config_name() -> str:
     """The name of the config's file without suffix, and of what follows a colon: `tune_smoke` for `tune.py:smoke`."""
     file, _, argument = config_path().partition(":")
     return "_".join(Path(part).stem for part in (file, argument) if part)
+
+
+def changed_fields(config: Any, path: str) -> set[str]:
+    """The names of the fields, dotted, that differ from what the config's own file gives: those changed by options.
+
+    Args:
+      config: the config with the options.
+      path: its file as given on the command line, with what follows a colon.
+    """
+    file, colon, argument = path.partition(":")
+    own = runpy.run_path(file)["get_config"](*([argument] if colon else []))
+    return set(_differing(own.to_dict(), config.to_dict()))
+
+
+def _differing(own: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The names of the fields, dotted, that differ between nested dicts."""
+    for name in {**own, **now}:
+        one, other = own.get(name), now.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _differing(one, other, f"{prefix}{name}.")
+        elif one != other:
+            yield prefix + name
 
 
 def defaults() -> dict[str, Any]:

@@ -39,6 +39,8 @@ LEAST_STEPS = flags.DEFINE_integer(
     "least_steps", 1000, "Shortest training of a head in steps, where the config's epochs amount to fewer."
 )
 
+# Written in addition to the files of every grid.
+OUTPUTS = ("labels.md", "labels.json", "labels.csv", "labels.png")
 METHODS = {
     "pixels": "logistic regression on pixels",
     "frozen": "logistic regression on the frozen code",
@@ -131,10 +133,11 @@ def verdict(gain: PairedDifference) -> str:
 def write_results(plan: Plan, budgets: list[int]) -> str:
     """Writes labels.md, labels.json, labels.csv and labels.png of the finished runs; returns the table.
 
-    Nothing is written if no run is finished.
+    If no run is finished, nothing is written, and what an earlier call wrote is removed.
     """
     rows = records(plan)
     if not rows:
+        outcome.remove(plan.workdir, OUTPUTS)
         return ""
     workdir, text = plan.workdir, table(rows, budgets)
     files.write_text(workdir / "labels.md", text)

@@ -40,11 +40,11 @@ def paired_difference(
       confidence: share of such intervals that contain the true mean, if the differences are normally distributed.
 
     Raises:
-      ValueError: the lengths differ, or are 0.
+      ValueError: the lengths differ, or are 0; or a value is not finite.
     """
     if len(one) != len(other) or not len(one):
         raise ValueError(f"pairs need equal lengths of 1 or more, not {len(one)} and {len(other)}")
-    differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+    differences = finite(one) - finite(other)
     mean, count = float(differences.mean()), len(differences)
     if count < 2:
         return PairedDifference(mean, -math.inf, math.inf, count)
@@ -70,8 +70,8 @@ class Comparison:
       spread: standard deviation over seeds, pooled over contender and reference: the root of the mean of their
         variances; NaN for fewer than two pairs.
       margin: smallest difference that anyone would act on; 0 for none known.
-      p_equal: p-value of the two one-sided t-tests of a difference of `margin` less `allowance` or more, see
-        `equivalence_p`; 1 if that is 0.
+      p_equal: p-value of the two one-sided t-tests of a difference of `bound` or more, see `equivalence_p`; 1 if the
+        bound is 0.
       corrected_equal: p_equal, corrected for all comparisons made together (Holm 1979).
       improvement: probability that a run of the contender is better than a run of the reference with any seed; ties
         count half (Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice").
@@ -102,6 +102,11 @@ class Comparison:
         divides by the standard deviation of the differences and so grows with the correlation of the pairs.
         """
         return self.mean / self.spread if self.spread > 0 else math.nan
+
+    @property
+    def bound(self) -> float:
+        """What the test of equality is about: a difference of this size or more. The margin less the allowance."""
+        return max(self.margin - self.allowance, 0.0)
 
     def verdict(self, level: float = 0.05) -> str:
         """ "equal for practical use", "higher", "lower" or "no difference shown".
@@ -139,11 +144,14 @@ def compare(
         to be larger than this, and equality to hold within the margin less this.
 
     Raises:
-      ValueError: the lengths differ, or are 0; or the margin or the allowance is negative or not finite.
+      ValueError: the lengths differ, or are 0; a value is not finite; or the margin or the allowance is negative or not
+        finite.
     """
     for name, (values, reference) in pairs.items():
         if len(values) != len(reference) or not len(values):
             raise ValueError(f"{name}: pairs need equal lengths of 1 or more, not {len(values)} and {len(reference)}")
+        for some in (values, reference):
+            finite(some, f"{name}: ")
     _check_size("margin", margin)
     p = {name: sign_flip_p(*both, allowance) for name, both in pairs.items()}
     equal = {name: equivalence_p(*both, max(margin - allowance, 0.0)) for name, both in pairs.items()}
@@ -185,12 +193,12 @@ def sign_flip_p(
         closer to 0 by it, in the direction of their mean, and then tested; 1 if their mean is no larger.
 
     Raises:
-      ValueError: the allowance is negative or not finite.
+      ValueError: a value is not finite; or the allowance is negative or not finite.
     """
     from scipy import stats
 
     _check_size("allowance", allowance)
-    values, reference = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    values, reference = finite(one), finite(other)
     mean = float((values - reference).mean())
     if len(values) < 2 or 0 < allowance >= abs(mean):
         return 1.0
@@ -214,10 +222,10 @@ def equivalence_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np
     for a single pair.
 
     Raises:
-      ValueError: the margin is negative or not finite.
+      ValueError: a value is not finite; or the margin is negative or not finite.
     """
     _check_size("margin", margin)
-    differences = np.asarray(one, np.float64) - np.asarray(other, np.float64)
+    differences = finite(one) - finite(other)
     if margin == 0 or len(differences) < 2:
         return 1.0
     # All differences are equal up to rounding: the limit of the test for no spread.
@@ -230,6 +238,23 @@ def equivalence_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np
     return float(max(above, below))
 
 
+def finite(values: Sequence[float] | np.ndarray, name: str = "") -> np.ndarray:
+    """Values as an array, if all are finite: tests of others are not defined, and SciPy gives p = 0 for some.
+
+    Args:
+      values: any number of them.
+      name: begins the error.
+
+    Raises:
+      ValueError: a value is NaN or infinite.
+    """
+    array = np.asarray(values, np.float64)
+    if not np.isfinite(array).all():
+        wrong = array[~np.isfinite(array)][0]
+        raise ValueError(f"{name}a value is {wrong}: leave out what is not finite, and say so")
+    return array
+
+
 def _check_size(name: str, value: float) -> None:
     if not 0 <= value < math.inf:
         raise ValueError(f"{name}={value} is not a size: use 0 or a positive number")
@@ -240,8 +265,11 @@ def mean_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95
 
     It supposes normally distributed values. A bootstrap interval would not, but is too narrow for the few seeds of a
     grid: a 95 % BCa interval of 6 to 9 normally distributed values contains the true mean in 87 to 90 % of cases.
+
+    Raises:
+      ValueError: there is no value, or one is not finite.
     """
-    whole = np.asarray(values, np.float64)
+    whole = finite(values)
     found = paired_difference(whole, np.zeros_like(whole), confidence)
     return found.low, found.high
 
@@ -250,9 +278,12 @@ def holm(p: Sequence[float]) -> list[float]:
     """Corrects the p-values of comparisons made together (Holm 1979).
 
     At a level of 0.05, at most one family of comparisons in twenty then contains a false positive.
+
+    Raises:
+      ValueError: a p-value is not finite.
     """
     order = np.argsort(p, kind="stable")
-    scaled = np.asarray(p)[order] * (len(p) - np.arange(len(p)))
+    scaled = finite(p)[order] * (len(p) - np.arange(len(p)))
     corrected = np.empty(len(p))
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return corrected.tolist()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aeden.measures.paired_statistics import holm
+from aeden.measures.paired_statistics import finite, holm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +39,17 @@ def spread(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Sp
       confidence: share of such intervals that contain the true standard deviation.
 
     Raises:
-      ValueError: there is no value.
+      ValueError: there is no value, or one is not finite.
     """
     if not len(values):
         raise ValueError("a spread needs 1 or more values, not 0")
+    values = finite(values)
     if len(values) < 2:
         return Spread(math.nan, 0.0, math.inf, 1)
     from scipy import stats
 
     freedom = len(values) - 1
-    deviation = float(np.std(np.asarray(values, np.float64), ddof=1))
+    deviation = float(np.std(values, ddof=1))
     tails = stats.chi2.ppf([0.5 + confidence / 2, 0.5 - confidence / 2], freedom)
     low, high = deviation * np.sqrt(freedom / tails)
     return Spread(deviation, float(low), float(high), len(values))
@@ -64,13 +65,13 @@ def equal_spread_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | n
       one, other: one value per pair each, e.g. of two contenders under the same seeds.
 
     Raises:
-      ValueError: the lengths differ.
+      ValueError: the lengths differ, or a value is not finite.
     """
     if len(one) != len(other):
         raise ValueError(f"pairs need equal lengths, not {len(one)} and {len(other)}")
     # Without their means the sums keep the digits in which seeds differ.
-    one, other = (np.asarray(values, np.float64) - np.mean(values) for values in (one, other))
-    sums, differences = one + other, one - other
+    first, second = (values - np.mean(values) for values in (finite(one), finite(other)))
+    sums, differences = first + second, first - second
     # If either is constant, both contenders vary alike, and the correlation is not defined.
     if len(one) < 3 or min(np.ptp(sums), np.ptp(differences)) <= 1e-9 * max(np.ptp(sums), np.ptp(differences)):
         return 1.0
@@ -101,7 +102,7 @@ def compare_spreads(pairs: Mapping[str, tuple[Sequence[float], Sequence[float]]]
       pairs: name -> values of the contender and values of the reference, for the same seeds.
 
     Raises:
-      ValueError: the lengths differ, or are 0.
+      ValueError: the lengths differ, or are 0; or a value is not finite.
     """
     p = {name: equal_spread_p(*both) for name, both in pairs.items()}
     corrected = dict(zip(p, holm(list(p.values())), strict=True))

@@ -27,7 +27,7 @@ def get_config() -> ConfigDict:
     config.costs = True  # time the networks of denoisers after all runs have ended
     config.metric = "psnr"  # the metric of the verdict, as in the table of results
     config.margin = 0.0  # smallest difference to act on, in the metric's unit; 0: its own (0.1 dB for psnr), -1: none
-    config.note = ""  # plain text under the verdict, in the report and in what is printed; "" for none
+    config.note = ""  # plain text under the verdict, while no option changes this grid; "" for none
     return config
 
 

@@ -19,6 +19,9 @@ from experiments import cli
 from experiments.ablate import outcome
 from experiments.ablate.run import run_grid
 
+# Fields that change nothing that a config's note may say of its results.
+NOT_IN_A_NOTE = {"experiment.data.dir", "experiment.data.fallback", "baselines", "costs"}
+
 
 def config_arguments(flag: Any) -> list[str]:
     """The options that choose the same config as a config flag that was parsed, however it was spelled."""
@@ -28,8 +31,22 @@ def config_arguments(flag: Any) -> list[str]:
     return [f"--config={path}", *(f"--config.{name}={value}" for name, value in values.items())]
 
 
+def apply_note(settings: Any, path: str) -> None:
+    """Clears the note of a grid that options have changed: the note is about the grid as its file has it.
+
+    Args:
+      settings: the config of the grid.
+      path: see `cli.changed_fields`.
+    """
+    changed = cli.changed_fields(settings, path)
+    # A note that is given as an option is about this grid.
+    if "note" not in changed and not changed <= NOT_IN_A_NOTE:
+        settings.note = ""
+
+
 def main() -> None:
     """Runs the grid and prints its tables and verdict."""
+    apply_note(cli.CONFIG.value, cli.config_path())
     workdir = Path(cli.WORKDIR.value or f"runs/ablations/{cli.config_name()}")
     arguments = config_arguments(flags.FLAGS["config"])
     run_grid(

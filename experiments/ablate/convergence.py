@@ -23,8 +23,9 @@ LENGTHS = ("epochs", "steps")
 # Costs that differ by less than this share are equal: they are products of rounded numbers.
 EQUAL = 1e-9
 NOT_THAT_SHORT, NOT_THAT_LONG, NO_SEED = "not run that short", "not run that long", "no shared seed"
+NOT_DEFINED = "not defined"
 # Why a contender that has a value is not compared, by why the reference has none ("" if it has one).
-BY_REFERENCE = {"": NO_SEED, **{why: f"reference {why}" for why in (NOT_THAT_SHORT, NOT_THAT_LONG)}}
+BY_REFERENCE = {"": NO_SEED, **{why: f"reference {why}" for why in (NOT_THAT_SHORT, NOT_THAT_LONG, NOT_DEFINED)}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ class RunsOfLength:
     Attributes:
       setting: value of each axis.
       cost: what one of the runs costs: steps, seconds or multiplications; positive.
-      values: the metric by seed.
+      values: the metric by seed, without values that are not finite.
     """
 
     setting: dict[str, Any]
@@ -55,7 +56,8 @@ class AtCost:
       setting: the setting.
       cost: the cost: that of the reference, or that of the contender if it has no value at that of the reference.
       comparison: the comparison over paired seeds; None if there is none.
-      reason: why there is none: `NOT_THAT_SHORT`, `NOT_THAT_LONG` or a value of `BY_REFERENCE`; "" if there is one.
+      reason: why there is none: `NOT_THAT_SHORT`, `NOT_THAT_LONG`, `NOT_DEFINED` or a value of `BY_REFERENCE`; "" if
+        there is one.
     """
 
     contender: str
@@ -101,7 +103,8 @@ def runs_by_length(
         others = place(without(setting, length))
         found = lengths.setdefault(others, {}).setdefault(row["contender"], {})
         runs = found.setdefault(label, RunsOfLength(setting, row["steps"] * step_costs[label], {}))
-        runs.values[row["seed"]] = row[metric]
+        if math.isfinite(row[metric]):
+            runs.values[row["seed"]] = row[metric]
     return {
         others: {contender: sorted(found.values(), key=lambda runs: runs.cost) for contender, found in members.items()}
         for others, members in lengths.items()
@@ -124,13 +127,15 @@ def at_cost(lengths: Sequence[RunsOfLength], cost: float) -> tuple[dict[int, flo
       cost: positive.
 
     Returns:
-      Seed -> value; and why there is none, or "".
+      Seed -> value; and why there is none, or "". A length of which no value is finite has none.
     """
     for runs in lengths:
         if math.isclose(runs.cost, cost, rel_tol=EQUAL):
-            return dict(runs.values), ""
+            return dict(runs.values), "" if runs.values else NOT_DEFINED
     for low, high in itertools.pairwise(lengths):
         if low.cost < cost < high.cost:
+            if not low.values or not high.values:
+                return {}, NOT_DEFINED
             share = math.log(cost / low.cost) / math.log(high.cost / low.cost)
             seeds = low.values.keys() & high.values.keys()
             return {seed: (1 - share) * low.values[seed] + share * high.values[seed] for seed in seeds}, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from experiments.ablate.plan import Plan
-from experiments.ablate.verdict import spoken
+from experiments.ablate.seed_values import spoken
 
 
 def counts(plan: Plan) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from aeden.runtime import files, provenance
 from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
-from experiments.ablate import baselines, divergence, metrics, results, tuning, tuning_record, verdict
+from experiments.ablate import baselines, divergence, metrics, results, seed_values, tuning, tuning_record, verdict
 from experiments.ablate.grid import Cell, digests, expand
 from experiments.ablate.plan import Plan
 from experiments.ablate.progress import say
@@ -21,10 +21,15 @@ from experiments.ablate.run import command
 
 # Number of metrics in results.md; results.csv has all.
 SHOWN = 7
+# The tables that only some grids have, and everything that a grid writes about its finished runs.
+OPTIONAL = ("levels.csv", "baselines.csv", "convergence.csv", "noises.csv", "figures/*.png", "figures/*.svg")
+OUTPUTS = ("report.html", "verdict.json", "results.csv", "results.md", *OPTIONAL)
 
 
 def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str]) -> str:
     """Writes results.csv, results.md, levels.csv, baselines.csv, verdict.json and report.html of the finished runs.
+
+    What an earlier call wrote is replaced. If no run is finished, or a table has no rows any more, it is removed.
 
     Args:
       plan: the runs of the grid.
@@ -37,6 +42,7 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     summaries = {cell: read_summary(plan, cell) for cell in plan.cells if plan.is_finished(cell)}
     tuned = _tuning(plan)
     tuning_text = "" if tuned is None else f"\n{tuning_record.text(tuned)}"
+    remove(plan.workdir, OPTIONAL if summaries else OUTPUTS)
     if not summaries:
         nothing = "no run is finished: there is nothing to report"
         return "\n".join(filter(None, (nothing, *divergence.sentences(plan), tuning_text)))
@@ -48,18 +54,27 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     files.write_csv(plan.workdir / "results.csv", rows)
     names, reference = list(settings.contenders), settings.reference
     found = verdict.comparisons(rows, names, axes, reference, metric, settings.margin, bool(settings.tuning.fields))
-    record = verdict.as_json(found, verdict.seed_spreads(rows, names, axes, reference, metric), reference, metric)
+    spreads = verdict.seed_spreads(rows, names, axes, reference, metric)
+    gaps = seed_values.gaps(rows, names, axes, reference, metric)
+    record = verdict.as_json(found, spreads, reference, metric, gaps, alone=len(names) == 1)
     causes = results.causes(summaries.values())
     failed = {"failures": failures, "diverged": divergence.counts(plan)}
     files.write_json(plan.workdir / "verdict.json", {**record, **failed, **causes})
     denoising = _denoising(plan, summaries, timed) if task == "denoise" else Denoising()
     trials = [] if tuned is None else [command(tuned.plan, cell) for cell in tuned.plan.folders]
     commands = [*trials, *(command(plan, cell) for cell in plan.folders)]
-    page.write(GridResult(plan, commands, rows, summaries, failures, found, denoising, tuned))
+    result = GridResult(plan, commands, rows, summaries, failures, found, denoising, tuned)
+    page.write(result)
     shown = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
-    return "\n".join(filter(None, (table, record["text"], *divergence.sentences(plan), settings.note, tuning_text)))
+    return "\n".join(filter(None, (table, record["text"], *divergence.sentences(plan), result.note, tuning_text)))
+
+
+def remove(workdir: Path, patterns: Sequence[str]) -> None:
+    """Removes files of an earlier call, which would look like those of now."""
+    for path in (path for pattern in patterns for path in workdir.glob(pattern)):
+        path.unlink()
 
 
 def _tuning(plan: Plan) -> tuning.Tuning | None:

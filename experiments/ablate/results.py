@@ -108,7 +108,9 @@ def table(rows: Sequence[Row], names: Sequence[str], by: Sequence[str]) -> str:
     lines = [f"| {' | '.join([*by, *names, 'seeds'])} |", "|---" * (len(by) + len(names) + 1) + "|"]
     for key, members in grouped(rows, by).items():
         cells = [spread([member[name] for member in members if name in member]) for name in names]
-        lines.append(f"| {' | '.join([*map(str, key), *cells, str(len(members))])} |")
+        # A bar would begin another cell.
+        words = [str(value).replace("|", r"\|") for value in key]
+        lines.append(f"| {' | '.join([*words, *cells, str(len(members))])} |")
     return "\n".join(lines) + "\n"
 
 

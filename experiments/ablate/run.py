@@ -92,7 +92,8 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
         # Also of the runs that --only does not name: their results are still those of the grid.
         print(report(plan, failures))
     _raise(failures, chosen)
-    print(f"report: {workdir / 'report.html'}\nrun: {workdir}")
+    page = workdir / "report.html"  # there is none if no run is finished
+    print(f"report: {page}\nrun: {workdir}" if page.exists() else f"run: {workdir}")
 
 
 def _chosen(plan: Plan, names: Sequence[str]) -> Plan:

@@ -16,9 +16,10 @@ from aeden.nn.decoders import DECODERS
 from aeden.runtime.files import Row
 from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
 from experiments.ablate import metrics
-from experiments.ablate.grid import Cell, kind
-from experiments.ablate.results import grouped
+from experiments.ablate.grid import Cell
+from experiments.ablate.seed_values import Gaps, by_seed, finite, paired, spoken
 
+NO_GAPS = Gaps()
 # In a grid that tunes, a difference counts if it is shown to be larger than this share of the margin: two tunings of
 # the same contender may differ by as much (docs/method.md, "Does the protocol tell the truth?").
 TUNING_SHARE = 0.5
@@ -29,9 +30,9 @@ class SeedSpread:
     """The spread of a contender over seeds at one setting.
 
     Attributes:
-      spread: standard deviation over all finished seeds, with its 95 % interval.
-      compared: the spread compared with that of the reference, over the seeds that both have finished; None for the
-        reference, and without a shared seed.
+      spread: standard deviation over all finished seeds with a finite value, with its 95 % interval.
+      compared: the spread compared with that of the reference, over the seeds that both have finished with a finite
+        value; None for the reference, and without such a seed.
     """
 
     spread: Spread
@@ -101,7 +102,7 @@ def comparisons(
     margin: float = 0.0,
     tuned: bool = False,
 ) -> dict[str, Comparison]:
-    """Compares each contender with the reference at every setting, over the seeds that both have finished.
+    """Compares each contender with the reference at every setting, over the seeds under which both values are finite.
 
     Args:
       rows: one row per finished run, see `results.row`.
@@ -113,11 +114,11 @@ def comparisons(
       tuned: whether the contenders were tuned, which adds the allowance for it.
 
     Returns:
-      "contender" or "contender, axis=value" -> comparison, corrected for all of them together. Contenders without a
-      shared seed are left out.
+      "contender" or "contender, axis=value" -> comparison, corrected for all of them together. Contenders without
+      such a seed are left out; `seed_values.gaps` says which, and which seeds.
     """
-    values = _by_seed(rows, contenders, axes, metric)
-    return compared(_paired(values, reference), metric, margin, tuned)
+    values = by_seed(rows, contenders, axes, metric)
+    return compared(paired(values, reference), metric, margin, tuned)
 
 
 def compared(
@@ -135,44 +136,16 @@ def seed_spreads(
 
     Returns:
       "contender" or "contender, axis=value" -> spread, the reference among them. The tests are corrected for all of
-      them together. Contenders without a finished run are left out.
+      them together. Contenders without a finite value are left out.
     """
-    values = _by_seed(rows, contenders, axes, metric)
-    compared = compare_spreads(_paired(values, reference))
+    values = by_seed(rows, contenders, axes, metric)
+    compared = compare_spreads(paired(values, reference))
     return {
-        label: SeedSpread(spread(list(by_seed.values())), compared.get(label))
+        label: SeedSpread(spread(list(known.values())), compared.get(label))
         for members in values.values()
-        for label, by_seed in members.values()
-        if by_seed
+        for label, own in members.values()
+        if (known := finite(own))
     }
-
-
-# Setting -> contender -> its label at this setting, and its values by seed.
-_Values = dict[tuple[Any, ...], dict[str, tuple[str, dict[int, float]]]]
-
-
-def _by_seed(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], metric: Metric) -> _Values:
-    """The values of a metric; rows that lack it are left out."""
-    values: _Values = {}
-    for setting, members in grouped(rows, axes).items():
-        place = dict(zip(axes, setting, strict=True))
-        values[setting] = {contender: (kind(contender, place), {}) for contender in contenders}
-        for row in members:
-            if metric.name in row:
-                values[setting][row["contender"]][1][row["seed"]] = row[metric.name]
-    return values
-
-
-def _paired(values: _Values, reference: str) -> dict[str, tuple[list[float], list[float]]]:
-    """Label of a contender -> its values and those of the reference, for the seeds that both have finished."""
-    pairs = {}
-    for members in values.values():
-        other = members[reference][1]
-        for contender, (label, one) in members.items():
-            shared = sorted(one.keys() & other.keys())
-            if contender != reference and shared:
-                pairs[label] = [one[seed] for seed in shared], [other[seed] for seed in shared]
-    return pairs
 
 
 def word(one: Comparison, metric: Metric) -> str:
@@ -183,19 +156,36 @@ def word(one: Comparison, metric: Metric) -> str:
     return verdict
 
 
-def sentence(found: Mapping[str, Comparison], reference: str, metric: Metric) -> str:
+def sentence(
+    found: Mapping[str, Comparison], reference: str, metric: Metric, gaps: Gaps = NO_GAPS, alone: bool = False
+) -> str:
     """The verdict in one paragraph.
 
     Args:
       found: label of a contender -> its comparison with the reference.
       reference: name of the reference.
       metric: what was compared.
+      gaps: what was left out because it is not finite.
+      alone: whether the reference is the grid's only contender.
     """
-    if not found:
-        return (
-            f"Nothing to compare with {spoken(reference)}: no other contender has finished one of the same seeds with "
-            f"a value of {metric.label} (runs made before a metric existed do not have it)."
-        )
+    said = _findings(found, reference, metric) if found else _nothing(reference, metric, gaps, alone)
+    return " ".join([said, *gaps.sentences(metric)])
+
+
+def _nothing(reference: str, metric: Metric, gaps: Gaps, alone: bool) -> str:
+    """Why there is no comparison."""
+    if alone:
+        return f"{spoken(reference)} is the only contender of this grid: there is nothing to compare it with."
+    if gaps.not_compared:
+        return f"By {metric.label}, nothing can be compared with {spoken(reference)}."
+    return (
+        f"Nothing to compare with {spoken(reference)}: no other contender has finished one of the same seeds with "
+        f"a value of {metric.label} (runs made before a metric existed do not have it)."
+    )
+
+
+def _findings(found: Mapping[str, Comparison], reference: str, metric: Metric) -> str:
+    """What the comparisons show, of which there is at least one."""
     findings = [
         f"{spoken(label)} is {said} ({_size(one, metric)}, {_p(one, metric)})"
         for said in ("better", "worse", "equal for practical use")
@@ -235,53 +225,55 @@ def _p(one: Comparison, metric: Metric) -> str:
     """The p-value of what a comparison shows, and how the difference compares with the margin."""
     margin = metric.format_size(one.margin)
     if one.verdict() == "equal for practical use":
-        return f"within the margin of {margin}, corrected p = {one.corrected_equal:.2g}"
+        # In a grid that tunes, the test is at less than the margin.
+        bound = metric.format_size(one.bound) if one.allowance else f"the margin of {margin}"
+        return f"within {bound}, corrected p = {one.corrected_equal:.2g}"
     small = f", not above the margin of {margin}" if abs(one.mean) <= one.margin else ""
     larger = f"larger than {metric.format_size(one.allowance)} with " if one.allowance else ""
     return f"{larger}corrected p = {one.corrected:.2g}{small}"
 
 
-def spoken(label: str) -> str:
-    """ "k3, noise.level=0.2" as part of a sentence: "k3 at noise.level=0.2"."""
-    contender, _, place = label.partition(", ")
-    return f"{contender} at {place}" if place else contender
-
-
 def as_json(
-    found: Mapping[str, Comparison], spreads: Mapping[str, SeedSpread], reference: str, metric: Metric
+    found: Mapping[str, Comparison],
+    spreads: Mapping[str, SeedSpread],
+    reference: str,
+    metric: Metric,
+    gaps: Gaps = NO_GAPS,
+    alone: bool = False,
 ) -> dict[str, Any]:
     """The verdict for other programs.
 
     Args:
       found: label of a contender -> its comparison with the reference.
       spreads: label of a contender -> its spread over seeds, see `seed_spreads`.
-      reference: name of the reference.
-      metric: what was compared.
+      reference, metric, gaps, alone: see `sentence`.
     """
     return {
         "metric": metric.name,
         "reference": reference,
-        "text": sentence(found, reference, metric),
+        "text": sentence(found, reference, metric, gaps, alone),
         "comparisons": [
             {
                 "contender": label,
                 "verdict": one.verdict(),
-                **_finite({**dataclasses.asdict(one), "effect": one.effect}),
+                **_or_null({**dataclasses.asdict(one), "effect": one.effect}),
             }
             for label, one in found.items()
         ],
         "spreads": [
             {
                 "contender": label,
-                **_finite(dataclasses.asdict(one.spread)),
-                "compared": None if one.compared is None else _finite(dataclasses.asdict(one.compared)),
+                **_or_null(dataclasses.asdict(one.spread)),
+                "compared": None if one.compared is None else _or_null(dataclasses.asdict(one.compared)),
             }
             for label, one in spreads.items()
         ],
+        "undefined": {label: count for label, (count, _) in gaps.undefined.items()},
+        "not_compared": list(gaps.not_compared),
         "fewest_seeds": fewest_pairs(len(found)),
     }
 
 
-def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
+def _or_null(values: Mapping[str, float]) -> dict[str, float | None]:
     """Numbers for JSON, which has no infinity and no NaN: what a single seed does not give is null."""
     return {name: x if math.isfinite(x) else None for name, x in values.items()}

@@ -1,6 +1,7 @@
 """The table by number of labels: its cells, its sums, and that the command continues."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -174,6 +175,14 @@ def test_a_shared_run_that_fails_fails_those_that_need_it(tmp_path):
     assert "| logistic regression on the frozen code |  |" in out
     rows = (tmp_path / "labels/labels.csv").read_text().splitlines()
     assert [row.split(",")[3] for row in rows] == ["method", "pixels"]
+
+
+def test_no_table_of_an_earlier_call_stays_if_no_run_is_finished(tmp_path):
+    for name in labels.OUTPUTS:
+        (tmp_path / name).write_text("earlier")
+    plan = SimpleNamespace(workdir=tmp_path, cells=[])
+    assert labels.write_results(plan, [100]) == ""
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [[], ["100", "many"], ["100", "-5"], ["100", "0100"]])

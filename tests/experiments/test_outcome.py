@@ -5,18 +5,21 @@ import json
 import math
 import re
 import subprocess
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from absl import flags
 from conftest import ROOT
 from ml_collections import config_flags
+from test_report import PROVENANCE
 
 from aeden.measures.paired_statistics import compare
 from aeden.runtime import files, provenance, run_folder
 from aeden.tasks.execute import TASKS
 from configs.ablations import decoders_mnist, grid_base
-from experiments.ablate import __main__, grid, launch, metrics, outcome, progress, results, verdict
+from experiments import cli
+from experiments.ablate import __main__, grid, launch, metrics, outcome, progress, results, run, verdict
 from experiments.ablate.plan import make_plan
 
 PSNR = metrics.of_task("denoise")["psnr"]
@@ -45,6 +48,84 @@ def test_rows_of_several_kinds_make_one_table(tmp_path):
         "| dense | 1 |  | 1 |",
         "| k3 | 2 | 0.1 | 1 |",
     ]
+
+
+def test_a_bar_in_a_name_breaks_no_table(tmp_path):
+    rows = [{"contender": "a|b", "psnr": 1.0}]
+    lines = results.table(rows, ["psnr"], ["contender"]).splitlines()
+    assert lines[2] == r"| a\|b | 1 | 1 |"
+    assert [len(re.findall(r"(?<!\\)\|", line)) for line in lines] == [4, 4, 4]
+    files.write_csv(tmp_path / "results.csv", [*rows, {"contender": 'a,"b"', "psnr": 2.0}])
+    with open(tmp_path / "results.csv") as file:
+        assert [row["contender"] for row in csv.DictReader(file)] == ["a|b", 'a,"b"']
+
+
+def test_a_grid_of_one_contender_says_so():
+    only = "k3 is the only contender of this grid: there is nothing to compare it with."
+    assert verdict.sentence({}, "k3", PSNR, alone=True) == only
+    assert verdict.as_json({}, {}, "k3", PSNR, alone=True)["text"] == only
+    assert verdict.sentence({}, "k3", PSNR).startswith("Nothing to compare with k3: no other contender has finished")
+
+
+@pytest.fixture
+def finished(settings, tmp_path, monkeypatch):
+    """The plan of a small grid, and a function that finishes its runs and writes its outcome."""
+    settings.costs = settings.baselines = False
+    monkeypatch.setattr(outcome, "command", lambda plan, cell: cell.name)
+    plan = plan_of(settings, tmp_path)
+
+    def write():
+        for cell in plan.cells:
+            plan.folders[cell].mkdir(parents=True, exist_ok=True)
+            both = {"noisy": {"psnr": 10.0}, "test": {"psnr": 20.0}}
+            summary = {"task": "denoise", "parameters": 5, "wall_seconds": 1.0, "levels": {}, **both, **PROVENANCE}
+            files.write_json(plan.folders[cell] / "summary.json", summary)
+        return outcome.write(plan, {}, [])
+
+    return plan, write
+
+
+def test_a_single_contender_of_a_whole_grid(settings, finished, tmp_path):
+    del settings.contenders.k3
+    plan, write = finished
+    plan.cells[:] = [cell for cell in plan.cells if cell.contender == "nearest"]
+    assert "nearest is the only contender of this grid" in write()
+    assert "nearest is the only contender of this grid" in (tmp_path / "report.html").read_text()
+
+
+def test_nothing_of_an_earlier_grid_looks_current(finished, tmp_path):
+    plan, write = finished
+    write()
+    written = {path for pattern in outcome.OUTPUTS for path in tmp_path.glob(pattern)}
+    assert {path.name for path in written} >= {"report.html", "verdict.json", "results.csv", "results.md", "forest.png"}
+    (tmp_path / "cost.json").write_text("{}")
+    (tmp_path / "noises.csv").write_text("of a grid with other kinds of noise")
+    write()
+    assert not (tmp_path / "noises.csv").exists()
+    for cell in plan.cells:
+        (plan.folders[cell] / "summary.json").unlink()
+    assert "nothing to report" in outcome.write(plan, {}, [])
+    assert [path for path in written if path.exists()] == []
+    assert (tmp_path / "cost.json").exists()  # which is known by what it depends on
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_grid_names_its_report_only_if_there_is_one(settings, tmp_path, monkeypatch, capsys, written):
+    for owner, name, value in ((run, "LIST", False), (run, "ONLY", []), (cli, "COORDINATOR", None)):
+        monkeypatch.setattr(owner, name, SimpleNamespace(value=value))
+    for name in ("_check_data", "announce", "run_cells"):
+        monkeypatch.setattr(run, name, lambda *_: {})
+    for name in ("check", "dataset_of"):
+        monkeypatch.setattr(run.grid, name, lambda *_: None)
+
+    def report(plan, failures):
+        if written:
+            (tmp_path / "report.html").write_text("")
+        return "the verdict"
+
+    run.run_grid("a grid", settings, tmp_path, report)
+    page = f"report: {tmp_path / 'report.html'}\n" if written else ""
+    assert capsys.readouterr().out == f"the verdict\n{page}run: {tmp_path}\n"
 
 
 def test_causes_are_listed_where_they_differ():
@@ -135,6 +216,11 @@ def test_in_a_tuned_grid_a_difference_has_to_be_larger_than_another_tuning_makes
     text = verdict.sentence(found[True], "nearest", PSNR)
     assert re.search(r"k4 is better \(\+0.20 dB, .*, larger than 0.025 dB with corrected p = 0.016\)", text)
     assert "no difference larger than 0.025 dB shown for k6" in text
+    # Equality has to hold within the margin less the allowance, and the sentence names that.
+    values["k4"] = [x + 0.001 * (-1) ** i for i, x in enumerate(values["nearest"])]
+    same = verdict.compared({"k4": (values["k4"], values["nearest"])}, PSNR, 0.05, True)
+    assert same["k4"].bound == 0.025
+    assert ", within 0.025 dB, corrected p = " in verdict.sentence(same, "nearest", PSNR)
     # A metric without a margin has no allowance either.
     plain = verdict.compared({"k4": (values["k4"], values["nearest"])}, metrics.of_task("denoise")["ssim"], 0.0, True)
     assert plain["k4"].allowance == 0.0

@@ -10,7 +10,7 @@ from aeden.measures.paired_statistics import compare
 from aeden.tasks.execute import TASKS
 from experiments.ablate import baselines, grid
 from experiments.ablate.plan import make_plan
-from experiments.ablate.report import baseline_table, denoise, gan, html, page
+from experiments.ablate.report import baseline_table, costs, denoise, gan, html, page
 from experiments.ablate.report.grid_result import Denoising, GridResult
 
 PROVENANCE = {
@@ -128,7 +128,7 @@ def test_the_comparison_shows_size_margin_and_verdict(settings, tmp_path):
     assert line[5:] == ["0.00781", f"{found['k3'].p_equal:.3g}", "equal for practical use", "0.56", "8 of 8"]
     assert "+0.05 [+0.04, +0.06]  equal for practical use" in text_of(parts)
     assert "the margin of 0.1 dB" in text_of(parts)
-    assert "corrected p, margin" in text_of(parts)
+    assert "corrected p, equality" in text_of(parts)
     assert "k3 is equal for practical use" in text_of(page.opening(result))
     assert "margin" not in text_of(page.comparison(make_result(settings, tmp_path, psnr=20.0)))
 
@@ -140,9 +140,13 @@ def test_the_comparison_of_a_tuned_grid_says_what_another_tuning_makes(settings,
     text = text_of(page.comparison(dataclasses.replace(result, comparisons=compare(pairs, margin=0.1, allowance=0.05))))
     assert "a difference has to be shown to be larger than 0.05 dB" in text
     assert "Corrected p: of a difference of 0.05 dB or less" in text
+    # The test of equality is at the margin less the allowance.
+    assert "corrected p, equality: of a difference of 0.05 dB or more." in text
+    assert '"Equal for practical use": a difference of 0.05 dB or more has p of at most' in text
     text = text_of(page.comparison(dataclasses.replace(result, comparisons=compare(pairs, margin=0.1))))
     assert "two tunings" not in text
-    assert "Corrected p: of no difference;" in text
+    assert "Corrected p: of no difference; corrected p, equality: of a difference of 0.1 dB or more." in text
+    assert '"Equal for practical use": a difference of 0.1 dB or more has p of at most' in text
 
 
 def test_the_note_of_a_grid_is_below_its_verdict(settings, tmp_path):
@@ -150,6 +154,47 @@ def test_the_note_of_a_grid_is_below_its_verdict(settings, tmp_path):
     without = page.opening(result)
     result.plan.settings.note = "A <first> look."
     assert page.opening(result) == [*without[:3], '<p class="note">A &lt;first&gt; look.</p>', *without[3:]]
+
+
+def test_a_note_is_not_printed_under_results_on_other_data(settings, tmp_path):
+    settings.note = "5,000 of the 55,000 images of MNIST."
+    result = make_result(settings, tmp_path, psnr=20.0)
+    assert result.note == settings.note
+    other = {**PROVENANCE, "requested_dataset": "mnist"}
+    result = dataclasses.replace(result, summaries=dict.fromkeys(result.plan.cells, other))
+    assert result.note == ""
+    assert "55,000" not in text_of(page.opening(result))
+    assert "which stood in for mnist" in text_of(page.opening(result))
+
+
+def test_the_opening_names_every_noise_of_the_runs(settings, tmp_path):
+    settings.axes = {"noise": {"kind": ("gaussian", "masking")}}
+    result = make_result(settings, tmp_path, psnr=20.0)
+    assert "; gaussian or masking noise of level 0.4, clipped to [0, 1]; " in page.subtitle(result)
+    settings.axes = {"noise": {"level": (0.1, 0.2), "clip": (True, False)}}
+    result = make_result(settings, tmp_path, psnr=20.0)
+    assert "; gaussian noise, clipped to [0, 1] or not clipped; " in page.subtitle(result)
+
+
+def test_captions_name_every_value_that_differs_between_runs(settings, tmp_path):
+    settings.axes, settings.contenders.k3 = {"batch_size": (32, 64)}, {"gan": {"samples": 500}}
+    result = make_result(settings, tmp_path, psnr=20.0)
+    assert result.values_of("gan.samples") == [settings.experiment.gan.samples, 500]
+    cost = {"parameters": 5, "multiplications": 10**6, "forward_ms": 1.0, "training_ms": 5.0}
+    timed = {cell.kind: cost for cell in result.plan.cells}
+    parts = costs.section(dataclasses.replace(result, denoising=Denoising([], timed)))
+    assert "ms per batch of 32 or 64" in text_of(parts[2:])
+    assert "(batch of 32)" in text_of(parts[1:2])  # the figure is about the first setting
+
+
+def test_names_are_escaped_on_the_page(settings, tmp_path):
+    settings.contenders = {"nearest": {"model": {"decoder": "upsample"}}, "k3|<b>": {"model": {"decoder": "transpose"}}}
+    result = make_result(settings, tmp_path, psnr=20.0)
+    values = [row["psnr"] for row in result.rows[:2]]
+    page.write(dataclasses.replace(result, comparisons=compare({"k3|<b>": (values, values)})))
+    text = (tmp_path / "report.html").read_text()
+    assert "<b>" not in text
+    assert "k3|&lt;b&gt;" in text
 
 
 def test_the_spread_over_seeds_has_a_table_of_its_own(settings, tmp_path):

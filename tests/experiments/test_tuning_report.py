@@ -88,6 +88,22 @@ def test_many_contenders_are_told_apart():
     assert len({(styles.colour(name), styles.marker(name)) for name in names}) == 40
 
 
+def test_the_chosen_point_is_at_its_own_height():
+    """Several trials may have its value: a field of integers has few."""
+    trials = [(2.0, 20.0), (1.0, 19.0), (2.0, 20.5), (2.0, 19.5), (4.0, None)]
+    styles = tuning_figures.Styles(["k3"], ["k3"])
+    for x, y in trials[:4]:
+        chosen = {"": {"field": {"k3": (x, y)}}}
+        figure = tuning_figures.by_value({"": {"field": {"k3": trials}}}, chosen, "PSNR, dB", styles, True)
+        assert figure.axes[0].lines[-1].get_xydata().tolist() == [[x, y]]
+    # One that is far worse than the others lies on the border with its trial.
+    trials += [(8.0, -500.0)]
+    chosen = {"": {"field": {"k3": trials[-1]}}}
+    figure = tuning_figures.by_value({"": {"field": {"k3": trials}}}, chosen, "PSNR, dB", styles, True)
+    points, best = figure.axes[0].lines[-2:]
+    assert best.get_xydata().tolist()[0] in points.get_xydata().tolist()
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_panel_shows_the_best_and_cuts_off_what_is_far_worse(sign):
     usual = np.linspace(20, 21, 9)

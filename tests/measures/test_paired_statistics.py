@@ -215,3 +215,22 @@ def test_fewest_pairs_is_the_smallest_number_that_can_show_a_difference():
         pairs = fewest_pairs(comparisons)
         assert comparisons * 2.0 ** (1 - pairs) <= 0.05 < comparisons * 2.0 ** (2 - pairs)
     assert fewest_pairs(1) == 6
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+def test_values_that_are_not_finite_are_refused(wrong):
+    """SciPy's permutation test gives them p = 0: they would pass for the firmest of differences."""
+    values, others = [1.0, 2.0, wrong, 4.0, 5.0, 6.0], [1.1, 2.3, 2.9, 4.2, 5.0, 6.1]
+    calls = [paired_difference, sign_flip_p, lambda one, other: equivalence_p(one, other, 0.1)]
+    for call in calls:
+        for pair in ((values, others), (others, values), ([wrong], [1.0])):
+            with pytest.raises(ValueError, match=f"a value is {wrong}"):
+                call(*pair)
+    for alone in (values, [wrong]):
+        with pytest.raises(ValueError, match=f"a value is {wrong}"):
+            mean_interval(alone)
+    for pair in ((values, others), (others, values)):
+        with pytest.raises(ValueError, match=f"k3: a value is {wrong}"):
+            compare({"k4": (others, others), "k3": pair})
+    with pytest.raises(ValueError, match="a value is nan"):
+        holm([0.5, math.nan])

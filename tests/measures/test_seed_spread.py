@@ -72,3 +72,16 @@ def test_comparisons_of_spreads_are_corrected_together(rng):
     assert found["b"].ratio == pytest.approx(np.std(pairs["b"][0]) / np.std(reference))
     assert found["b"].corrected <= 0.05
     assert math.isnan(compare_spreads({"one": ([1.0], [0.0])})["one"].ratio)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_values_that_are_not_finite_have_no_spread(wrong):
+    values, others = [1.0, 2.0, wrong, 4.0], [1.0, 2.5, 3.0, 4.0]
+    for some in (values, [wrong]):
+        with pytest.raises(ValueError, match=f"a value is {wrong}"):
+            spread(some)
+    for pair in ((values, others), (others, values), (values[2:], others[2:])):
+        with pytest.raises(ValueError, match=f"a value is {wrong}"):
+            equal_spread_p(*pair)
+        with pytest.raises(ValueError, match=f"a value is {wrong}"):
+            compare_spreads({"k3": pair})

@@ -38,8 +38,8 @@ TABLE = (
     "Differences in {label} to {reference} [95 % interval] at the steps, seconds or multiplications that "
     "{reference} takes at this setting, or those that the contender takes if it has no value there. Between two "
     "lengths, the value under each seed is interpolated linearly in the logarithm of the cost; nothing is "
-    'extrapolated. "Equal": for practical use. "Not shown": no difference shown. p-values are corrected by Holm\'s '
-    "method, for each kind of cost on its own; convergence.csv has them."
+    'extrapolated. "Equal": for practical use. "Not shown": no difference shown. "Not defined": no finite value. '
+    "p-values are corrected by Holm's method, for each kind of cost on its own; convergence.csv has them."
 )
 # So that the table fits on the page.
 SHORT = {"equal for practical use": "equal", "no difference shown": "not shown"}
@@ -109,14 +109,20 @@ def _multiplications(cell: Cell) -> int:
 def _panels(
     found: dict[str, dict[str, RunsByLength]], reference: str
 ) -> dict[str, dict[str, tuple[figures.Curves, list[float]]]]:
-    """The panels of the figure: other axes in words -> label of the horizontal axis -> curves and marks."""
+    """The panels of the figure: other axes in words -> label of the horizontal axis -> curves and marks.
+
+    What has no value is left out.
+    """
     rows: dict[str, dict[str, tuple[figures.Curves, list[float]]]] = {}
     for name, settings in found.items():
         for others, members in settings.items():
             curves = {
-                contender: {runs.cost: list(runs.values.values()) for runs in lengths}
+                contender: {runs.cost: list(runs.values.values()) for runs in lengths if runs.values}
                 for contender, lengths in members.items()
+                if any(runs.values for runs in lengths)
             }
+            if not curves:
+                continue
             rows.setdefault(others, {})[AXES[name]] = curves, list(curves.get(reference, {}))
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from experiments.ablate.report import figures
@@ -26,11 +27,13 @@ def section(result: GridResult) -> list[str]:
             (f"{cost['training_ms']:.1f}", cost["training_ms"]),
         )
         lines.append([contender, *setting, *shown])
-        values = [row[result.metric.name] for row in members if result.metric.name in row]
+        known = [row[result.metric.name] for row in members if result.metric.name in row]
+        values = [value for value in known if math.isfinite(value)]
         if values and setting == first:
             points[contender] = cost["training_ms"], values
-    batch = result.plan.settings.experiment.batch_size
-    across = f"milliseconds per training step (batch of {batch})"
+    batch = " or ".join(map(str, result.values_of("batch_size")))
+    at_first = " or ".join(map(str, dict.fromkeys(cell.config.batch_size for cell in result.first_cells)))
+    across = f"milliseconds per training step (batch of {at_first})"
     figure = []
     if points:
         drawn = figures.quality_by_cost(points, result.metric.axis_label, across, result.palette)

@@ -108,7 +108,12 @@ def levels(curves: Curves, differences: Curves, labels: tuple[str, str], across:
 def _level_curves(axis: Axes, curves: Curves, order: Mapping[str, int], palette: Palette) -> None:
     """Draws curves with bands; `order` gives the index of each name's marker, so that it is the same in both panels."""
     dashes = itertools.cycle(("--", ":", "-."))
-    for name, points in curves.items():
+    for name, values in curves.items():
+        # Values that are not finite have no place; the verdict says which are left out.
+        defined = {x: [value for value in some if np.isfinite(value)] for x, some in values.items()}
+        points = {x: some for x, some in defined.items() if some}
+        if not points:
+            continue
         x = sorted(points)
         color = palette.get(name, GRAY)
         axis.plot(

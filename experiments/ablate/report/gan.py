@@ -41,8 +41,9 @@ def _metrics(result: GridResult) -> list[str]:
         [*key, *(results.cell(members, name) for name in names)] for key, members in results.grouped(judged, by).items()
     ]
     described = "; ".join(f"test accuracy {accuracy:.2%}, sha256 {sha}" for accuracy, sha in sorted(classifiers))
+    samples = " or ".join(f"{number:,}" for number in result.values_of("gan.samples"))
     text = (
-        f"{result.plan.settings.experiment.gan.samples:,} samples per run, judged by a classifier trained here "
+        f"{samples} samples per run, judged by a classifier trained here "
         f"({described}), not by an Inception network: compare these values only with each other. Real: the test split "
         "compared with the training split; it shows the values that real images reach. Authenticity: the share of "
         "samples that are not copies of a training image; a value well below that of real images means that training "

@@ -10,11 +10,12 @@ from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison
 from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
-from experiments.ablate import metrics, results
+from experiments.ablate import metrics, results, seed_values
 from experiments.ablate.baselines import Baselines
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.plan import Plan
 from experiments.ablate.report import figures
+from experiments.ablate.seed_values import Gaps
 from experiments.ablate.tuning import Tuning
 
 
@@ -87,6 +88,32 @@ class GridResult:
     def metric(self) -> Metric:
         """The metric of the verdict."""
         return metrics.for_verdict(self.task, self.plan.settings.metric)
+
+    @property
+    def gaps(self) -> Gaps:
+        """What the comparisons leave out because it is not finite."""
+        names = list(self.plan.settings.contenders)
+        return seed_values.gaps(self.rows, names, self.axes, self.reference, self.metric)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the reference is the grid's only contender."""
+        return len(self.plan.settings.contenders) == 1
+
+    @property
+    def stood_in(self) -> list[tuple[str, str]]:
+        """(data set, the one that it stood in for because that is not available); empty in the usual case."""
+        datasets = {(one["dataset"], one["requested_dataset"]) for one in self.summaries.values()}
+        return sorted(pair for pair in datasets if pair[0] != pair[1])
+
+    @property
+    def note(self) -> str:
+        """The note of the grid's config; "" if other data stood in for those that it is about."""
+        return "" if self.stood_in else self.plan.settings.note
+
+    def values_of(self, field: str) -> list[Any]:
+        """The values of a field of the experiment over all runs, in the order of the grid; each once."""
+        return list(dict.fromkeys(cell.fields()[field] for cell in self.plan.cells))
 
     @property
     def first_cells(self) -> list[Cell]:

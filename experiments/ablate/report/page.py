@@ -28,11 +28,11 @@ FOREST = (
 )
 MARGIN = (
     ' Gray band: differences smaller than the margin of {margin}, the smallest difference to act on. "Equal for '
-    'practical use": a difference of that size or more has p of at most 0.05 in two one-sided t-tests, also corrected.'
+    'practical use": a difference of {bound} or more has p of at most 0.05 in two one-sided t-tests, also corrected.'
 )
 ALLOWANCE = (
-    " The contenders were tuned, so a difference has to be shown to be larger than {allowance}: two tunings of one "
-    "contender may differ by as much."
+    " The contenders were tuned, so a difference has to be shown to be larger than {allowance}, and equality to hold "
+    "within the margin less as much: two tunings of one contender may differ by that."
 )
 SPREADS = (
     "Standard deviation of {label} over seeds, with the 95 % interval of the chi-square distribution. Ratio: to the "
@@ -58,15 +58,14 @@ def write(result: GridResult) -> None:
 
 def opening(result: GridResult) -> list[str]:
     """Title, verdict, and warnings about substituted data and missing runs."""
-    text = verdict.sentence(result.comparisons, result.reference, result.metric)
+    text = verdict.sentence(result.comparisons, result.reference, result.metric, result.gaps, result.alone)
     parts = [
         f"<h1>{escape(result.plan.name)}: {escape(', '.join(result.contenders))}</h1>",
         note(subtitle(result)),
         f'<p class="verdict">{escape(text)}</p>',
-        *([note(result.plan.settings.note)] if result.plan.settings.note else []),
+        *([note(result.note)] if result.note else []),
     ]
-    datasets = {(one["dataset"], one["requested_dataset"]) for one in result.summaries.values()}
-    for used, requested in sorted(pair for pair in datasets if pair[0] != pair[1]):
+    for used, requested in result.stood_in:
         parts.append(
             f'<p class="verdict warning">These results are for {escape(used)}, which stood in for '
             f"{escape(requested)}: they say nothing about {escape(requested)}.</p>"
@@ -106,10 +105,12 @@ def subtitle(result: GridResult) -> str:
 
 
 def _noise(result: GridResult) -> str:
-    """Kind and level of the noise, e.g. "gaussian noise of level 0.4, clipped to [0, 1]"."""
-    noise = result.plan.settings.experiment.noise
-    level = "" if "noise.level" in result.axes else f" of level {result.rows[0].get('level', '')}"
-    return f"{noise.kind} noise{level}, {'clipped to [0, 1]' if noise.clip else 'not clipped'}"
+    """Kind and level of the noise of the runs, e.g. "gaussian noise of level 0.4, clipped to [0, 1]"."""
+    levels = list(dict.fromkeys(cell.level for cell in result.plan.cells))
+    # Several levels are an axis, which has a column in the tables.
+    level = f" of level {levels[0]}" if len(levels) == 1 else ""
+    clips = " or ".join("clipped to [0, 1]" if clip else "not clipped" for clip in result.values_of("noise.clip"))
+    return f"{' or '.join(result.values_of('noise.kind'))} noise{level}, {clips}"
 
 
 def comparison(result: GridResult) -> list[str]:
@@ -117,24 +118,25 @@ def comparison(result: GridResult) -> list[str]:
     parts, metric = ["<h2>Comparison</h2>"], result.metric
     margin = max((one.margin for one in result.comparisons.values()), default=0.0)
     allowance = max((one.allowance for one in result.comparisons.values()), default=0.0)
+    bound = metric.format_size(max((one.bound for one in result.comparisons.values()), default=0.0))
     if result.comparisons:
         drawn = figures.forest(result.comparisons, result.reference, metric.axis_label, metric.digits, result.palette)
-        caption = FOREST + (MARGIN.format(margin=metric.format_size(margin)) if margin else "")
+        caption = FOREST + (MARGIN.format(margin=metric.format_size(margin), bound=bound) if margin else "")
         caption += ALLOWANCE.format(allowance=metric.format_size(allowance)) if allowance else ""
         parts.append(add_figure(result, "forest", drawn, caption))
     heads = ["difference", "spread over seeds", "difference / spread", "corrected p"]
-    heads += [*(["corrected p, margin"] if margin else []), "verdict", "improvement", "seeds won"]
+    heads += [*(["corrected p, equality"] if margin else []), "verdict", "improvement", "seeds won"]
     lines = [
         [contender, *setting, results.cell(members, metric.name), *_compared(result, contender, setting, len(heads))]
         for contender, setting, members in result.groups()
     ]
     better = "higher" if metric.higher_is_better else "lower"
     tested = f"a difference of {metric.format_size(allowance)} or less" if allowance else "no difference"
-    at_margin = f"; corrected p, margin: of a difference of {metric.format_size(margin)} or more" if margin else ""
+    equality = f"; corrected p, equality: of a difference of {bound} or more" if margin else ""
     text = (
         f"Mean ± standard deviation over seeds. Difference: in {metric.label}, to {result.reference}. Spread over "
         "seeds: standard deviation, pooled over contender and reference; difference / spread is Cohen's d. Corrected "
-        f"p: of {tested}{at_margin}. Improvement: the probability that a run of the contender has a better "
+        f"p: of {tested}{equality}. Improvement: the probability that a run of the contender has a better "
         f"({better}) {metric.label} than a run of the reference, over all pairs of their seeds."
     )
     parts += [table(["contender", *result.axes, metric.axis_label, *heads], lines), note(text)]
@@ -143,9 +145,11 @@ def comparison(result: GridResult) -> list[str]:
 
 def _compared(result: GridResult, contender: str, setting: Sequence[Any], count: int) -> list[Any]:
     """The cells of a contender that compare it with the reference; as many as `count`."""
-    one = result.comparisons.get(result.kind(contender, setting))
+    label = result.kind(contender, setting)
+    one = result.comparisons.get(label)
     if one is None:
-        return ["reference" if contender == result.reference else "no shared seed", *[""] * (count - 1)]
+        why = "not compared: not defined" if label in result.gaps.not_compared else "no shared seed"
+        return ["reference" if contender == result.reference else why, *[""] * (count - 1)]
     p = [one.corrected, one.corrected_equal] if one.margin else [one.corrected]
     return [
         (result.metric.format_difference(one.mean), one.mean),

@@ -76,13 +76,13 @@ def _points(tuning: Tuning) -> dict[str, dict[str, dict[str, list[tuple[float, f
     return found
 
 
-def _chosen(tuning: Tuning, choices: dict[str, Choice]) -> dict[str, dict[str, dict[str, float]]]:
-    """Setting -> field -> contender -> the chosen value."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
+def _chosen(tuning: Tuning, choices: dict[str, Choice]) -> dict[str, dict[str, dict[str, tuple[float, float]]]]:
+    """Setting -> field -> contender -> (value, result) of the chosen trial."""
+    found: dict[str, dict[str, dict[str, tuple[float, float]]]] = {}
     for choice in choices.values():
         for field in tuning.fields:
             by_contender = found.setdefault(choice.cell.place, {}).setdefault(field, {})
-            by_contender[choice.cell.contender] = choice.cell.tuned[field]
+            by_contender[choice.cell.contender] = choice.cell.tuned[field], choice.figure
     return found
 
 

@@ -42,7 +42,7 @@ class Styles:
 
 def by_value(
     rows: Mapping[str, Mapping[str, Mapping[str, Points]]],
-    chosen: Mapping[str, Mapping[str, Mapping[str, float]]],
+    chosen: Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]],
     label: str,
     styles: Styles,
     higher_is_better: bool,
@@ -51,7 +51,7 @@ def by_value(
 
     Args:
       rows: setting -> field -> contender -> its trials, as (value, result).
-      chosen: setting -> field -> contender -> the chosen value, whose point is filled.
+      chosen: setting -> field -> contender -> the chosen trial, as (value, result), whose point is filled.
       label: metric and unit.
       styles: of the contenders.
       higher_is_better: whether a higher result is better. Results far worse than most are drawn at the border.
@@ -68,9 +68,9 @@ def by_value(
                 colour, marker = styles.colour(name), styles.marker(name)
                 axis.plot(xs, ys, color=colour, linewidth=0.8, alpha=0.7, clip_on=False)
                 axis.plot(xs, ys, marker, color=colour, markersize=3.5, markerfacecolor="none", clip_on=False)
-                best = chosen[setting][field][name]
-                y = dict(known)[best]
-                axis.plot(best, y, marker, color=colour, markersize=8, markeredgecolor=INK, label=name, clip_on=False)
+                x, y = chosen[setting][field][name]
+                best = {"markersize": 8, "markeredgecolor": INK, "label": name}
+                axis.plot(x, float(np.clip(y, low, high)), marker, color=colour, clip_on=False, **best)
             _log_ticks(axis)
             span = high - low
             axis.set_ylim(low - 0.03 * span, high + 0.03 * span)

@@ -1,6 +1,7 @@
 """Initial values of the layers: one named scheme (`config.model.init`) for every layer of a network.
 
-    he      He et al. 2015, equation 14, with fan-in k^2 * channels whatever the stride. Sub-pixel kernels repeat (ICNR)
+    he      He et al. 2015, equation 14, with fan-in k^2 * channels that the kernel reads, whatever the stride.
+            Sub-pixel kernels repeat (ICNR)
     phase   He for each of the s^2 phase convolutions of an enlarging layer, by its own fan-in
     icnr    the phases of a transposed or sub-pixel kernel start equal, without a checkerboard (Aitken et al. 2017)
     glorot  Keras' default: glorot_uniform (Glorot & Bengio 2010, equation 16) and biases of 0

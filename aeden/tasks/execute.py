@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from aeden.data.dataset import Dataset
 from aeden.runtime import devices, files, provenance, run_folder, stopwatch
 from aeden.tasks.denoise.task import DENOISE
 from aeden.tasks.from_config import check_choice, open_data
 from aeden.tasks.gan.task import GAN
+from aeden.tasks.model_from_config import check_has_effect
 from aeden.tasks.stack.task import STACK
 from aeden.tasks.task import PreparedRun, Summary, Task
 
@@ -33,10 +36,16 @@ def task_of(config: Any) -> Task:
 def prepare(config: Any, dataset: Dataset) -> PreparedRun:
     """Builds everything that a run needs. After this nothing takes a config.
 
+    The initial states are traced, which computes nothing: what the networks themselves refuse is refused here.
+
     Raises:
-      ValueError: unknown task, or a field of the config has an invalid value.
+      ValueError: unknown task, or a field of the config has an invalid value, or no effect (`check_has_effect`).
     """
-    return task_of(config).prepare(config, dataset)
+    run = task_of(config).prepare(config, dataset)
+    check_has_effect(config.model)
+    for training in run.abstract_trainings():
+        jax.eval_shape(training.initial_state)
+    return run
 
 
 def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: float) -> tuple[Summary, bool]:
@@ -69,7 +78,9 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
         if summary is not None:
             return summary, True
         announce(dataset)
-        run = task.prepare(config, dataset)
+        run = prepare(config, dataset)
+        run.check_files()
+        # Whatever is refused from here on leaves a folder that belongs to this config.
         if primary:
             run_folder.claim(workdir, fields, dataset.identity())
             print(opening(run, dataset), file=sys.stderr)

@@ -15,6 +15,22 @@ from aeden.nn.stack import Stack
 from aeden.tasks.from_config import check_choice
 
 ARCHITECTURES = ("conv", "dense")
+# Fields of `model` that a dense network does not read, with their defaults in `configs/base.py`.
+CONV_ONLY: dict[str, Any] = {
+    "decoder": "transpose",
+    "resize": "nearest",
+    "placement": "after",
+    "features": (32, 32),
+    "decoder_features": (),
+    "factors": (2, 2),
+    "stages": 0,
+    "skip": False,
+    "kernel_size": 3,
+    "decoder_kernel_size": 0,
+    "lowering": "auto",
+}
+# Values of `model.init` that concern enlarging layers only.
+CONV_ONLY_INITS = ("phase", "icnr")
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
@@ -80,16 +96,35 @@ def _check_model(model: Any) -> None:
         raise ValueError(
             "model.skip adds channels that max-unpooling has no positions for: use model.skip=False, or another decoder"
         )
-    if model.architecture == "dense" and (model.init == "icnr" or model.skip):
-        raise ValueError(
-            "model.init=icnr and model.skip are for model.architecture=conv: a dense network has no phases"
-        )
     if len(model.decoder_features) not in (0, len(features)) or min(*model.decoder_features, 1, 1) < 1:
         raise ValueError(f"model.decoder_features {tuple(model.decoder_features)} takes one number per stage, or none")
     if model.decoder_kernel_size < 0:
         raise ValueError(f"model.decoder_kernel_size {model.decoder_kernel_size} is negative: 0 for model.kernel_size")
     if not hidden or min(*hidden, *features, *factors, model.kernel_size) < 1:
         raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
+
+
+def check_has_effect(model: Any) -> None:
+    """Refuses fields that are set and that a dense network does not read, so that nobody compares them in vain.
+
+    Args:
+      model: the section `model` of a config. What is at its default counts as not set.
+
+    Raises:
+      ValueError: naming the first such field and its default.
+    """
+    if model.architecture != "dense":
+        return
+    for name, default in CONV_ONLY.items():
+        value = tuple(model[name]) if isinstance(default, tuple) else model[name]
+        if value != default:
+            raise ValueError(
+                f"model.{name}={value} has no effect with model.architecture=dense: leave it at its default, {default}"
+            )
+    if model.init in CONV_ONLY_INITS:
+        raise ValueError(
+            f"model.init={model.init} has no effect with model.architecture=dense: use he, glorot or torch"
+        )
 
 
 def check_decodes_alone(model: SingleAutoencoder, user: str) -> None:

@@ -33,7 +33,15 @@ class PreparedRun(Protocol):
     def abstract_trainings(self) -> list[Training]:
         """The trainings of the run, with whatever earlier trainings or files would provide left out.
 
-        Tests take one abstract step of each (`jax.eval_shape`).
+        `execute.prepare` traces the initial state of each; tests take one abstract step (`jax.eval_shape`).
+        """
+        ...
+
+    def check_files(self) -> None:
+        """Looks at the files of other runs that this run starts from. They need not exist when it is prepared.
+
+        Raises:
+          ValueError: they do not fit.
         """
         ...
 
@@ -49,7 +57,7 @@ class PreparedRun(Protocol):
           else the task reports. It must be serialisable as JSON.
 
         Raises:
-          ValueError: something that can be known only now does not fit, e.g. another run's checkpoint.
+          ValueError: as `check_files`.
           TrainingDiverged, Interrupted, OSError: see `aeden.training.loop.fit`.
         """
         ...

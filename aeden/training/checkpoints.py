@@ -129,9 +129,9 @@ class Checkpoints:
         """The validation metrics saved with a step; {} if it was not validated."""
         return self._manifest(step)["metrics"] or {}
 
-    def last_step(self) -> int | None:
-        """The newest step with a manifest; None if there is none."""
-        return max(self._sealed_steps(), default=None)
+    def last_step(self, before: int | None = None) -> int | None:
+        """The newest step with a manifest, of those before some step; None if there is none."""
+        return max((step for step in self._sealed_steps() if before is None or step < before), default=None)
 
     def best_step(self) -> int | None:
         """The step with the highest validation metric; None if no step was validated."""

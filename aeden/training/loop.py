@@ -1,10 +1,9 @@
-"""The training loop, for every objective: it logs, validates, saves, resumes, and stops if the loss is not finite."""
+"""The training loop, for every objective: it logs, validates, saves, resumes, and stops if it diverges."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from aeden.runtime import devices, stopwatch
 from aeden.runtime.processes import Interrupted, stop_signals
 from aeden.shapes import PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
+from aeden.training.divergence import check_losses, check_params, check_validation
 from aeden.training.metrics_log import MetricsLog, Row
 from aeden.training.objective import Metrics, Objective
 from aeden.training.progress import Progress
@@ -25,10 +25,6 @@ from aeden.training.running_totals import Clock, Window
 from aeden.training.schedule import Schedule
 
 RESULTS = ("last", "best")
-
-
-class TrainingDiverged(ArithmeticError):
-    """The loss is not finite. The message names the step and the last good checkpoint."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +108,7 @@ def fit(training: Training, folder: Path, started: float) -> Fitted:
       started: `time.monotonic()` when this start of the run began.
 
     Raises:
-      TrainingDiverged: the loss is not finite.
+      TrainingDiverged: losses, parameters or validation figures are not finite, see `aeden.training.divergence`.
       Interrupted: SIGINT or SIGTERM arrived; a checkpoint was saved.
       OSError: a checkpoint could not be written.
       ValueError: `training.checkpoints` is less than 1.
@@ -155,11 +151,19 @@ class _Loop:
 
 
 def _train(loop: _Loop, position: _Position) -> None:
-    """Takes the steps from a position to the end of the schedule; updates the position."""
+    """Takes the steps from a position to the end of the schedule; updates the position.
+
+    Raises:
+      TrainingDiverged, Interrupted, OSError: see `fit`.
+    """
     training, schedule, batches = loop.training, loop.training.schedule, loop.training.batches
     run = devices.pmap_steps(_with_key(training))
     unread: list[tuple[int, Metrics]] = []
     compiled: set[int] = set()
+    if position.step:
+        # Earlier versions saved states that had diverged.
+        _check_params(loop, position)
+        check_validation(position.step, position.validation, loop.checkpoints)
     while position.step < schedule.steps:
         size = schedule.next_dispatch(position.step)
         images = batches.examples(position.step + size) - batches.examples(position.step)
@@ -179,6 +183,8 @@ def _train(loop: _Loop, position: _Position) -> None:
             position.clock.train_images += images
         compiled.add(size)
         loop.progress.advance(images, position.step, position.window.loss)
+        if saving:
+            _check_params(loop, position)
         _log(loop, position, logging, validating)
         if saving:
             _save(loop, position, validating)
@@ -199,6 +205,7 @@ def _log(loop: _Loop, position: _Position, logging: bool, validating: bool) -> N
     if validating:
         with stopwatch.part("validation"):
             position.validation = objective.validate(position.state)
+        check_validation(position.step, position.validation, loop.checkpoints)
         row |= {f"validation_{name}": value for name, value in position.validation.items()}
         metrics = "  ".join(f"{name} {value:.4f}" for name, value in position.validation.items())
         loop.progress.say(f"step {position.step}/{schedule.steps}  epoch {epoch:.2f}  validation: {metrics}")
@@ -206,6 +213,13 @@ def _log(loop: _Loop, position: _Position, logging: bool, validating: bool) -> N
         loop.log.write({"step": position.step, "epoch": epoch, **row})
         for warning in objective.warn(row):
             loop.progress.say(f"warning: step {position.step}: {warning}")
+
+
+def _check_params(loop: _Loop, position: _Position) -> None:
+    """Refuses a state that is worth neither validating nor saving."""
+    params = loop.training.objective.params(position.state)
+    with stopwatch.part("checkpoints"):
+        check_params(position.step, params, loop.checkpoints)
 
 
 def _save(loop: _Loop, position: _Position, validated: bool) -> None:
@@ -258,14 +272,6 @@ def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints
       TrainingDiverged: a loss is not finite; names the first such step.
     """
     for first, metrics in jax.device_get(unread):
-        for i, loss in enumerate(metrics["loss"]):
-            if not math.isfinite(loss):
-                checkpoints.wait()
-                good = checkpoints.last_step()
-                saved = f"the last good checkpoint is step {good}, in {checkpoints.folder}" if good else "none is saved"
-                raise TrainingDiverged(
-                    f"the loss is {loss} at step {first + i + 1}; {saved}. "
-                    "Lower learning_rate (in pre-training stack.pretrain_learning_rate), or set optimizer.grad_clip=1"
-                )
+        check_losses(first, metrics["loss"].tolist(), checkpoints)
         window.add(metrics)
     unread.clear()

@@ -26,9 +26,11 @@ class Objective:
         `step` + 1; metrics are scalars and include `loss`.
       validate: state -> metrics on the validation split, as Python numbers.
       warn: row of the metrics log -> warnings to print, one line each.
+      params: state -> its parameters, all of which must stay finite.
     """
 
     init: Callable[[Array], PyTree]
     step: Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]
     validate: Callable[[PyTree], dict[str, float]]
     warn: Callable[[Row], list[str]] = lambda row: []
+    params: Callable[[PyTree], PyTree] = lambda state: state.params

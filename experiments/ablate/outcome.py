@@ -11,7 +11,17 @@ from typing import Any
 from aeden.runtime import files, provenance
 from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
-from experiments.ablate import baselines, divergence, metrics, results, seed_values, tuning, tuning_record, verdict
+from experiments.ablate import (
+    baselines,
+    divergence,
+    metrics,
+    results,
+    seed_values,
+    tuning,
+    tuning_record,
+    unequal,
+    verdict,
+)
 from experiments.ablate.grid import Cell, digests, expand
 from experiments.ablate.plan import Plan
 from experiments.ablate.progress import say
@@ -68,7 +78,9 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     shown = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
-    return "\n".join(filter(None, (table, record["text"], *divergence.sentences(plan), result.note, tuning_text)))
+    said = [record["text"], *divergence.sentences(plan), *unequal.sentences(plan), result.note, tuning_text]
+    return "
+".join(filter(None, (table, *said)))
 
 
 def remove(workdir: Path, patterns: Sequence[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,11 @@ from aeden.runtime import files, provenance, run_folder
 from aeden.runtime.files import DamagedFileError
 from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS
+from aeden.training import divergence
 from experiments.ablate.grid import SHARED_RUN, Cell, defaults, identity_of, shared_runs
 
 # The file in the folder of a run that diverged. Delete the folder to run it again.
 DIVERGED = "diverged.json"
-# How the message of `aeden.training.loop.TrainingDiverged` begins.
-DIVERGENCE = re.compile(r"the loss is \S+ at step \d+")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,7 +69,7 @@ class Plan:
 
         A shared run is not recorded: without it, others cannot be run, so that it failed.
         """
-        diverged = not cell.is_shared and DIVERGENCE.match(error) is not None
+        diverged = not cell.is_shared and divergence.MESSAGE.match(error) is not None
         if diverged:
             files.write_json(self.folders[cell] / DIVERGED, {"error": error, **provenance.provenance()})
         return diverged

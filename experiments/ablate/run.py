@@ -69,7 +69,8 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     if LIST.value:
         _list(chosen, tuned)
         return
-    grid.check(plan.folders)
+    # What an earlier version has finished stays finished, even if a check has come since.
+    grid.check(cell for cell in plan.folders if not plan.is_finished(cell))
     verdict.check(settings.metric, plan.cells, settings.margin)
     if tuned is not None:
         selection.wanted(tuned, ONLY.value)

@@ -13,7 +13,7 @@ from absl.testing import flagsaver
 from aeden.runtime import files, run_folder
 from aeden.runtime.files import DamagedFileError
 from aeden.runtime.run_folder import check_data
-from aeden.training import checkpoints, loop, running_totals
+from aeden.training import checkpoints, divergence
 from configs import base
 from configs.ablations import tune as tune_config
 from experiments import cli
@@ -207,10 +207,18 @@ def test_a_contender_whose_trials_all_diverged_is_named(tuned, tmp_path):
         look(tuned, tmp_path).finals()
 
 
-def test_the_message_of_a_divergence_is_recognised(tuned, tmp_path):
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda found, saved: found.check_losses(0, [1.0, math.nan], saved),
+        lambda found, saved: found.check_params(3, {"w": jnp.array([1.0, math.inf])}, saved),
+        lambda found, saved: found.check_validation(3, {"psnr": math.nan}, saved),
+    ],
+)
+def test_the_message_of_a_divergence_is_recognised(tuned, tmp_path, check):
     saved = checkpoints.Checkpoints(tmp_path / "checkpoints")
-    with pytest.raises(loop.TrainingDiverged) as error:
-        loop._read_metrics([(0, {"loss": jnp.array([math.nan])})], running_totals.Window(), saved)
+    with pytest.raises(divergence.TrainingDiverged) as error:
+        check(divergence, saved)
     state = look(tuned, tmp_path)
     state.plan.folders[state.open[0]].mkdir(parents=True)
     assert state.plan.record_divergence(state.open[0], str(error.value))

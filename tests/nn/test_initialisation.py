@@ -1,12 +1,14 @@
 """Initial values: the variance of pre-activations by phase, and the schemes of Keras and PyTorch by their formulas."""
 
 import math
+import re
 from itertools import product
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from aeden.data.glyphs import load
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, Encoder
@@ -85,6 +87,28 @@ def test_he_leaves_transposed_phases_uneven(kernel, stride):
     measured = phases("transpose", kernel, stride, "he")
     expected = np.sort(np.outer(taps, taps).ravel()) * 2.0 / kernel**2
     np.testing.assert_allclose(np.sort(measured.ravel()), expected, rtol=0.12)
+
+
+def test_the_table_of_he_follows_from_its_rule_and_is_measured():
+    """docs/method.md: v = 2 / (k² c), and n v g for each layer that enlarges."""
+    text = (ROOT / "docs/method.md").read_text()
+    rows = re.findall(r"^\| ([^|]*), then convolution \| (k² c[^|]*) \| ([^|]*) \|$", text, re.MULTILINE)
+    rows += re.findall(r"^\| (sub-pixel) convolution \| (k² c[^|]*) \| ([^|]*) \|$", text, re.MULTILINE)
+    names = {"resize": "upsample", "max-unpooling by 2": "unpool", "bilinear additive by 2": "bilinear_additive"}
+    assert [row[0] for row in rows] == [*names, "sub-pixel"]
+    for layer, inputs, stated in rows:
+        name = names.get(layer, "subpixel")
+        count, _, rest = inputs.partition(",")
+        gain = re.search(r"g = ([\d./]+)", rest)
+        value = 2.0 * fraction(count.replace("k² c", "1")) * (fraction(gain[1]) if gain else 1.0)
+        assert fraction(stated) == pytest.approx(value, rel=0.03), layer
+        assert phases(name, 3, 2, "he").mean() == pytest.approx(value, rel=0.05), layer
+
+
+def fraction(text):
+    """ "1/4" -> 0.25."""
+    number, _, divisor = text.partition("/")
+    return float(number) / float(divisor or 1)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (4, 2), (6, 2), (6, 3)])

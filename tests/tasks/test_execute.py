@@ -13,6 +13,7 @@ from aeden.data.sources import open_dataset
 from aeden.runtime import files, run_folder
 from aeden.tasks import execute
 from aeden.training.checkpoints import newest_params
+from aeden.training.divergence import TrainingDiverged
 from configs import base, smoke
 
 # Made by commit cf409f4, before the packages of today existed, with the config below, and stopped at step 301.
@@ -118,6 +119,54 @@ def test_a_config_that_cannot_work_claims_no_folder(config, tmp_path):
     config.task = "paint"
     with pytest.raises(ValueError, match="unknown task 'paint': use one of denoise, stack, gan"):
         run(config, tmp_path / "run")
+
+
+GENERATOR = {"task": "gan", "gan.samples": 0, "gan.discriminator": (4,), "gan.hidden": (), "gan.width": 4}
+STACK = {"task": "stack", "stack.layerwise": False, "stack.pretrain_epochs": 1.0, "stack.embedding": "none"}
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, STACK, {**STACK, "stack.pretrain_epochs": 0.0}], ids=["denoise", "pre-training", "head"]
+)
+def test_a_run_whose_last_update_breaks_it_has_diverged(config, tmp_path, fields):
+    """Its only loss is that of the initial parameters."""
+    config.update_from_flattened_dict(fields)
+    config.data.limit = config.batch_size
+    config.steps, config.learning_rate, config.stack.pretrain_learning_rate = 1, 1e38, 1e38
+    with pytest.raises(TrainingDiverged, match=r"^the largest parameter is \S+ at step 1; none is saved"):
+        run(config, tmp_path / "run")
+    assert not list(tmp_path.rglob("checkpoints/*.json"))
+    assert not list(tmp_path.rglob("summary.json"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "match"),
+    [
+        ({"model.decoder": "large_context"}, "set model.decoder_kernel_size"),
+        ({"model.decoder": "unpool", "model.features": (4, 2)}, "max-unpooling needs"),
+        ({"model.decoder": "bilinear_additive", "model.features": (6, 6)}, "multiples of 4"),
+        ({"model.decoder": "smoothed_transpose", "model.init": "icnr"}, "init='icnr'"),
+        ({**STACK, "model.decoder": "large_context"}, "set model.decoder_kernel_size"),
+        ({**GENERATOR, "model.decoder": "large_context"}, "set model.decoder_kernel_size"),
+        ({"model.architecture": "dense"}, "model.features=.* has no effect"),
+        ({**STACK, "stack.pretrained": "nowhere"}, "holds no finished run"),
+    ],
+)
+def test_what_the_networks_or_other_runs_refuse_leaves_no_folder(config, tmp_path, fields, match):
+    config.update_from_flattened_dict(fields)
+    with pytest.raises(ValueError, match=match):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_dense_run_that_was_finished_before_a_field_was_refused_stays_finished(config, tmp_path, monkeypatch):
+    config.update_from_flattened_dict({"model.architecture": "dense", "model.stages": 3, "steps": 1})
+    with monkeypatch.context() as earlier:
+        earlier.setattr(execute, "check_has_effect", lambda model: None)
+        run(config, tmp_path / "run")
+    assert run(config, tmp_path / "run")[1]
+    with pytest.raises(ValueError, match=r"has no effect with model\.architecture=dense"):
+        run(config, tmp_path / "other")
 
 
 def test_a_damaged_summary_is_named(config, tmp_path):

@@ -285,6 +285,21 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+def test_samples_or_parameters_that_are_no_numbers_end_a_gan(config, dataset, rng):
+    """Pixels of 8 bits would hide them from the judge."""
+    gan = prepare(config, dataset)
+    objective = gan.objective(None, None)
+    state = jax.tree.map(np.asarray, objective.init(jax.random.key(0)))
+    assert objective.validate(state) == {}
+    huge = jax.tree.map(lambda x: np.float32(1e18) * rng.normal(size=x.shape).astype(np.float32), state.average)
+    assert np.isnan(objective.validate(state.replace(average=huge))["samples"])
+    for name in ("generator", "discriminator"):
+        network = getattr(state, name)
+        broken = network.replace(params=jax.tree.map(lambda x: x * np.float32(np.nan), network.params))
+        leaves = jax.tree.leaves(objective.params(state.replace(**{name: broken})))
+        assert any(np.isnan(leaf).any() for leaf in leaves)
+
+
 @pytest.mark.proof
 def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
     bare = Dataset("bare", "bare", *(Split(getattr(dataset, n).images) for n in ("train", "validation", "test")), "0")

@@ -26,8 +26,46 @@ def test_init_and_skip_reach_the_network():
     config.model.init, config.model.skip = "phase", True
     model = model_from_config.build_model(config, (12, 12, 1))
     assert (model.init_scheme, model.mirrored().init_scheme, model.mirrored().skip) == ("phase", "phase", (32, 32))
-    config.model.architecture, config.model.skip = "dense", False
-    assert model_from_config.build_model(config, (12, 12, 1)).init_scheme == "phase"
+    config.model.architecture, config.model.skip, config.model.init = "dense", False, "torch"
+    assert model_from_config.build_model(config, (12, 12, 1)).init_scheme == "torch"
+
+
+# What differs from the default of each field that a dense network does not read.
+NOT_DENSE = {
+    "decoder": "upsample",
+    "resize": "cubic",
+    "placement": "before",
+    "features": (8, 8),
+    "decoder_features": (8, 8),
+    "factors": (3, 2),
+    "stages": 3,
+    "skip": True,
+    "kernel_size": 5,
+    "decoder_kernel_size": 4,
+    "lowering": "reference",
+    "init": "phase",
+}
+
+
+def test_every_field_that_a_dense_network_does_not_read_is_refused():
+    """The others change the network."""
+    config = base.get_config()
+    defaults = config.model.to_dict()
+    assert {name: defaults[name] for name in model_from_config.CONV_ONLY} == model_from_config.CONV_ONLY
+    config.model.architecture = "dense"
+    model_from_config.check_has_effect(config.model)
+    usual = model_from_config.build_model(config, (12, 12, 1))
+    others = {"hidden": (3,), "tied": True, "dtype": "bfloat16", "init": "glorot"}
+    assert {*NOT_DENSE, *others} == {*defaults} - {"architecture"}
+    for name, value in [*NOT_DENSE.items(), *others.items()]:
+        changed = config.copy_and_resolve_references()
+        changed.model[name] = value
+        if NOT_DENSE.get(name) == value:
+            with pytest.raises(ValueError, match=rf"^model\.{name}=.* has no effect with model\.architecture=dense: "):
+                model_from_config.check_has_effect(changed.model)
+        else:
+            model_from_config.check_has_effect(changed.model)
+            assert model_from_config.build_model(changed, (12, 12, 1)) != usual
 
 
 @pytest.mark.parametrize(
@@ -36,8 +74,8 @@ def test_init_and_skip_reach_the_network():
         ({"model.init": "kaiming"}, "unknown model.init 'kaiming': use one of he, phase, icnr, glorot, torch"),
         ({"model.stages": -1}, "model.stages -1 is negative"),
         ({"model.decoder": "unpool", "model.skip": True}, "model.skip adds channels that max-unpooling has no"),
-        ({"model.architecture": "dense", "model.skip": True}, "are for model.architecture=conv"),
-        ({"model.architecture": "dense", "model.init": "icnr"}, "are for model.architecture=conv"),
+        ({"model.architecture": "dense", "model.skip": True}, "model.skip=True has no effect"),
+        ({"model.architecture": "dense", "model.init": "icnr"}, "model.init=icnr has no effect"),
         ({"task": "stack", "model.skip": True}, "a layer of a stack decodes a code without its encoder"),
         ({"task": "stack", "stack.layerwise": False, "model.decoder": "unpool"}, "a layer of a stack decodes a code"),
         ({"task": "gan", "model.skip": True}, "a generator decodes a code without its encoder: use model.skip=False"),

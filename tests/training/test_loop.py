@@ -17,16 +17,18 @@ from aeden.data.splits import Split
 from aeden.random_keys import example_keys
 from aeden.runtime import devices
 from aeden.runtime.processes import Interrupted
+from aeden.training import loop
 from aeden.training.checkpoints import Checkpoints
+from aeden.training.divergence import MESSAGE, TrainingDiverged
 from aeden.training.gradient_step import TrainState
-from aeden.training.loop import Training, TrainingDiverged, fit
+from aeden.training.loop import Training, fit
 from aeden.training.objective import Objective
 from aeden.training.schedule import Schedule
 
 OPTIMIZER = optax.adam(0.1)
 
 
-def linear_objective(score=float, bad_step=None):
+def linear_objective(score=float, bad_step=None, bad_update=None):
     """Fits the mean of noisy images: small, but with every part of a real objective."""
 
     def init(key):
@@ -47,7 +49,10 @@ def linear_objective(score=float, bad_step=None):
         if bad_step is not None:
             loss = jnp.where(state.step + 1 == bad_step, jnp.nan, loss)
         updates, opt_state = OPTIMIZER.update(gradient, state.opt_state, state.params)
-        return TrainState(state.step + 1, optax.apply_updates(state.params, updates), opt_state), {"loss": loss}
+        params = optax.apply_updates(state.params, updates)
+        if bad_update is not None:
+            params = jax.tree.map(lambda x: jnp.where(state.step + 1 == bad_update[0], bad_update[1], x), params)
+        return TrainState(state.step + 1, params, opt_state), {"loss": loss}
 
     def validate(state):
         return {"psnr": score(int(state.step))}
@@ -129,6 +134,33 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     assert (tmp_path / "run/checkpoints/15.json").exists()
     with pytest.raises(TrainingDiverged, match=r"nan at step 2; none is saved"):
         run(tmp_path / "other", linear_objective(bad_step=2))
+
+
+@pytest.mark.parametrize(
+    ("step", "good", "value"),
+    [(40, "step 35", np.nan), (40, "step 35", -1e38), (10, "step 5", np.inf), (5, "none", np.nan)],
+)
+def test_an_update_that_breaks_the_parameters_is_found_before_they_are_saved(tmp_path, step, good, value):
+    """At the end, at a validation and at a checkpoint, where no later loss shows it."""
+    with pytest.raises(TrainingDiverged, match=rf"^the largest parameter is \S+ at step {step}; .*{good}") as error:
+        run(tmp_path, linear_objective(bad_update=(step, value)))
+    assert MESSAGE.match(str(error.value))
+    assert not (tmp_path / f"checkpoints/{step}.json").exists()
+
+
+def test_validation_figures_that_are_no_numbers_stop_the_run(tmp_path):
+    with pytest.raises(TrainingDiverged, match=r"^the validation's psnr is nan at step 20; .* is step 15") as error:
+        run(tmp_path, linear_objective(score=lambda step: np.nan if step == 20 else float(step)))
+    assert MESSAGE.match(str(error.value))
+    assert not (tmp_path / "checkpoints/20.json").exists()
+
+
+def test_a_diverged_state_that_an_earlier_version_saved_is_not_a_result(tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(loop, "check_params", lambda *_: None)
+        run(tmp_path, linear_objective(bad_update=(40, np.nan)))
+    with pytest.raises(TrainingDiverged, match=r"parameter is nan at step 40; .* is step 35"):
+        run(tmp_path)
 
 
 def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(tmp_path, capsys):

@@ -67,6 +67,9 @@ class DenoiseRun:
         """See `PreparedRun`."""
         return [self.training]
 
+    def check_files(self) -> None:
+        """See `PreparedRun`: it starts from no other run."""
+
     def run(self, workdir: Path, started: float) -> dict[str, Any]:
         """See `PreparedRun`."""
         fitted = fit(self.training, workdir, started)

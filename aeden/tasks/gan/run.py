@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,11 @@ class GanRun:
 
     def abstract_trainings(self) -> list[Training]:
         """See `PreparedRun`."""
-        return [self.make_training(self.objective(None, None))]
+        # A real validation would draw its samples' latent vectors here.
+        return [self.make_training(adversarial_objective(self.networks, lambda state: {}, lambda row: []))]
+
+    def check_files(self) -> None:
+        """See `PreparedRun`: it starts from no other run."""
 
     def run(self, workdir: Path, started: float) -> dict[str, Any]:
         """See `PreparedRun`."""
@@ -105,6 +110,7 @@ class GanRun:
         return adversarial_objective(self.networks, self._make_validation(judge, folder), warn)
 
     def _make_validation(self, judge: Judge | None, folder: Path | None) -> Callable[[GanState], dict[str, float]]:
+        """State -> metrics, or `samples`, which is not a number, if the samples' pixels are not finite."""
         shown = self.sampler.inputs(Stream.TEST, GRID)
         judged = self.sampler.inputs(Stream.VALIDATION, VALIDATION_SAMPLES)
         reference = None
@@ -113,6 +119,8 @@ class GanRun:
 
         def validate(state: GanState) -> dict[str, float]:
             average = jax.device_get(state.average)
+            if not self.sampler.are_finite(average, shown):
+                return {"samples": math.nan}
             if folder is not None:
                 np.save(folder / f"{int(state.step)}.npy", self.sampler.images(average, shown))
             if judge is None or reference is None:

@@ -27,12 +27,12 @@ class Sampler:
         self.latent = latent
         self._classes, self._seed = generator.classes, seed
 
-        def images(params: PyTree, inputs: Array) -> Array:
+        def levels(params: PyTree, inputs: Array) -> Array:
             label = inputs[:, -1].astype(jnp.int32) if generator.classes else None
             samples = sample(generator, params, inputs[:, :latent], label)
-            return jnp.round(255.0 * samples).astype(jnp.uint8)
+            return jnp.where(jnp.isfinite(samples), jnp.round(255.0 * samples), -1.0).astype(jnp.int16)
 
-        self._map = devices.make_mapper(images, image_shape[0] * image_shape[1])
+        self._map = devices.make_mapper(levels, image_shape[0] * image_shape[1])
 
     def inputs(self, stream: random_keys.Stream, count: int) -> np.ndarray:
         """Inputs of the generator: latent vectors and, with classes, a class each in turn.
@@ -47,4 +47,8 @@ class Sampler:
 
     def images(self, params: PyTree, inputs: np.ndarray) -> np.ndarray:
         """The generator's images of inputs: uint8 [n, h, w, c]."""
-        return in_batches(self._map(params), inputs)
+        return in_batches(self._map(params), inputs).astype(np.uint8)
+
+    def are_finite(self, params: PyTree, inputs: np.ndarray) -> bool:
+        """Whether all pixels of the generator's images of inputs are finite."""
+        return bool((in_batches(self._map(params), inputs) >= 0).all())

@@ -137,7 +137,10 @@ def adversarial_objective(
         }
         return GanState(state.step + 1, generator, discriminator, average), metrics
 
-    return Objective(jax.jit(lambda key: _initial_state(gan, key)), step, validate, warn)
+    def params(state: GanState) -> PyTree:
+        return state.generator.params, state.discriminator.params, state.average
+
+    return Objective(jax.jit(lambda key: _initial_state(gan, key)), step, validate, warn, params)
 
 
 def _initial_state(gan: Adversaries, key: Array) -> GanState:

@@ -12,6 +12,7 @@ starts from the result of the one before.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 import time
 from collections.abc import Mapping
@@ -81,9 +82,18 @@ class StackRun:
         """See `PreparedRun`."""
         return [phase.start({}) for phase in self.phases]
 
+    def check_files(self) -> None:
+        """See `PreparedRun`."""
+        _ = self._given
+
+    @functools.cached_property
+    def _given(self) -> tuple[PyTree, dict[str, Any] | None]:
+        """The parameters that the run starts from, and their origin; read once."""
+        return self.pretrained.load(self.dataset) if self.pretrained else ({}, None)
+
     def run(self, workdir: Path, started: float) -> dict[str, Any]:
         """See `PreparedRun`."""
-        params, origin = self.pretrained.load(self.dataset) if self.pretrained else ({}, None)
+        params, origin = self._given
         trainings: list[Training] = []
         fitted: list[Fitted] = []
         for i, phase in enumerate(self.phases):

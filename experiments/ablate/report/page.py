@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aeden.runtime import files
-from experiments.ablate import divergence, results, verdict
+from experiments.ablate import divergence, results, unequal, verdict
 from experiments.ablate.report import denoise, figures, gan, html, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
@@ -73,6 +73,9 @@ def opening(result: GridResult) -> list[str]:
     diverged = "".join(f"<li>{escape(line)}</li>" for line in divergence.sentences(result.plan))
     if diverged:
         parts.append(f'<div class="verdict warning">Runs that diverged:<ul>{diverged}</ul></div>')
+    apart = "".join(f"<li>{escape(line)}</li>" for line in unequal.sentences(result.plan))
+    if apart:
+        parts.append(f'<div class="verdict warning">Networks that are not of equal size:<ul>{apart}</ul></div>')
     missing = sum(
         cell not in result.summaries and cell.name not in result.failures and not result.plan.divergence(cell)
         for cell in result.plan.cells

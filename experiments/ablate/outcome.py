@@ -79,8 +79,7 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
     said = [record["text"], *divergence.sentences(plan), *unequal.sentences(plan), result.note, tuning_text]
-    return "
-".join(filter(None, (table, *said)))
+    return "\n".join(filter(None, (table, *said)))
 
 
 def remove(workdir: Path, patterns: Sequence[str]) -> None:

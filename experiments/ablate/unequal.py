@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments.ablate.grid import dataset_of
 from experiments.ablate.pairing import size
 from experiments.ablate.plan import Plan
-from experiments.ablate.verdict import spoken
+from experiments.ablate.seed_values import spoken
 
 # Sizes that differ by more are named wherever the verdict is.
 NOTABLE = 0.03

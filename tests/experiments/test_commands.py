@@ -335,7 +335,8 @@ def test_the_published_commands(tmp_path, program, arguments):
     """As written, but short: few images and steps, and offline (glyphs stand in)."""
     words = ["-m", program, *arguments]
     short = ["--config.data.limit=64", "--config.epochs=0", "--config.steps=2"]
-    short += ["--config.model.features=(4, 4)", "--config.model.factors=(2, 2)"]
+    if not any(name in argument for name in ("dense_mnist", "stacked_mnist") for argument in arguments):
+        short += ["--config.model.features=(4, 4)", "--config.model.factors=(2, 2)"]  # dense networks have none
     # What is given last counts: a stack too is narrow, and pre-trained for a moment.
     stack = ["--config.model.hidden=(8,)", "--config.stack.levels=()", "--config.stack.pretrain_epochs=1"]
     if program == "experiments.main":

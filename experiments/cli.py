@@ -35,6 +35,8 @@ COMPILATION_CACHE = flags.DEFINE_bool("compilation_cache", True, "Keep compiled 
 COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, for a run of several processes.")
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes of the run.")
 PROCESS = flags.DEFINE_integer("process", None, "Number of this process, from 0.")
+# Sections of a grid in which every name is the user's.
+FREE_SECTIONS = ("axes", "contenders", "shared_run", "tuning.fields")
 
 
 def guarded(command: Callable[[], None]) -> int:
@@ -73,10 +75,6 @@ def leave(status: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(status)
-
-
-# Sections of a grid in which every name is the user's.
-FREE_SECTIONS = ("axes", "contenders", "shared_run", "tuning.fields")
 
 
 def _parse() -> None:
@@ -152,7 +150,8 @@ def changed_fields(config: Any, path: str) -> set[str]:
 
 
 def _differing(own: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """The names of the fields, dotted, that differ between nested dicts."""
+    """The names of the fields, dotted, that differ between nested dicts; also of empty sections, such as contenders
+    without fields, which `identity.flatten` drops."""
     for name in {**own, **now}:
         one, other = own.get(name), now.get(name)
         if isinstance(one, dict) and isinstance(other, dict):

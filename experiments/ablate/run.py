@@ -75,7 +75,7 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     if tuned is not None:
         selection.wanted(tuned, ONLY.value)
         tuning_checks.check_values(tuned.open)
-        tuning_checks.check_effect(settings, tuned.templates)
+        tuning_checks.check_effect(settings, tuned.open)
     workdir.mkdir(parents=True, exist_ok=True)
     for dataset in {id(one): one for one in map(grid.dataset_of, (cell.config for cell in plan.folders))}.values():
         announce(dataset)

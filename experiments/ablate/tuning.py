@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aeden.measures.metric import Metric
-from aeden.runtime import files
+from aeden.runtime import run_folder
 from aeden.runtime.files import DamagedFileError
 from aeden.tasks.task import Summary
 from experiments.ablate import choice, metrics, search_space, tuning_checks, verdict
@@ -271,13 +271,14 @@ def _summaries(plan: Plan) -> dict[Cell, Summary]:
     """
     found = {}
     for cell, folder in plan.folders.items():
-        if plan.is_finished(cell):
-            path = folder / "summary.json"
-            found[cell] = files.read_json(path)
-            if plan.settings.metric not in (found[cell].get("validation") or {}):
+        summary = run_folder.finished(folder)
+        if summary is not None:
+            if plan.settings.metric not in (summary.get("validation") or {}):
                 raise DamagedFileError(
-                    f"{path} has no validation {plan.settings.metric}: delete {folder} to run this trial again"
+                    f"{folder / 'summary.json'} has no validation {plan.settings.metric}: delete {folder} to run this "
+                    "trial again"
                 )
+            found[cell] = summary
         elif plan.divergence(cell):
             found[cell] = {}
     return found

@@ -62,15 +62,16 @@ def check_values(trials: Sequence[Cell]) -> None:
             raise ValueError(f"a trial with {tuned}: {error}; {remedy}") from error
 
 
-def check_effect(settings: Any, templates: Sequence[Cell]) -> None:
+def check_effect(settings: Any, trials: Sequence[Cell]) -> None:
     """Refuses a range whose two ends train in the same way, e.g. of a warm-up that the length of the run cuts short.
 
-    It opens the data and traces the training steps of each contender, so it takes some seconds.
+    It opens the data and traces the training steps of each contender, so it takes some seconds. Once all trials have
+    ended there is nothing to check.
 
     Raises:
       ValueError: naming the field.
     """
-    for cell in {cell.kind: cell for cell in templates}.values():
+    for cell in {cell.kind: cell for cell in trials}.values():
         for name, ends in search_space.ranges(settings).items():
             if len({_programs(cell, name, end) for end in ends}) == 1:
                 raise ValueError(

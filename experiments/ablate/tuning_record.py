@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aeden.runtime import files
-from aeden.runtime.files import DamagedFileError, Row
+from aeden.runtime.files import Row
 from experiments.ablate import metrics
 from experiments.ablate.grid import Cell, kind
 from experiments.ablate.progress import say
@@ -44,7 +44,7 @@ def changed(path: Path, record: Mapping[str, Any]) -> list[str]:
     """
     before = {}
     # It is rewritten, so that nothing depends on what it held.
-    with contextlib.suppress(DamagedFileError, FileNotFoundError, KeyError, TypeError, ValueError, AttributeError):
+    with contextlib.suppress(FileNotFoundError, KeyError, TypeError, ValueError, AttributeError):
         before = {
             _key(one): {name: float(value) for name, value in one["chosen"].items()}
             for one in files.read_json(path)["choices"]

@@ -171,7 +171,9 @@ def test_a_shared_run_that_fails_fails_those_that_need_it(tmp_path):
     assert process.returncode == 1
     last = err.splitlines()[-1]
     assert last.startswith("error: 2 of 3 runs failed: shared run, seed 0: the largest parameter is ")
-    assert "frozen, stack.labels=20, seed 0: it needs shared run, seed 0, which failed: the largest parameter is" in last
+    assert (
+        "frozen, stack.labels=20, seed 0: it needs shared run, seed 0, which failed: the largest parameter is" in last
+    )
     assert "| logistic regression on the frozen code |  |" in out
     rows = (tmp_path / "labels/labels.csv").read_text().splitlines()
     assert [row.split(",")[3] for row in rows] == ["method", "pixels"]

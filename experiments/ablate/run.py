@@ -87,7 +87,8 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
             if tuned is None:
                 return
             plan = make_plan(name, settings, tuned.finals(), workdir)
-            chosen = make_plan(name, settings, selection.finals(tuned, ONLY.value), workdir)
+            # Looking for the runs reads every record in the folder.
+            chosen = make_plan(name, settings, selection.finals(tuned, ONLY.value), workdir) if ONLY.value else plan
             _check_data(plan)
         failures = run_cells(chosen)
         # Also of the runs that --only does not name: their results are still those of the grid.

@@ -119,10 +119,11 @@ class GanRun:
 
         def validate(state: GanState) -> dict[str, float]:
             average = jax.device_get(state.average)
-            if not self.sampler.are_finite(average, shown):
+            samples = self.sampler.levels(average, shown)
+            if samples.min() < 0:
                 return {"samples": math.nan}
             if folder is not None:
-                np.save(folder / f"{int(state.step)}.npy", self.sampler.images(average, shown))
+                np.save(folder / f"{int(state.step)}.npy", samples.astype(np.uint8))
             if judge is None or reference is None:
                 return {}
             features, probabilities = judge.classify(self.sampler.images(average, judged))

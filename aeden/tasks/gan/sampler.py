@@ -47,8 +47,8 @@ class Sampler:
 
     def images(self, params: PyTree, inputs: np.ndarray) -> np.ndarray:
         """The generator's images of inputs: uint8 [n, h, w, c]."""
-        return in_batches(self._map(params), inputs).astype(np.uint8)
+        return self.levels(params, inputs).astype(np.uint8)
 
-    def are_finite(self, params: PyTree, inputs: np.ndarray) -> bool:
-        """Whether all pixels of the generator's images of inputs are finite."""
-        return bool((in_batches(self._map(params), inputs) >= 0).all())
+    def levels(self, params: PyTree, inputs: np.ndarray) -> np.ndarray:
+        """The same before they are bytes: int16 [n, h, w, c], 0 to 255, or -1 where a pixel is not finite."""
+        return in_batches(self._map(params), inputs)

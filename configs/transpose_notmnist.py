@@ -2,8 +2,8 @@
 
 python -m experiments.main --config=configs/transpose_notmnist.py
 
-Expect, on the test split of the real data, 19.53 dB PSNR (noisy: 10.94 dB), SSIM 0.8833, BCE 0.1591
-in 134 s on two cores of an AMD EPYC.
+Expect, on the test split of the real data, 19.80 dB PSNR (noisy: 10.94 dB), SSIM 0.8901, BCE 0.1566
+in 25 s on two cores of an AMD EPYC.
 """
 
 from ml_collections import ConfigDict
@@ -15,5 +15,6 @@ def get_config() -> ConfigDict:
     config = base.get_config()
     config.data.name = "notmnist"
     config.model.decoder = "transpose"
-    config.epochs = 20.0  # a quarter of the images of MNIST
+    config.epochs = 10.0
+    config.learning_rate = 2.5e-2  # a value that suits all decoders, see docs/results-decoders.md
     return config

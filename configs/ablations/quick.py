@@ -4,7 +4,7 @@ python -m experiments.ablate --config=configs/ablations/quick.py
 
 5,000 training images of MNIST (of drawn digits, if MNIST is not available), 8 epochs, and one learning rate for both.
 The networks are far from what they reach on all of MNIST with the rate that suits each, so this shows how a grid works
-rather than which decoder is better. Two and a half minutes on two cores of an AMD EPYC. It printed: "By PSNR, over 6
+rather than which decoder is better. Two minutes on two cores of an AMD EPYC. It printed: "By PSNR, over 6
 paired seeds, compared with nearest: k3 is worse (-0.37 dB, 1.1 times the spread over seeds, 95 % interval -0.67 dB to
 -0.08 dB, corrected p = 0.031)."
 """

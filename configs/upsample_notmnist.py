@@ -16,5 +16,5 @@ def get_config() -> ConfigDict:
     config.data.name = "notmnist"
     config.model.decoder = "upsample"
     config.epochs = 10.0
-    config.learning_rate = 2.5e-2  # a value that suits all decoders, see docs/results-decoders.md
+    config.learning_rate = 2.5e-2  # suits most decoders, see docs/results-decoders.md
     return config

@@ -9,18 +9,20 @@ finished and continues what was interrupted. A run that fails is listed, and the
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from aeden.runtime.identity import flatten
 from experiments import cli
 from experiments.ablate import outcome
 from experiments.ablate.run import run_grid
 
 # Fields that change nothing that a config's note may say of its results.
-NOT_IN_A_NOTE = {"experiment.data.dir", "experiment.data.fallback", "baselines", "costs"}
+NOT_IN_A_NOTE = {"experiment.data.dir", "experiment.data.fallback", "baselines", "costs", "seeds"}
 
 
 def config_arguments(flag: Any) -> list[str]:
@@ -44,8 +46,30 @@ def apply_note(settings: Any, path: str) -> None:
         settings.note = ""
 
 
+def check_options(settings: Any, names: Iterable[str]) -> None:
+    """Refuses options that would change nothing.
+
+    Args:
+      settings: the config of the grid, with the options.
+      names: the fields that options set, dotted.
+
+    Raises:
+      ValueError: naming the field, and what overrides it.
+    """
+    owners = [set(flatten(fields)) for fields in settings.contenders.to_dict().values()]
+    for name in names:
+        field = name.removeprefix("experiment.")
+        if name.startswith("tuning.") and not flatten(settings.tuning.fields.to_dict()):
+            raise ValueError(f"{name} has no effect: the grid tunes nothing; name the fields in tuning.fields")
+        if name != field and owners and all(field in own for own in owners):
+            raise ValueError(f"{name} has no effect: every contender sets {field} itself; set contenders")
+        if name != field and field in flatten(settings.axes.to_dict()):
+            raise ValueError(f"{name} has no effect: the grid has an axis of {field}; set axes")
+
+
 def main() -> None:
     """Runs the grid and prints its tables and verdict."""
+    check_options(cli.CONFIG.value, config_flags.get_override_values(flags.FLAGS["config"]))
     apply_note(cli.CONFIG.value, cli.config_path())
     workdir = Path(cli.WORKDIR.value or f"runs/ablations/{cli.config_name()}")
     arguments = config_arguments(flags.FLAGS["config"])

@@ -13,6 +13,7 @@ from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
 from experiments.ablate import (
     baselines,
+    collapsed,
     divergence,
     metrics,
     results,
@@ -78,7 +79,8 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     shown = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
-    said = [record["text"], *divergence.sentences(plan), *unequal.sentences(plan), result.note, tuning_text]
+    doubts = [*divergence.sentences(plan), *collapsed.sentences(summaries), *unequal.sentences(plan)]
+    said = [record["text"], *doubts, result.note, tuning_text]
     return "\n".join(filter(None, (table, *said)))
 
 

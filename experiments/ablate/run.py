@@ -20,6 +20,7 @@ from experiments.ablate import grid, launch, selection, tuning, tuning_checks, t
 from experiments.ablate.grid import Cell
 from experiments.ablate.plan import Plan, make_plan
 from experiments.ablate.progress import Progress, last_line, say
+from experiments.ablate.search_space import Search
 
 # Minutes that a submitted job may take by default. The default of submitit, 5, would stop most runs.
 TIMEOUT_MIN = 240
@@ -66,15 +67,16 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     # With tuning, these are the runs before the chosen values are filled in.
     plan = make_plan(name, settings, cells, workdir)
     chosen = plan if tuned else _chosen(plan, ONLY.value)
-    if LIST.value:
-        _list(chosen, tuned)
-        return
     # What an earlier version has finished stays finished, even if a check has come since.
     grid.check(cell for cell in plan.folders if not plan.is_finished(cell))
     verdict.check(settings.metric, plan.cells, settings.margin)
     if tuned is not None:
         selection.wanted(tuned, ONLY.value)
         tuning_checks.check_values(tuned.open)
+    if LIST.value:
+        _list(chosen, tuned)
+        return
+    if tuned is not None:
         tuning_checks.check_effect(settings, tuned.open)
     workdir.mkdir(parents=True, exist_ok=True)
     for dataset in {id(one): one for one in map(grid.dataset_of, (cell.config for cell in plan.folders))}.values():
@@ -161,7 +163,9 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> tuning.Tuning | None:
         plan = make_plan(tuned.plan.name, settings, todo, workdir)
         _check_data(plan)
         failures = run_cells(plan)
+        before = tuned.searches
         tuned, trials = tuning.look(tuned.plan.name, settings, tuned.templates, workdir), []
+        _say_widened(before, tuned.searches)
         tuning_record.write(tuned)
         _raise(failures, plan)
         tuning_checks.check_values(tuned.open)
@@ -169,6 +173,18 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> tuning.Tuning | None:
         print(f"tuning: {len(tuned.open)} of {len(tuned.plan.cells)} trials have not ended")
         return None
     return tuned
+
+
+def _say_widened(before: Mapping[str, Search], now: Mapping[str, Search]) -> None:
+    """Says which ranges have grown, and why there are more trials than were asked for."""
+    for place, search in now.items():
+        for name, (low, high) in search.ranges.items():
+            if (low, high) != before[place].ranges[name]:
+                where = f" at {place}" if place else ""
+                say(
+                    f"tuning{where}: the best trial of a contender lies at the edge of tuning.fields.{name}, so the "
+                    f"range grows to {low:.3g} to {high:.3g} for all"
+                )
 
 
 def job(plan: Plan, cell: Cell) -> launch.Job:

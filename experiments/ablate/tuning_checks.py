@@ -37,6 +37,10 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
     for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0), ("seed", 0)):
         if tuning[name] < least:
             raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
+    if tuning.finalists > len(settings.contenders):
+        raise ValueError(
+            f"tuning.finalists={tuning.finalists}: the grid has {len(settings.contenders)} contenders; use 0 for all"
+        )
     for name in tuning.always:
         if name not in settings.contenders:
             raise ValueError(f"tuning.always: {name!r} is none of the contenders {', '.join(settings.contenders)}")

@@ -17,6 +17,8 @@ from experiments.ablate.tuning import Choice, Tuning
 from experiments.ablate.verdict import TUNING_SHARE
 
 RANKING = "mean of the best third of a contender's finished trials, rounded up"
+# Trials of a field in the simulations of docs/method.md, "Does the protocol tell the truth?".
+TRIALS = 9
 # What the ranking of the trials does not say.
 NOT_SHOWN = (
     "Contenders that are left out are not shown to be worse. Those that go on are compared with the reference only."
@@ -151,6 +153,12 @@ def warnings(tuning: Tuning) -> list[str]:
         for name, choice in choices.items()
         if 3 * choice.failed >= len(choice.figures)
     ]
+    if len({choice.cell.contender for choice in choices.values()}) > 1 and tuning.plan.settings.tuning.trials < TRIALS:
+        allowed = f" ({_shown(tuning, TUNING_SHARE * tuning.margin)})" if tuning.margin else ""
+        lines.append(
+            f"tuning.trials={tuning.plan.settings.tuning.trials}: the difference that two tunings of one contender are "
+            f"allowed{allowed} was checked for {TRIALS} trials or more; with fewer they may differ by more"
+        )
     below = {
         name: abs(choice.best_figure - choice.figure)
         for name, choice in choices.items()

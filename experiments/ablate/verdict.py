@@ -45,7 +45,7 @@ def check(name: str, cells: Sequence[Cell], margin: float = 0.0) -> None:
     Raises:
       ValueError: naming the run, or the margin.
     """
-    if not math.isfinite(margin):
+    if not math.isfinite(margin) or (margin < 0 and margin != -1):
         raise ValueError(
             f"margin={margin} is not a size: use a positive number, 0 for the metric's own, or -1 for none"
         )
@@ -68,7 +68,7 @@ def size_of(margin: float, metric: Metric) -> float:
     """The smallest difference that anyone would act on, in the unit of the metric; 0 for none.
 
     Args:
-      margin: field of a grid: a size, 0 for the metric's own, or negative for none.
+      margin: field of a grid: a size, 0 for the metric's own, or -1 for none.
       metric: what is compared.
     """
     return max(margin, 0.0) or (metric.margin if margin == 0 else 0.0)

@@ -1,4 +1,4 @@
-"""Which notes of configs are printed: those that are true of the grid."""
+"""What the options of a grid change: its note, which stays while it is true, or nothing, which is refused."""
 
 import pytest
 from absl import flags
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarni
     "options",
     [
         (),
-        ("--config.seeds=6",),  # what it has already
+        ("--config.seeds=2",),
         ("--config.experiment.data.dir=elsewhere", "--noconfig.baselines", "--config.costs=False"),
     ],
 )
@@ -51,7 +51,6 @@ def test_the_note_of_an_unchanged_grid_stays(monkeypatch, options):
         "--config.tuning.fields={'learning_rate': (4e-3, 1e-1)}",
         "--config.axes={'loss': ('bce', 'mse')}",
         "--config.metric=ssim",
-        "--config.seeds=8",
         "--config.contenders.k3={'model': {'decoder': 'subpixel'}}",
         "--config.contenders={'nearest': {'model': {'decoder': 'upsample'}}, 'new': {}}",
     ],
@@ -61,7 +60,7 @@ def test_a_changed_grid_does_not_have_the_note_of_its_config(monkeypatch, option
 
 
 def test_a_note_given_as_an_option_stays(monkeypatch):
-    assert note_of(monkeypatch, "--config.note=My own.", "--config.seeds=8") == "My own."
+    assert note_of(monkeypatch, "--config.note=My own.", "--config.metric=ssim") == "My own."
 
 
 def test_changed_fields_are_named_also_of_a_config_with_an_argument(monkeypatch):
@@ -69,6 +68,32 @@ def test_changed_fields_are_named_also_of_a_config_with_an_argument(monkeypatch)
     assert cli.changed_fields(parsed(monkeypatch, path), path) == set()
     changed = cli.changed_fields(parsed(monkeypatch, path, "--config.experiment.model.hidden=(8,)"), path)
     assert changed == {"experiment.model.hidden"}
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("--config.experiment.model.decoder=subpixel", "every contender sets model.decoder itself"),
+        ("--config.tuning.trials=20", "the grid tunes nothing"),
+    ],
+)
+def test_an_option_without_effect_is_refused(monkeypatch, option, reason):
+    settings = parsed(monkeypatch, QUICK, option)
+    name = option.removeprefix("--config.").partition("=")[0]
+    with pytest.raises(ValueError, match=f"{name} has no effect: {reason}"):
+        __main__.check_options(settings, [name])
+
+
+def test_an_option_that_an_axis_overrides_is_refused(monkeypatch):
+    path, name = "configs/ablations/skips_mnist.py", "experiment.model.skip"
+    with pytest.raises(ValueError, match=f"{name} has no effect: the grid has an axis of model.skip"):
+        __main__.check_options(parsed(monkeypatch, path, f"--config.{name}=True"), [name])
+
+
+def test_options_with_an_effect_are_accepted(monkeypatch):
+    names = ["experiment.epochs", "tuning.trials", "seeds"]
+    settings = parsed(monkeypatch, "configs/ablations/tuned_mnist.py", *(f"--config.{name}=20" for name in names))
+    __main__.check_options(settings, names)
 
 
 def test_the_example_report_has_the_note():

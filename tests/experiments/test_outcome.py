@@ -233,7 +233,7 @@ def test_psnr_has_a_margin_of_its_own_that_a_grid_can_change(settings):
         metric = metrics.for_verdict("denoise", name)
         assert verdict.comparisons(rows, ["a", "b"], [], "a", metric, margin)["b"].margin == sizes[name][margin]
     verdict.check("psnr", grid.expand(settings), 0.0)
-    for margin in (float("inf"), float("nan")):
+    for margin in (float("inf"), float("nan"), -0.5):
         with pytest.raises(ValueError, match=f"margin={margin} is not a size"):
             verdict.check("psnr", grid.expand(settings), margin)
 

@@ -18,6 +18,10 @@ PROVENANCE = {
     "requested_dataset": "glyphs/digits",
     "dataset_sha256": "0",
     "steps": 1200,
+    "examples": {"train": 1000},
+    "task": "denoise",
+    "noisy": {"psnr": 11.0},
+    "test": {"psnr": 20.0},
     "hardware": {"platform": "gpu", "device_kind": "an accelerator", "processor": "a processor"},
     "versions": {},
     "commit": "c0ffee0123456789+changes",
@@ -70,7 +74,8 @@ def test_the_opening_says_what_was_run(settings, tmp_path):
     noise = settings.experiment.noise
     assert page.subtitle(result) == (
         f"glyphs/digits; {noise.kind} noise of level {noise.level}, clipped to [0, 1]; 4 runs over 2 seeds, 1,200 "
-        "steps each; an accelerator; commit c0ffee012345+changes"
+        "steps each on 1,000 training images at a peak learning rate of 0.003; an accelerator; "
+        "commit c0ffee012345+changes"
     )
     assert "warning" not in "".join(page.opening(result))
     finished = dict.fromkeys(result.plan.cells[:2], PROVENANCE)
@@ -83,7 +88,7 @@ def test_the_opening_says_what_was_run(settings, tmp_path):
 def test_a_comparison_of_one_seed_has_no_interval(settings, tmp_path):
     settings.seeds = 1
     parts = page.comparison(make_result(settings, tmp_path, psnr=20.0))
-    assert "+0.00 (one seed)  not significant" in text_of(parts)
+    assert "+0.00 (one seed)  no difference shown" in text_of(parts)
     assert not re.search(r"\b(nan|inf)\b", text_of(parts))
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {"forest.png", "forest.svg"}
 
@@ -98,7 +103,7 @@ def test_the_table_of_the_comparison_has_the_metric_of_the_verdict(settings, tmp
         "difference / spread",
         "corrected p",
         "verdict",
-        "improvement",
+        "probability of improvement",
         "seeds won",
         "contender",
         "SSIM",

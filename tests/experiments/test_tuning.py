@@ -127,7 +127,7 @@ def test_each_setting_is_tuned_on_its_own(tuned, tmp_path):
         assert abs(math.log10(cell.config.learning_rate / best[cell.place])) < 0.15
 
 
-def test_an_optimum_at_the_edge_widens_the_range_for_all(tuned, tmp_path):
+def test_an_optimum_at_the_edge_widens_the_range_for_all(tuned, tmp_path, monkeypatch):
     best = {**BEST, "sub": 0.2}
     state = tune(tuned, tmp_path, best)
     search = state.searches[""]
@@ -138,7 +138,11 @@ def test_an_optimum_at_the_edge_widens_the_range_for_all(tuned, tmp_path):
     assert [choice.edges for choice in state.choices().values()] == [{}, {}, {}]
     # Half of its trials are now far below the optimum.
     few = "sub: 5 of 10 trials diverged or ended far worse than the best one, so that few decide; narrow tuning.fields."
-    assert tuning_record.warnings(state) == [f"{few}learning_rate"]
+    failed, trials = tuning_record.warnings(state)
+    assert failed == f"{few}learning_rate"
+    assert trials.startswith("tuning.trials=7: the difference that two tunings of one contender are allowed (0.05 dB)")
+    monkeypatch.setattr(tuning_record, "TRIALS", 7)
+    assert tuning_record.warnings(state) == [failed]
     tuned.tuning.widenings = 0
     state = look(tuned, tmp_path)
     assert state.choices()["sub"].edges == {"learning_rate": "highest"}

@@ -73,10 +73,11 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, dig
 
 
 def _interval(one: Comparison, digits: int) -> str:
-    """A mean difference with its interval, and what it does not show, e.g. "-0.01 [-0.09, +0.07]  not significant"."""
+    """A mean difference with its interval, e.g. "-0.01 [-0.09, +0.07]  no difference shown"."""
     interval = f"[{one.low:+.{digits}f}, {one.high:+.{digits}f}]" if np.isfinite(one.low) else "(one seed)"
-    notes = {"no difference shown": "  not significant", "equal for practical use": "  equal for practical use"}
-    return f"{one.mean:+.{digits}f} {interval}{notes.get(one.verdict(), '')}"
+    verdict = one.verdict()
+    shown = f"  {verdict}" if verdict in ("no difference shown", "equal for practical use") else ""
+    return f"{one.mean:+.{digits}f} {interval}{shown}"
 
 
 def levels(curves: Curves, differences: Curves, labels: tuple[str, str], across: str, palette: Palette) -> Figure:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aeden.runtime import files
-from experiments.ablate import divergence, results, unequal, verdict
+from experiments.ablate import collapsed, divergence, results, unequal, verdict
 from experiments.ablate.report import denoise, figures, gan, html, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
@@ -23,7 +23,7 @@ SECTIONS: dict[str, Callable[[GridResult], list[str]]] = {"denoise": denoise.sec
 # Metrics that the comparison shows, besides the one that the verdict is about.
 COMPARED = ("psnr", "ssim", "bce", "kid", "fid", "accuracy")
 FOREST = (
-    'Mean difference over paired seeds with its 95 % interval (paired t-test). "Not significant": p > 0.05 in the '
+    'Mean difference over paired seeds with its 95 % interval (paired t-test). "No difference shown": p > 0.05 in the '
     "sign-flip permutation test, after Holm's correction for all comparisons on this page."
 )
 MARGIN = (
@@ -70,12 +70,13 @@ def opening(result: GridResult) -> list[str]:
             f'<p class="verdict warning">These results are for {escape(used)}, which stood in for '
             f"{escape(requested)}: they say nothing about {escape(requested)}.</p>"
         )
-    diverged = "".join(f"<li>{escape(line)}</li>" for line in divergence.sentences(result.plan))
-    if diverged:
-        parts.append(f'<div class="verdict warning">Runs that diverged:<ul>{diverged}</ul></div>')
-    apart = "".join(f"<li>{escape(line)}</li>" for line in unequal.sentences(result.plan))
-    if apart:
-        parts.append(f'<div class="verdict warning">Networks that are not of equal size:<ul>{apart}</ul></div>')
+    for title, lines in (
+        ("Runs that diverged", divergence.sentences(result.plan)),
+        ("Runs that restored nothing", collapsed.sentences(result.summaries)),
+        ("Networks that are not of equal size", unequal.sentences(result.plan)),
+    ):
+        listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
+        parts += [f'<div class="verdict warning">{title}:<ul>{listed}</ul></div>'] if lines else []
     missing = sum(
         cell not in result.summaries and cell.name not in result.failures and not result.plan.divergence(cell)
         for cell in result.plan.cells
@@ -90,11 +91,14 @@ def opening(result: GridResult) -> list[str]:
 
 
 def subtitle(result: GridResult) -> str:
-    """Data, noise, number of runs, hardware and commit in one line."""
+    """Data, noise, number of runs, learning rate, hardware and commit in one line."""
     summaries = list(result.summaries.values())
     datasets = sorted({one["dataset"] for one in summaries})
     seeds = len({row["seed"] for row in result.rows})
-    steps = " or ".join(f"{number:,}" for number in sorted({one["steps"] for one in summaries}))
+    steps, images = (
+        " or ".join(f"{number:,}" for number in sorted(numbers))
+        for numbers in ({one["steps"] for one in summaries}, {one["examples"]["train"] for one in summaries})
+    )
     noise = f"{_noise(result)}; " if result.task == "denoise" else ""
     hardware = sorted(
         {one["hardware"]["processor" if one["hardware"]["platform"] == "cpu" else "device_kind"] for one in summaries}
@@ -102,9 +106,16 @@ def subtitle(result: GridResult) -> str:
     changed = {one["commit"]: "+changes" if one["commit"].endswith("+changes") else "" for one in summaries}
     commits = sorted({f"{commit[:12]}{suffix}" for commit, suffix in changed.items()})
     return (
-        f"{', '.join(datasets)}; {noise}{len(result.rows)} runs over {seeds} seeds, {steps} steps each; "
+        f"{', '.join(datasets)}; {noise}{len(result.rows)} runs over {seeds} seeds, {steps} steps each on {images} "
+        f"training images{_rate(result)}; "
         f"{', '.join(hardware)}; commit {', '.join(commits)}"
     )
+
+
+def _rate(result: GridResult) -> str:
+    """The peak learning rate, if all runs have the same and it is no setting, e.g. " at a learning rate of 0.025"."""
+    rates = result.values_of("learning_rate")
+    return f" at a peak learning rate of {rates[0]}" if len(rates) == 1 else ""
 
 
 def _noise(result: GridResult) -> str:
@@ -128,7 +139,7 @@ def comparison(result: GridResult) -> list[str]:
         caption += ALLOWANCE.format(allowance=metric.format_size(allowance)) if allowance else ""
         parts.append(add_figure(result, "forest", drawn, caption))
     heads = ["difference", "spread over seeds", "difference / spread", "corrected p"]
-    heads += [*(["corrected p, equality"] if margin else []), "verdict", "improvement", "seeds won"]
+    heads += [*(["corrected p, equality"] if margin else []), "verdict", "probability of improvement", "seeds won"]
     lines = [
         [contender, *setting, results.cell(members, metric.name), *_compared(result, contender, setting, len(heads))]
         for contender, setting, members in result.groups()
@@ -139,7 +150,7 @@ def comparison(result: GridResult) -> list[str]:
     text = (
         f"Mean ± standard deviation over seeds. Difference: in {metric.label}, to {result.reference}. Spread over "
         "seeds: standard deviation, pooled over contender and reference; difference / spread is Cohen's d. Corrected "
-        f"p: of {tested}{equality}. Improvement: the probability that a run of the contender has a better "
+        f"p: of {tested}{equality}. Probability of improvement: that a run of the contender has a better "
         f"({better}) {metric.label} than a run of the reference, over all pairs of their seeds."
     )
     parts += [table(["contender", *result.axes, metric.axis_label, *heads], lines), note(text)]

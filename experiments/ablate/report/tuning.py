@@ -96,7 +96,7 @@ def _expected(tuning: Tuning, choice: Choice) -> np.ndarray:
 def _summary(tuning: Tuning, choices: dict[str, Choice]) -> str:
     """One sentence: what was tried, and what decided."""
     ranges = {
-        f"{name} from {low:g} to {high:g}"
+        f"{name} from {low:.3g} to {high:.3g}"
         for search in tuning.searches.values()
         for name, (low, high) in search.ranges.items()
     }

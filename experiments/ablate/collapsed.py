@@ -1,0 +1,32 @@
+"""The denoising runs of a grid whose restored images are no better than the noisy ones that they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aeden.tasks.task import Summary
+from experiments.ablate.grid import Cell
+from experiments.ablate.seed_values import spoken
+
+
+def sentences(summaries: Mapping[Cell, Summary]) -> list[str]:
+    """A sentence for each contender at a setting with such runs, by PSNR on the test split.
+
+    Args:
+      summaries: summary of each finished run; those of other tasks than denoising are left out.
+    """
+    runs: dict[str, list[tuple[float, float]]] = {}
+    for cell, summary in summaries.items():
+        if summary["task"] == "denoise":
+            runs.setdefault(cell.kind, []).append((summary["test"]["psnr"], summary["noisy"]["psnr"]))
+    lines = []
+    for kind, pairs in runs.items():
+        # A PSNR that is NaN is no better either.
+        bad = [pair for pair in pairs if not pair[0] > pair[1]]
+        if bad:
+            restored, noisy = min(bad)
+            lines.append(
+                f"{spoken(kind)} restored no more than it was given in {len(bad)} of {len(pairs)} runs (down to a PSNR "
+                f"of {restored:.2f} dB, noisy {noisy:.2f} dB): these networks collapsed or were hardly trained."
+            )
+    return lines

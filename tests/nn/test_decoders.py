@@ -67,34 +67,37 @@ def test_large_context_without_a_large_kernel_is_refused():
         Decoder("large_context").init(jax.random.key(0), jnp.ones((1, 4, 4, 1)))
 
 
-# Keyword of a network -> field of `model`.
-FIELDS = {"init_scheme": "init", "kernel_size": "kernel_size", "decoder_kernel_size": "decoder_kernel_size"}
-SETTINGS = [(3, 0, (2, 2)), (4, 4, (2, 2)), (3, 6, (2, 2)), (3, 7, (2, 3)), (4, 8, (2, 2))]
+# Field of a decoder -> field of `model`.
+FIELDS = {"init_scheme": "init", "kernel_size": "kernel_size", "grow_kernel_size": "decoder_kernel_size"}
+SETTINGS = [(3, 0, (2, 2)), (4, 4, (2, 2)), (3, 6, (2,)), (3, 7, (2, 3)), (4, 8, (2,))]
 
 
-@pytest.mark.parametrize("decoder", DECODERS)
-def test_what_a_decoder_says_to_icnr_helps(decoder):
+@pytest.mark.parametrize("kind", DECODERS)
+def test_what_a_decoder_says_to_icnr_helps(kind):
     """Each refusal names the field, its value, the decoder and values that are accepted."""
     answers = set()
-    for kernel, large, factors in SETTINGS:
-        options = {"init_scheme": "icnr", "kernel_size": kernel, "decoder_kernel_size": large}
-        refused = refusal(decoder, factors, options)
+    for kernel, large, factors in SETTINGS if DECODERS[kind].icnr is not None else SETTINGS[:1]:
+        options = {"init_scheme": "icnr", "kernel_size": kernel, "grow_kernel_size": large}
+        refused = refusal(kind, factors, options)
         answers.add(refused)
         if refused:
-            assert refused.startswith(f"model.init='icnr' with model.decoder='{decoder}' "), refused
+            assert refused.startswith(f"model.init='icnr' with model.decoder='{kind}' "), refused
             assert "\n" not in refused
             for name, field in FIELDS.items():
                 found = re.search(rf"(?:set|use|and) model\.{field}='?(\w+)", refused)
                 options[name] = type(options[name])(found[1]) if found else options[name]
-            assert refusal(decoder, factors, options) is None, (refused, options)
-    assert (None in answers) == (DECODERS[decoder].icnr is not None)
+            assert refusal(kind, factors, options) is None, (refused, options)
+    assert (None in answers) == (DECODERS[kind].icnr is not None)
 
 
-def refusal(decoder, factors, options):
-    """What a network says when it is built, or None."""
-    model = ConvAutoencoder(decoder, (36, 36), factors, **options)
+def refusal(kind, factors, options):
+    """What a decoder says when it is initialized, or None."""
+    decoder = Decoder(kind, (36,) * len(factors), factors, lowering="reference", **options)
+    inputs = [jnp.ones((1, 2, 2, 36))]
+    if decoder.needs_encoder:
+        inputs.append([jnp.ones((1, 2 * scale, 2 * scale, 36)) for scale in np.cumprod(factors)[::-1]])
     try:
-        jax.eval_shape(model.init, jax.random.key(0), jnp.ones((1, 12, 12, 1)))
+        jax.eval_shape(decoder.init, jax.random.key(0), *inputs)
     except ValueError as error:
         return str(error)
     return None

@@ -82,14 +82,15 @@ def phases(name, kernel, stride, init):
         # The sample is small, so take what it gives to the sums of channels, not what it would give on average.
         added = stride**2
         square = jnp.mean(values.reshape(IMAGES, -1, added).sum(-1) ** 2) / added_mean_square(added)
-    apply, border = jax.jit(layer.apply), stride * -(-(kernel + 1) // stride)
+    untrained = jax.jit(lambda key, *x: layer.apply(layer.init(key, *x), *x))
+    border = stride * -(-(kernel + 1) // stride)
     measured = np.zeros((stride, stride))
     for seed in range(seeds):
         if name == "unpool":
             # Values go to other pixels under each seed.
             larger = (IMAGES, SIZE * stride, SIZE * stride, CHANNELS)
             inputs[1:] = [jax.random.normal(jax.random.key(100 + seed), larger)]
-        out = apply(layer.init(jax.random.key(seed), *inputs), *inputs)[:, border:-border, border:-border]
+        out = np.asarray(untrained(jax.random.key(seed), *inputs))[:, border:-border, border:-border]
         measured += np.array(
             [[np.mean(np.square(out[:, i::stride, j::stride])) for j in range(stride)] for i in range(stride)]
         ) / float(square * seeds)
@@ -239,22 +240,26 @@ def test_phase_makes_decoders_alike_on_codes_of_images(names):
     """The first layer of each decoder, on the codes that an untrained encoder makes of noisy drawn digits."""
     images = load("digits", None, 64)["test"].images / np.float32(255)
     noisy = jnp.clip(images + 0.4 * jax.random.normal(jax.random.key(0), images.shape), 0, 1)
-    measured = {name: np.mean([on_codes(name, noisy, seed) for seed in range(SEEDS.get(name, 3))]) for name in names}
+    measured = {name: on_codes(name, noisy, SEEDS.get(name, 3)) for name in names}
     for name, value in measured.items():
         # The channels of a code are not independent, as `added_mean_square` supposes.
         assert value == pytest.approx(measured["upsample"], rel=0.25 if name == "bilinear_additive" else 0.13), measured
 
 
-def on_codes(name, noisy, seed):
+def on_codes(name, noisy, seeds):
     """Mean square of the pre-activations over that of the code, away from the border."""
-    kernel = 7 if name == "large_context" else 3
-    encoder = Encoder()
-    code, pooled = encoder.apply(encoder.init(jax.random.key(seed), noisy[:1]), noisy)
+    encoder, kernel = Encoder(), 7 if name == "large_context" else 3
     decoder = Decoder(**KINDS[name], init_scheme="phase", grow_kernel_size=kernel)
     layer = DECODERS[decoder.kind].make_layer(decoder, FEATURES, 2, "layer").clone(name=None)
-    inputs = (code, pooled[-1]) if name == "unpool" else (code,)
-    out = jax.jit(layer.apply)(layer.init(jax.random.key(10 + seed), *inputs), *inputs)[:, 4:-4, 4:-4]
-    return float(jnp.mean(out**2) / jnp.mean(code[:, 1:-1, 1:-1] ** 2))
+
+    @jax.jit
+    def ratio(seed):
+        code, pooled = encoder.apply(encoder.init(jax.random.key(seed), noisy[:1]), noisy)
+        inputs = (code, pooled[-1]) if name == "unpool" else (code,)
+        out = layer.apply(layer.init(jax.random.key(10 + seed), *inputs), *inputs)[:, 4:-4, 4:-4]
+        return jnp.mean(out**2) / jnp.mean(code[:, 1:-1, 1:-1] ** 2)
+
+    return float(np.mean([ratio(seed) for seed in range(seeds)]))
 
 
 @pytest.mark.parametrize("channels", [1, 4, 9])

@@ -136,7 +136,7 @@ class Decoder(nn.Module):
             found = " and ".join(f"model.{field} {sizes[field]}" for field in wanted)
             remedy = " and ".join(f"model.{field}={size}" for field, size in wanted.items())
             raise ValueError(
-                f"{start} needs multiples of {step} (from model.factors){', the second larger' * (len(wanted) > 1)}, "
+                f"{start} needs sizes that are multiples of {step} (from model.factors){', the second larger' * (len(wanted) > 1)}, "
                 f"not {found}: set {remedy}, or choose another model.init"
             )
 

@@ -135,9 +135,10 @@ class Decoder(nn.Module):
         if any(sizes[field] != size for field, size in wanted.items()):
             found = " and ".join(f"model.{field} {sizes[field]}" for field in wanted)
             remedy = " and ".join(f"model.{field}={size}" for field, size in wanted.items())
+            order = ", the second larger" * (len(wanted) > 1)
             raise ValueError(
-                f"{start} needs sizes that are multiples of {step} (from model.factors){', the second larger' * (len(wanted) > 1)}, "
-                f"not {found}: set {remedy}, or choose another model.init"
+                f"{start} needs sizes that are multiples of {step} (from model.factors){order}, not {found}: "
+                f"set {remedy}, or choose another model.init"
             )
 
 

@@ -7,6 +7,7 @@ in `aeden/nn/layers.py`; its name in `DECODERS` is the value of `config.model.de
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,6 +67,7 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], pooled: Sequence[Array] = ()) -> Float[Array, "b H W k"]:
         kind = self._find_kind()
+        self._check_icnr(kind)
         if self.needs_encoder and not pooled:
             raise ValueError(f"decoder {self.kind!r}{' with skip connections' * bool(self.skip)} needs an encoder")
         for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
@@ -93,7 +95,9 @@ class Decoder(nn.Module):
         total, kind = 0, self._find_kind()
         skipped = tuple(reversed(self.skip)) or (0,) * len(self.features)
         for features, factor, more in zip(self.features, self.factors, skipped, strict=True):
-            total += height * width * channels * (kind.taps(self, factor) * features + kind.others(channels, factor))
+            total += (
+                height * width * channels * (kind.taps(self, factor) * features + kind.others(self, channels, factor))
+            )
             height, width, channels = height * factor, width * factor, features + more
         return total + height * width * self.kernel_size**2 * channels * self.channels
 
@@ -113,6 +117,30 @@ class Decoder(nn.Module):
             raise ValueError(f"unknown decoder {self.kind!r}: use one of {', '.join(DECODERS)}")
         return DECODERS[self.kind]
 
+    @nn.nowrap
+    def _check_icnr(self, kind: DecoderKind) -> None:
+        """Refuses "icnr" where phases cannot start equal, before a layer does, which knows no names of fields."""
+        if self.init_scheme != "icnr":
+            return
+        start = f"model.init='icnr' with model.decoder={self.kind!r}"
+        if kind.icnr is None:
+            able = ", ".join(name for name, one in DECODERS.items() if one.icnr is not None)
+            raise ValueError(f"{start} has no meaning, only with {able}: use model.init='he' or 'phase'")
+        sizes = {"kernel_size": self.kernel_size, "decoder_kernel_size": self.layer_kernel_size()}
+        step, least = math.lcm(*self.factors), 1
+        wanted: dict[str, int] = {}
+        for field in kind.icnr:
+            wanted[field] = -(-max(sizes[field], least) // step) * step
+            least = wanted[field] + 1
+        if any(sizes[field] != size for field, size in wanted.items()):
+            found = " and ".join(f"model.{field} {sizes[field]}" for field in wanted)
+            remedy = " and ".join(f"model.{field}={size}" for field, size in wanted.items())
+            order = ", the second larger" * (len(wanted) > 1)
+            raise ValueError(
+                f"{start} needs sizes that are multiples of {step} (from model.factors){order}, not {found}: "
+                f"set {remedy}, or choose another model.init"
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class DecoderKind:
@@ -122,14 +150,18 @@ class DecoderKind:
       make_layer: (decoder, features, factor, name) -> the layer that enlarges height and width by the factor.
       taps: (decoder, factor) -> multiplications of that layer per input pixel, input channel and output channel, not
         counting products with inserted zeros and repeated products of equal pixels.
-      others: (channels, factor) -> further multiplications per input pixel and input channel.
+      others: (decoder, channels, factor) -> further multiplications per input pixel and input channel, e.g. of a kernel
+        for each channel.
       unpools: whether the layer also takes the encoder's features of that stage before their pooling.
+      icnr: None if the layer refuses the initial values "icnr". Otherwise the fields of the decoder's config whose
+        kernel sizes must then be multiples of the factor, each larger than the one before; () if any size will do.
     """
 
     make_layer: Callable[[Decoder, int, int, str], nn.Module]
     taps: Callable[[Decoder, int], int]
-    others: Callable[[int, int], int] = lambda channels, factor: 0
+    others: Callable[[Decoder, int, int], int] = lambda decoder, channels, factor: 0
     unpools: bool = False
+    icnr: tuple[str, ...] | None = None
 
 
 def _transpose_layer(decoder: Decoder, features: int, factor: int, name: str) -> nn.Module:
@@ -195,18 +227,20 @@ def _large_context_taps(decoder: Decoder, factor: int) -> int:
     return decoder.layer_kernel_size() ** 2 + decoder.kernel_size**2
 
 
-def _sampling_others(channels: int, factor: int) -> int:
+def _sampling_others(decoder: Decoder, channels: int, factor: int) -> int:
     """The 1 x 1 convolution that predicts two coordinates for each of s^2 pixels and each group of channels."""
     return 2 * factor**2 * sampling_groups(channels, PointSamplingConv.groups)
 
 
 # Value of config.model.decoder -> the kind of decoder.
 DECODERS = {
-    "transpose": DecoderKind(_transpose_layer, _transpose_taps),
+    "transpose": DecoderKind(_transpose_layer, _transpose_taps, icnr=("decoder_kernel_size",)),
     "upsample": DecoderKind(_upsample_layer, _upsample_taps),
-    "subpixel": DecoderKind(_layer(SubpixelConv), _dense_taps),
-    "large_context": DecoderKind(_large_context_layer, _large_context_taps),
-    "smoothed_transpose": DecoderKind(_layer(SmoothedTransposeConv), _transpose_taps),
+    "subpixel": DecoderKind(_layer(SubpixelConv), _dense_taps, icnr=()),
+    "large_context": DecoderKind(
+        _large_context_layer, _large_context_taps, icnr=("kernel_size", "decoder_kernel_size")
+    ),
+    "smoothed_transpose": DecoderKind(_layer(SmoothedTransposeConv), _transpose_taps, icnr=("decoder_kernel_size",)),
     # One channel remains of each s^2.
     "bilinear_additive": DecoderKind(_layer(BilinearAdditiveConv), _transpose_taps),
     # The zeros are at other places in every channel, so no dense convolution can leave them out.

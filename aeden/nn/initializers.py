@@ -70,14 +70,16 @@ def resized_init(init: str, kernel_size: int, channels: int, mean_square: float 
       ValueError: unknown scheme, or "icnr".
     """
     if init == "icnr":
-        raise ValueError("init='icnr' is for transposed and sub-pixel convolutions: with a resize use 'he' or 'phase'")
+        raise ValueError("init='icnr' is for transposed and sub-pixel convolutions: use 'he' or 'phase'")
     options = convolution_init(init, kernel_size, channels)
     if init == "phase":
         options["kernel_init"] = scaled(default_kernel_init, mean_square**-0.5)
     return options
 
 
-def transposed_init(init: str, kernel_size: int, stride: int, features: int, parallel: int = 0) -> Initializers:
+def transposed_init(
+    init: str, kernel_size: int, stride: int, features: int, parallel: int = 0, smoothed: bool = False
+) -> Initializers:
     """Initial values of a transposed convolution, kernel [k, k, features, channels].
 
     Args:
@@ -86,7 +88,9 @@ def transposed_init(init: str, kernel_size: int, stride: int, features: int, par
       stride: how many times larger the output is.
       features: output channels.
       parallel: kernel size of another such layer whose output is added; 0 for none. "phase" then gives each of them
-        half of the variance of the output pixels that both reach.
+        half of the variance of the output pixels that both reach. "icnr" ignores it.
+      smoothed: whether a sum over a window of stride x stride output pixels follows. "phase" is then "he", and "icnr"
+        divides its kernels by stride^2, so that the sum is a mean.
 
     Raises:
       ValueError: unknown scheme, or "icnr" with a kernel size that is not a multiple of the stride.
@@ -98,13 +102,16 @@ def transposed_init(init: str, kernel_size: int, stride: int, features: int, par
     if init == "glorot":
         return options
     kernel_init = default_kernel_init
-    if init == "phase":
+    # Smoothed, every tap reaches every output pixel once: one fan-in, k^2 * channels, is right for all phases.
+    if init == "phase" and not smoothed:
         along = [-(-(kernel_size - tap % stride) // stride) for tap in range(kernel_size)]
         shared = _reached(kernel_size, stride, parallel)
         share = np.outer(along, along) / kernel_size**2 * (1 + np.outer(shared, shared))
         kernel_init = scaled(kernel_init, share[:, :, None, None] ** -0.5)
     elif init == "icnr":
         kernel_init = repeat_for_phases(kernel_init, kernel_size, stride)
+        if smoothed:
+            kernel_init = scaled(kernel_init, stride**-2)
     return {**options, "kernel_init": swap_in_and_out(kernel_init)}
 
 

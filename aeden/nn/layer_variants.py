@@ -60,12 +60,12 @@ class SmoothedTransposeConv(EnlargingLayer):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         k, f = self.kernel_size, self.factor
         if k < f:
-            raise ValueError(f"a smoothed transposed convolution needs a kernel of the factor {f} or more, not {k}")
-        # Every tap reaches every output pixel once, so one fan-in, k^2 * c, is right for all phases.
-        scheme = "he" if self.init_scheme == "phase" else self.init_scheme
-        conv = TransposeConv(
-            self.features, k, f, "SAME", self.dtype, scheme, self.lowering, use_bias=False, name="conv"
-        )
+            raise ValueError(
+                f"decoder 'smoothed_transpose' needs a kernel of its factor {f} or more, not {k}: "
+                f"set model.decoder_kernel_size={f}"
+            )
+        options: dict[str, Any] = {"dtype": self.dtype, "init_scheme": self.init_scheme, "lowering": self.lowering}
+        conv = TransposeConv(self.features, k, f, smoothed=True, use_bias=False, name="conv", **options)
         y = conv(x)
         # The window that keeps the image in place: a transposed convolution shifts it by half a pixel if k - f is odd.
         before = max(f - 1 - (k - f) % 2, 0) // 2

@@ -123,6 +123,7 @@ class TransposeConv(nn.Module):
         `aeden.nn.fast_convolution.transposed_convolution`.
       use_bias: whether a bias is added.
       parallel: kernel size of another such layer whose output is added, for `init_scheme`; 0 for none.
+      smoothed: whether a sum over stride x stride pixels of the output follows, for `init_scheme`.
     """
 
     features: int
@@ -134,11 +135,14 @@ class TransposeConv(nn.Module):
     lowering: str = "auto"
     use_bias: bool = True
     parallel: int = 0
+    smoothed: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if isinstance(self.padding, str) and self.padding not in ("SAME", "VALID"):
             raise ValueError(f"unknown padding {self.padding!r}: use 'SAME', 'VALID' or (before, after) of each axis")
+        more = (self.parallel, self.smoothed)
+        initial = transposed_init(self.init_scheme, self.kernel_size, self.stride, self.features, *more)
         return ConvTranspose(
             self.features,
             (self.kernel_size, self.kernel_size),
@@ -150,7 +154,7 @@ class TransposeConv(nn.Module):
             dtype=self.dtype,
             lowering=self.lowering,
             name="conv",
-            **transposed_init(self.init_scheme, self.kernel_size, self.stride, self.features, self.parallel),
+            **initial,
         )(x)
 
 

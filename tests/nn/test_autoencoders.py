@@ -43,11 +43,10 @@ def test_logits_have_the_shape_of_the_image_and_both_decoders_as_many_parameters
     assert len(counts) == 1
 
 
-# The layers of the others are tested in test_layer_variants.py; their whole networks are proofs.
-DECODERS_IN_SUITE = ("transpose", "upsample", "subpixel", "unpool")
-EVERY_DECODER = [
-    pytest.param(name, marks=() if name in DECODERS_IN_SUITE else pytest.mark.proof, id=name) for name in DECODERS
-]
+# Their layers are tested in test_layer_variants.py; their whole networks are proofs. All others, so also a decoder that
+# is added, are in the suite.
+SLOW = ("large_context", "smoothed_transpose", "bilinear_additive", "point_sampling")
+EVERY_DECODER = [pytest.param(name, marks=pytest.mark.proof if name in SLOW else (), id=name) for name in DECODERS]
 # Fields without which a decoder is refused.
 NEEDED = {"large_context": {"decoder_kernel_size": 5}}
 

@@ -1,10 +1,13 @@
-"""Decoders: number of multiplications, initial values, and how a new kind is added."""
+"""Decoders: number of multiplications, initial values, what is refused, and how a new kind is added."""
+
+import re
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from aeden.nn import decoders
 from aeden.nn.autoencoders import ConvAutoencoder
@@ -62,6 +65,49 @@ def test_multiplications_of_bilinear_additive_and_of_skip_connections():
 def test_large_context_without_a_large_kernel_is_refused():
     with pytest.raises(ValueError, match=r"sizes are 3 and 3: set model.decoder_kernel_size, e.g. to 7"):
         Decoder("large_context").init(jax.random.key(0), jnp.ones((1, 4, 4, 1)))
+
+
+# Field of a decoder -> field of `model`.
+FIELDS = {"init_scheme": "init", "kernel_size": "kernel_size", "grow_kernel_size": "decoder_kernel_size"}
+SETTINGS = [(3, 0, (2, 2)), (4, 4, (2, 2)), (3, 6, (2,)), (3, 7, (2, 3)), (4, 8, (2,))]
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_what_a_decoder_says_to_icnr_helps(kind):
+    """Each refusal names the field, its value, the decoder and values that are accepted."""
+    answers = set()
+    for kernel, large, factors in SETTINGS if DECODERS[kind].icnr is not None else SETTINGS[:1]:
+        options = {"init_scheme": "icnr", "kernel_size": kernel, "grow_kernel_size": large}
+        refused = refusal(kind, factors, options)
+        answers.add(refused)
+        if refused:
+            assert refused.startswith(f"model.init='icnr' with model.decoder='{kind}' "), refused
+            assert "\n" not in refused
+            for name, field in FIELDS.items():
+                found = re.search(rf"(?:set|use|and) model\.{field}='?(\w+)", refused)
+                options[name] = type(options[name])(found[1]) if found else options[name]
+            assert refusal(kind, factors, options) is None, (refused, options)
+    assert (None in answers) == (DECODERS[kind].icnr is not None)
+
+
+def refusal(kind, factors, options):
+    """What a decoder says when it is initialized, or None."""
+    decoder = Decoder(kind, (36,) * len(factors), factors, lowering="reference", **options)
+    inputs = [jnp.ones((1, 2, 2, 36))]
+    if decoder.needs_encoder:
+        inputs.append([jnp.ones((1, 2 * scale, 2 * scale, 36)) for scale in np.cumprod(factors)[::-1]])
+    try:
+        jax.eval_shape(decoder.init, jax.random.key(0), *inputs)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def test_which_decoders_take_icnr_is_in_the_guide():
+    row = re.search(r"^\| `model.init` \|.*$", (ROOT / "docs/guide.md").read_text(), re.MULTILINE)[0]
+    assert {name for name in DECODERS if f"`{name}`" in row} == {
+        n for n, kind in DECODERS.items() if kind.icnr is not None
+    }
 
 
 def test_an_unknown_kind_is_refused():
@@ -125,6 +171,7 @@ def test_a_new_kind_needs_an_entry_in_the_table_only(monkeypatch):
             features, decoder.layer_kernel_size(), factor, method="cubic", name=name, **decoder.layer_options()
         ),
         lambda decoder, factor: 1000 * factor,
+        others=lambda decoder, channels, factor: decoder.layer_kernel_size() * channels,
     )
     monkeypatch.setitem(decoders.DECODERS, "cubic", kind)
     model, same = ConvAutoencoder("cubic", (6, 5)), ConvAutoencoder("upsample", (6, 5), resize="cubic")
@@ -132,5 +179,6 @@ def test_a_new_kind_needs_an_entry_in_the_table_only(monkeypatch):
     params = model.init(jax.random.key(0), x)
     np.testing.assert_array_equal(model.apply(params, x), same.apply(params, x))
     encoder_and_out = 8 * 8 * 9 * 6 + 4 * 4 * 9 * 6 * 5 + 8 * 8 * 9 * 6
-    assert model.multiplications(8, 8) == encoder_and_out + 2000 * (2 * 2 * 5 * 5 + 4 * 4 * 5 * 6)
+    others = 3 * 5 * (2 * 2 * 5 + 4 * 4 * 5)
+    assert model.multiplications(8, 8) == encoder_and_out + 2000 * (2 * 2 * 5 * 5 + 4 * 4 * 5 * 6) + others
     assert list(DECODERS)[:3] == ["transpose", "upsample", "subpixel"]

@@ -25,27 +25,55 @@ KINDS = {
     "before": {"kind": "upsample", "placement": "before"},
     "bilinear before": {"kind": "upsample", "resize": "bilinear", "placement": "before"},
 }
-IN_SUITE = [(3, 2), (4, 2), (5, 3)]
+SIZES = [(3, 2), (4, 2), (5, 3)]
+# Scheme -> kernel and stride of the cases that are fast and different enough for the suite; `-m proof` runs the others.
+# A decoder that is not named, so also one that is added, has those of "new".
+IN_SUITE = {
+    "phase": {
+        "new": [(3, 2)],
+        "transpose": SIZES,
+        "large_context": [(5, 2)],
+        **dict.fromkeys(("subpixel", "smoothed_transpose", "point_sampling"), ()),
+        **dict.fromkeys(("bilinear", "cubic", "before", "bilinear before"), ()),
+    },
+    "icnr": {"new": [(4, 2)]},
+}
+# Seeds over which a decoder is measured, if 8 are too few: the fewer independent values its kernels have, the more.
+SEEDS = {}
 
 
-def in_suite(name, kernel, stride):
-    """Whether a case is fast and different enough for the suite; `pytest -m proof` runs the others."""
-    if name == "transpose":
-        return (kernel, stride) in IN_SUITE
-    others = {"large_context": (5, 2), "upsample": (3, 2), "bilinear_additive": (3, 2), "unpool": (3, 2)}
-    return (kernel, stride) == others.get(name)
+def accepts(name, kernel, stride, init):
+    """Whether a decoder has such kernels and initial values."""
+    kind = KINDS[name]["kind"]
+    fields = DECODERS[kind].icnr
+    if init == "icnr" and (fields is None or (fields and kernel % stride)):
+        return False
+    if kind == "bilinear_additive" and CHANNELS % stride**2:
+        return False
+    return (
+        kernel > small_kernel(stride, init)
+        if kind == "large_context"
+        else kind != "smoothed_transpose" or kernel >= stride
+    )
+
+
+def small_kernel(stride, init):
+    """Height of the small kernel of large_context: 3, or one that the stride divides."""
+    return stride if init == "icnr" else 3
 
 
 CASES = [
-    pytest.param(name, k, s, marks=() if in_suite(name, k, s) else pytest.mark.proof)
+    pytest.param(name, k, s, init, marks=() if (k, s) in sizes.get(name, sizes["new"]) else pytest.mark.proof)
+    for init, sizes in IN_SUITE.items()
     for name, k, s in product(KINDS, range(1, 8), range(1, 5))
-    if not (name == "large_context" and k <= 3) and not (name == "smoothed_transpose" and k < s)
+    if accepts(name, k, s, init)
 ]
 
 
-def phases(name, kernel, stride, init, seeds=8):
+def phases(name, kernel, stride, init):
     """Mean square of the pre-activations of a layer over that of its input, by phase and as a mean over the phases."""
-    decoder = Decoder(**KINDS[name], grow_kernel_size=kernel, init_scheme=init)
+    options = {"kernel_size": small_kernel(stride, init), "grow_kernel_size": kernel, "init_scheme": init}
+    decoder, seeds = Decoder(**KINDS[name], **options), SEEDS.get(name, 8)
     layer = DECODERS[decoder.kind].make_layer(decoder, FEATURES, stride, "layer").clone(name=None)
     # Neighbouring pixels are equal: a resize keeps such an image, as it nearly keeps a code (see the last test).
     values = jax.nn.relu(jax.random.normal(jax.random.key(7), (IMAGES, 1, 1, CHANNELS)))
@@ -54,33 +82,34 @@ def phases(name, kernel, stride, init, seeds=8):
         # The sample is small, so take what it gives to the sums of channels, not what it would give on average.
         added = stride**2
         square = jnp.mean(values.reshape(IMAGES, -1, added).sum(-1) ** 2) / added_mean_square(added)
-    apply, border = jax.jit(layer.apply), stride * -(-(kernel + 1) // stride)
+    untrained = jax.jit(lambda key, *x: layer.apply(layer.init(key, *x), *x))
+    border = stride * -(-(kernel + 1) // stride)
     measured = np.zeros((stride, stride))
     for seed in range(seeds):
         if name == "unpool":
             # Values go to other pixels under each seed.
             larger = (IMAGES, SIZE * stride, SIZE * stride, CHANNELS)
             inputs[1:] = [jax.random.normal(jax.random.key(100 + seed), larger)]
-        out = apply(layer.init(jax.random.key(seed), *inputs), *inputs)[:, border:-border, border:-border]
+        out = np.asarray(untrained(jax.random.key(seed), *inputs))[:, border:-border, border:-border]
         measured += np.array(
             [[np.mean(np.square(out[:, i::stride, j::stride])) for j in range(stride)] for i in range(stride)]
         ) / float(square * seeds)
     return measured
 
 
-@pytest.mark.parametrize(("name", "kernel", "stride"), CASES)
-def test_every_output_pixel_starts_with_the_same_variance(name, kernel, stride):
-    if name == "bilinear_additive" and CHANNELS % stride**2:
-        pytest.skip("the channels do not divide")
-    measured = phases(name, kernel, stride, "phase")
-    expected = np.full((stride, stride), 2.0)
+@pytest.mark.parametrize(("name", "kernel", "stride", "init"), CASES)
+def test_every_output_pixel_starts_with_the_same_variance(name, kernel, stride, init):
+    """Twice the mean square of the input, in every phase."""
+    measured = phases(name, kernel, stride, init)
+    # With "icnr" each of the two layers of large_context has 2, and their sum 4.
+    expected = np.full((stride, stride), 4.0 if (name, init) == ("large_context", "icnr") else 2.0)
     if KINDS[name]["kind"] == "transpose" and kernel < stride:
         reached = (np.arange(stride) - (kernel - stride) // 2 * (kernel > stride)) % stride < kernel
         expected *= np.outer(reached, reached)
     np.testing.assert_allclose(measured, expected, rtol=0.1)
 
 
-@pytest.mark.parametrize(("kernel", "stride"), IN_SUITE)
+@pytest.mark.parametrize(("kernel", "stride"), SIZES)
 def test_he_leaves_transposed_phases_uneven(kernel, stride):
     """Each phase has the variance 2 * (its taps) / k^2."""
     taps = np.array([len(range(phase, kernel, stride)) for phase in range(stride)])
@@ -137,9 +166,10 @@ def test_icnr_is_refused_where_it_has_no_meaning():
     x = jnp.ones((1, 3, 4, 8))
     with pytest.raises(ValueError, match="stride divides, not 3 with stride 2: use a kernel size of 4"):
         TransposeConv(4, 3, init_scheme="icnr").init(jax.random.key(0), x)
-    for decoder in ("upsample", "unpool", "bilinear_additive", "point_sampling"):
-        with pytest.raises(ValueError, match="with a resize use 'he' or 'phase'"):
-            ConvAutoencoder(decoder, init_scheme="icnr").init(jax.random.key(0), jnp.ones((1, 8, 8, 1)))
+    with pytest.raises(
+        ValueError, match="init='icnr' is for transposed and sub-pixel convolutions: use 'he' or 'phase'"
+    ):
+        UpsampleConv(4, init_scheme="icnr").init(jax.random.key(0), x)
 
 
 def test_an_unknown_scheme_is_refused():
@@ -210,22 +240,26 @@ def test_phase_makes_decoders_alike_on_codes_of_images(names):
     """The first layer of each decoder, on the codes that an untrained encoder makes of noisy drawn digits."""
     images = load("digits", None, 64)["test"].images / np.float32(255)
     noisy = jnp.clip(images + 0.4 * jax.random.normal(jax.random.key(0), images.shape), 0, 1)
-    measured = {name: np.mean([on_codes(name, noisy, seed) for seed in range(3)]) for name in names}
+    measured = {name: on_codes(name, noisy, SEEDS.get(name, 3)) for name in names}
     for name, value in measured.items():
         # The channels of a code are not independent, as `added_mean_square` supposes.
         assert value == pytest.approx(measured["upsample"], rel=0.25 if name == "bilinear_additive" else 0.13), measured
 
 
-def on_codes(name, noisy, seed):
+def on_codes(name, noisy, seeds):
     """Mean square of the pre-activations over that of the code, away from the border."""
-    kernel = 7 if name == "large_context" else 3
-    encoder = Encoder()
-    code, pooled = encoder.apply(encoder.init(jax.random.key(seed), noisy[:1]), noisy)
+    encoder, kernel = Encoder(), 7 if name == "large_context" else 3
     decoder = Decoder(**KINDS[name], init_scheme="phase", grow_kernel_size=kernel)
     layer = DECODERS[decoder.kind].make_layer(decoder, FEATURES, 2, "layer").clone(name=None)
-    inputs = (code, pooled[-1]) if name == "unpool" else (code,)
-    out = jax.jit(layer.apply)(layer.init(jax.random.key(10 + seed), *inputs), *inputs)[:, 4:-4, 4:-4]
-    return float(jnp.mean(out**2) / jnp.mean(code[:, 1:-1, 1:-1] ** 2))
+
+    @jax.jit
+    def ratio(seed):
+        code, pooled = encoder.apply(encoder.init(jax.random.key(seed), noisy[:1]), noisy)
+        inputs = (code, pooled[-1]) if name == "unpool" else (code,)
+        out = layer.apply(layer.init(jax.random.key(10 + seed), *inputs), *inputs)[:, 4:-4, 4:-4]
+        return jnp.mean(out**2) / jnp.mean(code[:, 1:-1, 1:-1] ** 2)
+
+    return float(np.mean([ratio(seed) for seed in range(seeds)]))
 
 
 @pytest.mark.parametrize("channels", [1, 4, 9])

@@ -79,7 +79,7 @@ def test_smoothing_by_a_factor_of_one_is_a_convolution(rng, kernel):
 
 
 def test_smoothing_refuses_a_kernel_smaller_than_the_factor():
-    with pytest.raises(ValueError, match="needs a kernel of the factor 3 or more, not 2"):
+    with pytest.raises(ValueError, match=r"factor 3 or more, not 2: set model\.decoder_kernel_size=3"):
         SmoothedTransposeConv(4, 2, 3).init(jax.random.key(0), jnp.ones((1, 2, 2, 3)))
 
 

@@ -87,8 +87,8 @@ def transposed_init(
       kernel_size: height and width of the kernel, in pixels.
       stride: how many times larger the output is.
       features: output channels.
-      parallel: kernel size of another such layer whose output is added; 0 for none. "phase" then gives each of them
-        half of the variance of the output pixels that both reach. "icnr" ignores it.
+      parallel: kernel size of another such layer whose output is added; 0 for none. "phase" and "icnr" then give each
+        of them half of the variance of the output pixels that both reach: with "icnr" all.
       smoothed: whether a sum over a window of stride x stride output pixels follows. "phase" is then "he", and "icnr"
         divides its kernels by stride^2, so that the sum is a mean.
 
@@ -112,6 +112,8 @@ def transposed_init(
         kernel_init = repeat_for_phases(kernel_init, kernel_size, stride)
         if smoothed:
             kernel_init = scaled(kernel_init, stride**-2)
+        if parallel:
+            kernel_init = scaled(kernel_init, 2**-0.5)
     return {**options, "kernel_init": swap_in_and_out(kernel_init)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aeden.runtime import files
@@ -95,10 +95,10 @@ def subtitle(result: GridResult) -> str:
     summaries = list(result.summaries.values())
     datasets = sorted({one["dataset"] for one in summaries})
     seeds = len({row["seed"] for row in result.rows})
-    steps, images = (
-        " or ".join(f"{number:,}" for number in sorted(numbers))
-        for numbers in ({one["steps"] for one in summaries}, {one["examples"]["train"] for one in summaries})
-    )
+    steps = _numbers(one["steps"] for one in summaries)
+    # Runs of earlier versions do not say how many images they had.
+    images = _numbers(one["examples"]["train"] for one in summaries if "examples" in one)
+    images = f" on {images} training images" if images else ""
     noise = f"{_noise(result)}; " if result.task == "denoise" else ""
     hardware = sorted(
         {one["hardware"]["processor" if one["hardware"]["platform"] == "cpu" else "device_kind"] for one in summaries}
@@ -106,10 +106,15 @@ def subtitle(result: GridResult) -> str:
     changed = {one["commit"]: "+changes" if one["commit"].endswith("+changes") else "" for one in summaries}
     commits = sorted({f"{commit[:12]}{suffix}" for commit, suffix in changed.items()})
     return (
-        f"{', '.join(datasets)}; {noise}{len(result.rows)} runs over {seeds} seeds, {steps} steps each on {images} "
-        f"training images{_rate(result)}; "
+        f"{', '.join(datasets)}; {noise}{len(result.rows)} runs over {seeds} seeds, {steps} steps "
+        f"each{images}{_rate(result)}; "
         f"{', '.join(hardware)}; commit {', '.join(commits)}"
     )
+
+
+def _numbers(found: Iterable[int]) -> str:
+    """Different numbers in words, e.g. "320 or 1,290"."""
+    return " or ".join(f"{number:,}" for number in sorted(set(found)))
 
 
 def _rate(result: GridResult) -> str:

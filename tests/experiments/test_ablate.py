@@ -163,6 +163,7 @@ def report(tmp_path, monkeypatch, rng):
                 "task": "denoise",
                 "seed": cell.seed,
                 "steps": 20,
+                "examples": {"train": 40},
                 "parameters": 1905,
                 "wall_seconds": 1.0,
                 "noisy": {"psnr": 11.0, "ssim": 0.4},

@@ -96,9 +96,7 @@ def subtitle(result: GridResult) -> str:
     datasets = sorted({one["dataset"] for one in summaries})
     seeds = len({row["seed"] for row in result.rows})
     steps = _numbers(one["steps"] for one in summaries)
-    # Runs of earlier versions do not say how many images they had.
-    images = _numbers(one["examples"]["train"] for one in summaries if "examples" in one)
-    images = f" on {images} training images" if images else ""
+    images = _numbers(one["examples"]["train"] for one in summaries)
     noise = f"{_noise(result)}; " if result.task == "denoise" else ""
     hardware = sorted(
         {one["hardware"]["processor" if one["hardware"]["platform"] == "cpu" else "device_kind"] for one in summaries}
@@ -107,7 +105,7 @@ def subtitle(result: GridResult) -> str:
     commits = sorted({f"{commit[:12]}{suffix}" for commit, suffix in changed.items()})
     return (
         f"{', '.join(datasets)}; {noise}{len(result.rows)} runs over {seeds} seeds, {steps} steps "
-        f"each{images}{_rate(result)}; "
+        f"each on {images} training images{_rate(result)}; "
         f"{', '.join(hardware)}; commit {', '.join(commits)}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from aeden.tasks.task import Summary
@@ -24,7 +25,7 @@ def sentences(summaries: Mapping[Cell, Summary]) -> list[str]:
         # A PSNR that is NaN is no better either.
         bad = [pair for pair in pairs if not pair[0] > pair[1]]
         if bad:
-            restored, noisy = min(bad)
+            restored, noisy = min(bad, key=lambda pair: -math.inf if math.isnan(pair[0]) else pair[0])
             lines.append(
                 f"{spoken(kind)} restored no more than it was given in {len(bad)} of {len(pairs)} runs (down to a PSNR "
                 f"of {restored:.2f} dB, noisy {noisy:.2f} dB): these networks collapsed or were hardly trained."

@@ -13,14 +13,13 @@ from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
 from experiments.ablate import (
     baselines,
-    collapsed,
     divergence,
+    doubts,
     metrics,
     results,
     seed_values,
     tuning,
     tuning_record,
-    unequal,
     verdict,
 )
 from experiments.ablate.grid import Cell, digests, expand
@@ -79,8 +78,8 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     shown = [name for name in metrics.of_task(task) if name in rows[0]][:SHOWN]
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
-    doubts = [*divergence.sentences(plan), *collapsed.sentences(summaries), *unequal.sentences(plan)]
-    said = [record["text"], *doubts, result.note, tuning_text]
+    doubtful = [line for lines in doubts.titled(plan, summaries).values() for line in lines]
+    said = [record["text"], *doubtful, result.note, tuning_text]
     return "\n".join(filter(None, (table, *said)))
 
 

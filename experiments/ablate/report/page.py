@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aeden.runtime import files
-from experiments.ablate import collapsed, divergence, results, unequal, verdict
+from experiments.ablate import doubts, results, verdict
 from experiments.ablate.report import denoise, figures, gan, html, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
@@ -70,13 +70,9 @@ def opening(result: GridResult) -> list[str]:
             f'<p class="verdict warning">These results are for {escape(used)}, which stood in for '
             f"{escape(requested)}: they say nothing about {escape(requested)}.</p>"
         )
-    for title, lines in (
-        ("Runs that diverged", divergence.sentences(result.plan)),
-        ("Runs that restored nothing", collapsed.sentences(result.summaries)),
-        ("Networks that are not of equal size", unequal.sentences(result.plan)),
-    ):
+    for title, lines in doubts.titled(result.plan, result.summaries).items():
         listed = "".join(f"<li>{escape(line)}</li>" for line in lines)
-        parts += [f'<div class="verdict warning">{title}:<ul>{listed}</ul></div>'] if lines else []
+        parts.append(f'<div class="verdict warning">{title}:<ul>{listed}</ul></div>')
     missing = sum(
         cell not in result.summaries and cell.name not in result.failures and not result.plan.divergence(cell)
         for cell in result.plan.cells

@@ -187,18 +187,16 @@ def expand(grid: Any) -> list[Cell]:
 def _cells(grid: Any, contenders: dict[str, dict[str, Any]], settings: list[dict[str, Any]]) -> Iterator[Cell]:
     first = grid.experiment.seed
     seen: dict[str, str] = {}
+    widths = _paired_widths(grid, contenders, settings)
     for seed in range(first, first + grid.seeds):
         shared = Cell(SHARED_CONTENDER, {}, seed, shared_config(grid, seed)) if grid.shared_run else None
         for setting in settings:
-            reference = run_config(grid, grid.reference, contenders[grid.reference], setting, seed)
             for contender, fields in contenders.items():
                 if kind(contender, setting) in grid.leave_out:
                     continue
                 config = run_config(grid, contender, fields, setting, seed)
-                if grid.pairing != "none" and contender != grid.reference:
-                    shape = dataset_of(config).image_shape if grid.pairing == "multiplications" else None
-                    with _naming(kind(contender, setting)):
-                        config.model.decoder_features = paired(config, reference, grid.pairing, shape)
+                if kind(contender, setting) in widths:
+                    config.model.decoder_features = widths[kind(contender, setting)]
                 refers = SHARED_RUN in identity.flatten(config.to_dict()).values()
                 if refers and shared is None:
                     raise ValueError(
@@ -210,6 +208,29 @@ def _cells(grid: Any, contenders: dict[str, dict[str, Any]], settings: list[dict
                 if known != cell.name:
                     raise ValueError(f"{cell.name} and {known} are the same experiment")
                 yield cell
+
+
+def _paired_widths(
+    grid: Any, contenders: dict[str, dict[str, Any]], settings: list[dict[str, Any]]
+) -> dict[str, tuple[int, ...]]:
+    """Kind of cell -> channels of its decoder, of those that are made equal to the reference: the same for all seeds.
+
+    Each takes a search over widths, which trace the network.
+    """
+    if grid.pairing == "none":
+        return {}
+    found = {}
+    for setting in settings:
+        reference = run_config(grid, grid.reference, contenders[grid.reference], setting, grid.experiment.seed)
+        for contender, fields in contenders.items():
+            label = kind(contender, setting)
+            if contender == grid.reference or label in grid.leave_out:
+                continue
+            config = run_config(grid, contender, fields, setting, grid.experiment.seed)
+            with _naming(label):
+                shape = dataset_of(config).image_shape if grid.pairing == "multiplications" else None
+                found[label] = paired(config, reference, grid.pairing, shape)
+    return found
 
 
 @contextlib.contextmanager

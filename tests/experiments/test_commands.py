@@ -15,11 +15,14 @@ import warnings
 
 import numpy as np
 import pytest
+from absl import flags
 from conftest import ROOT, start, write_mnist
 from documents import documented_commands
+from ml_collections import config_flags
 from PIL import Image
 
 from aeden.runtime.files import read_json
+from experiments.ablate import grid, verdict
 
 SMOKE = "--config=configs/smoke.py"
 SUMMARY = {
@@ -315,37 +318,49 @@ def test_an_rgb_folder_of_odd_size_with_the_other_decoder(tmp_path, run_main, rn
     assert summary["levels"]["0.2"]["noisy"]["psnr"] > summary["levels"]["0.6"]["noisy"]["psnr"]
 
 
-def published_commands():
-    """The commands of the README and of the pages of results, without those that other tests already run."""
+def published_commands(program):
+    """Arguments of the commands of the README and of the pages of results, without those that other tests run."""
     pages = ("README.md", "docs/results-")
-    elsewhere = ("configs/smoke.py", "configs/gan_", "configs/transpose_", "configs/stacked_notmnist.py")
+    elsewhere = ("smoke.py", "configs/gan_", "configs/transpose_", "configs/stacked_notmnist.py", "config.pairing")
     return sorted(
         {
-            (command.program, command.arguments)
+            command.arguments
             for command in documented_commands()
             if command.where.startswith(pages)
-            and command.program in ("experiments.main", "experiments.ablate")
+            and command.program == program
             and not any(name in argument for name in elsewhere for argument in command.arguments)
         }
     )
 
 
-@pytest.mark.parametrize(("program", "arguments"), published_commands())
-def test_the_published_commands(tmp_path, program, arguments):
+@pytest.mark.parametrize("arguments", published_commands("experiments.main"))
+def test_the_published_commands(tmp_path, arguments):
     """As written, but short: few images and steps, and offline (glyphs stand in)."""
-    words = ["-m", program, *arguments]
     short = ["--config.data.limit=64", "--config.epochs=0", "--config.steps=2"]
     if not any(name in argument for name in ("dense_mnist", "stacked_mnist") for argument in arguments):
         short += ["--config.model.features=(4, 4)", "--config.model.factors=(2, 2)"]  # dense networks have none
     # What is given last counts: a stack too is narrow, and pre-trained for a moment.
     stack = ["--config.model.hidden=(8,)", "--config.stack.levels=()", "--config.stack.pretrain_epochs=1"]
-    if program == "experiments.main":
-        stacked = any("configs/stacked" in argument for argument in arguments)
-        words += [*short, f"--workdir={tmp_path / 'run'}", *(stack if stacked else ())]
-    if program == "experiments.ablate":
-        words += ["--list"]  # a whole grid is a test of test_ablate.py
+    stacked = any("configs/stacked" in argument for argument in arguments)
+    words = ["-m", "experiments.main", *arguments, *short, f"--workdir={tmp_path / 'run'}", *(stack if stacked else ())]
     result = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.filterwarnings("ignore:the load_module")  # ml_collections reads config files with it
+@pytest.mark.parametrize("arguments", published_commands("experiments.ablate"))
+def test_the_published_grids(monkeypatch, arguments):
+    """All that is checked before the first run: whole grids and their processes are tests of test_ablate.py."""
+    monkeypatch.setattr(sys, "argv", ["experiments.ablate", *arguments])  # ml_collections looks there too
+    values = flags.FlagValues()
+    config = config_flags.DEFINE_config_file("config", flag_values=values)
+    values(sys.argv)
+    settings = config.value
+    settings.experiment.data.limit = 500
+    cells = grid.expand(settings)
+    grid.check(cells)
+    verdict.check(settings.metric, cells, settings.margin)
+    assert {cell.contender for cell in cells} == set(settings.contenders)
 
 
 def test_the_summary_is_json_that_others_can_read(finished):

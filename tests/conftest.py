@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Of t-SNE: on two cores that other tests keep busy, its threads would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests that need the real data ask for it (`real_data`); the others must not find it.
 # pytest-xdist's workers inherit what is left of the environment here.
 REAL_DATA = os.environ.pop("AEDEN_DATA", None) or os.environ.get("AEDEN_DATA_OF_TESTS")

@@ -26,7 +26,7 @@ def get_config():
     config.experiment.epochs, config.experiment.steps = 0.0, 4
     config.contenders.nearest = {"model": {"decoder": "upsample"}}
     config.contenders.k3 = {"model": {"decoder": "transpose"}}
-    config.tuning.fields = {"learning_rate": (1e-33, 1e30)}
+    config.tuning.fields = {"learning_rate": (1.0, 1e9)}
     config.tuning.trials = 3
     config.seeds = 1
     config.reference = "nearest"

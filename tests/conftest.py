@@ -37,8 +37,8 @@ from configs.ablations import grid_base  # noqa: E402
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# What is compiled here runs once or twice: less optimisation saves a third of the suite's time. The flag is read with
-# the first device.
+# What is compiled here runs once or twice: without optimisation it takes less time in all. The flag is read with the
+# first device.
 OPTIMISED_LESS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
 with pytest.MonkeyPatch.context() as flags:
     flags.setenv("XLA_FLAGS", OPTIMISED_LESS)

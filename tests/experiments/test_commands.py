@@ -15,11 +15,10 @@ import warnings
 
 import numpy as np
 import pytest
-from absl import flags
 from conftest import ROOT, start, write_mnist
 from documents import documented_commands
-from ml_collections import config_flags
 from PIL import Image
+from test_notes import parsed
 
 from aeden.runtime.files import read_json
 from experiments.ablate import grid, verdict
@@ -351,11 +350,7 @@ def test_the_published_commands(tmp_path, arguments):
 @pytest.mark.parametrize("arguments", published_commands("experiments.ablate"))
 def test_the_published_grids(monkeypatch, arguments):
     """All that is checked before the first run: whole grids and their processes are tests of test_ablate.py."""
-    monkeypatch.setattr(sys, "argv", ["experiments.ablate", *arguments])  # ml_collections looks there too
-    values = flags.FlagValues()
-    config = config_flags.DEFINE_config_file("config", flag_values=values)
-    values(sys.argv)
-    settings = config.value
+    settings = parsed(monkeypatch, arguments[0].removeprefix("--config="), *arguments[1:])
     settings.experiment.data.limit = 500
     cells = grid.expand(settings)
     grid.check(cells)

@@ -61,6 +61,11 @@ class Dataset:
         return self.test if self.cropped is None else self.cropped.test
 
     @property
+    def pairs(self) -> bool:
+        """Whether the data come with a noisy version of each image."""
+        return self.validation.noisy is not None
+
+    @property
     def is_fallback(self) -> bool:
         """Whether another data set replaces the one that was asked for."""
         return self.name != self.requested

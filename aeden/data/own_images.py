@@ -108,8 +108,11 @@ def _dataset(
     train = CropSplit(splits["train"].images, crop, channels, splits["train"].noisy)
     large = int((whole["test"].sizes != splits["test"].images.shapes[:, :2]).any(1).sum())
     if large:
-        notes = (*notes, f"{large} of {len(whole['test'])} test images are larger than {MOST_PIXELS / 1e6:.1f} "
-                 "megapixels: their central part is tested")
+        notes = (
+            *notes,
+            f"{large} of {len(whole['test'])} test images are larger than {MOST_PIXELS / 1e6:.1f} "
+            "megapixels: their central part is tested",
+        )
     windows = {key: images.windows(crop) for key, images in whole.items()}
     return Dataset(name, name, **windows, sha256=sha256, notes=notes, cropped=Cropped(train, whole["test"]))
 
@@ -166,4 +169,8 @@ def _without_common_folder(names: Sequence[str]) -> list[PurePosixPath]:
 
 def _place(path: PurePosixPath) -> tuple[str, str]:
     """The top folder of an image, and its path there without suffix, which identifies a pair."""
-    return (path.parts[0], PurePosixPath(*path.parts[1:]).with_suffix("").as_posix()) if len(path.parts) > 1 else ("", path.stem)
+    return (
+        (path.parts[0], PurePosixPath(*path.parts[1:]).with_suffix("").as_posix())
+        if len(path.parts) > 1
+        else ("", path.stem)
+    )

@@ -84,7 +84,7 @@ class CropSplit:
 
     def _cut(self, images: ImageStore, index: np.ndarray, size: int) -> np.ndarray:
         crops = np.zeros((size, *self.image_shape), np.uint8)
-        for crop, (image, top, left) in zip(crops, self.positions(index), strict=False):
+        for crop, (image, top, left) in zip(crops, self.positions(index).tolist(), strict=False):
             crop[...] = window(images[image], top, left, self.size, self.channels)
         return crops
 
@@ -125,7 +125,7 @@ class WholeImages:
     def _stack(self, images: ImageStore, index: np.ndarray, size: int) -> np.ndarray:
         height, width = self.size or self.sizes[index[0]]
         stacked = np.zeros((size, height, width, self.channels), np.uint8)
-        for one, position in zip(stacked, index, strict=False):
+        for one, position in zip(stacked, index.tolist(), strict=False):
             whole = images[position]
             top, left = (whole.shape[0] - height) // 2, (whole.shape[1] - width) // 2
             one[...] = with_channels(whole[top : top + height, left : left + width], self.channels)
@@ -141,6 +141,10 @@ class WholeImages:
             of_size = dataclasses.replace(self, size=(int(height), int(width)))
             for start in range(0, len(members), size):
                 yield of_size, members[start : start + size], size
+
+    def side(self, most: int) -> int:
+        """The largest height or width of the images, at most `most`."""
+        return int(min(most, self.images.shapes[:, :2].max()))
 
     def windows(self, side: int, most: int = MOST_WINDOWS) -> Split:
         """Fixed crops [n, side, side, channels], n at most `most`: the same number of every image, if it has as many.

@@ -31,7 +31,7 @@ from aeden.training.loop import Fitted, Training, fit
 
 # Name of the training noise among the evaluated ones.
 TRAINING_NOISE = "training"
-# Height and width of the part of a test image of any size that pictures show, about as many pixels as they draw.
+# Largest height and width of the part of a test image of any size that pictures show: as many pixels as they draw.
 SHOWN_PIXELS = 160
 
 
@@ -147,7 +147,7 @@ class DenoiseRun:
     def _draw(self, workdir: Path, fitted: Fitted, summary: dict[str, Any], artifacts: DecoderArtifacts | None) -> None:
         """Writes examples.npz, samples.png, responses.png and curves.png."""
         cropped = self.dataset.cropped
-        shown = self.dataset.test if cropped is None else cropped.test.windows(SHOWN_PIXELS, SAMPLES)
+        shown = self.dataset.test if cropped is None else cropped.test.windows(cropped.test.side(SHOWN_PIXELS), SAMPLES)
         images = restore_samples(self.model, fitted.state.params, self.noise, shown)
         arrays = dict(images)
         if artifacts is not None:

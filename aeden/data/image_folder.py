@@ -46,7 +46,8 @@ def load(source: Path) -> tuple[dict[str, Split], tuple[str, ...]]:
         if images and pixels.shape != images[0].shape:
             raise ValueError(
                 f"{source} mixes image sizes: {path} is {pixels.shape}, the first is {images[0].shape} "
-                "[height, width, channels]: make them the same size"
+                "[height, width, channels]: make them the same size, or train on crops of images of any size: "
+                "set data.crop, see configs/denoise_folder.py"
             )
         class_of.append(PurePosixPath(path).parent.name)
         images.append(pixels)

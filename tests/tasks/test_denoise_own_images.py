@@ -164,9 +164,9 @@ def test_pairs_are_turned_together_and_get_no_noise(pairs):
     restored = jax.nn.sigmoid(jax.jit(run.model.apply)({"params": params}, noisy))
     np.testing.assert_allclose(logged["loss"], [jnp.mean((restored - clean)[kept] ** 2)], rtol=1e-5)
 
-    evaluated = run.dataset.test_images.take(np.array([0]), 1)
+    evaluated = jax.tree.map(jnp.asarray, run.dataset.test_images.take(np.array([0]), 1))
     shown = noisy_images(evaluated, jnp.zeros(1), run.noise)
-    np.testing.assert_allclose(shown, evaluated["image"] / np.float32(255) + np.float32(30 / 255), atol=1e-6)
+    np.testing.assert_allclose(shown, evaluated["image"] / 255 + np.float32(30 / 255), atol=1e-6)
 
 
 @pytest.mark.parametrize(

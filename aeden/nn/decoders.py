@@ -55,7 +55,7 @@ class Decoder(nn.Module):
       use_bias: whether the layers have biases. Without them the decoder of a times a code is a times that of the code,
         for a > 0 (Mohan et al. 2020, "Robust and interpretable blind image denoising via bias-free convolutional neural
         networks").
-      out_scale: factor of the initial kernel of the final convolution.
+      out_scale: factor of the initial values of the final convolution.
     """
 
     kind: str = "transpose"
@@ -96,10 +96,10 @@ class Decoder(nn.Module):
 
     @nn.nowrap
     def _convolution(self, x: Array, features: int, name: str, scale: float = 1.0) -> Array:
-        """The output of a plain convolution, whose initial kernel is multiplied by `scale`."""
+        """The output of a plain convolution, whose initial values are multiplied by `scale`."""
         initial = convolution_init(self.init_scheme, self.kernel_size, x.shape[-1])
         if scale != 1.0:
-            initial["kernel_init"] = scaled(initial["kernel_init"], scale)
+            initial = {name: scaled(values, scale) for name, values in initial.items()}
         options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering, "use_bias": self.use_bias}
         result: Array = convolution(features, self.kernel_size, name=name, initial=initial, **options)(x)
         return result

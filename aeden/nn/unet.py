@@ -24,7 +24,7 @@ from aeden.nn.pooling import max_pool
 from aeden.nn.receptive_field import radius
 from aeden.shapes import Array, Float
 
-# Factor of the initial kernel of the last layer of a residual network: at the start it predicts almost no noise, and
+# Factor of the initial values of the last layer of a residual network: at the start it predicts almost no noise, and
 # every layer has a gradient from the first step on.
 RESIDUAL_SCALE = 0.01
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from aeden.data import sources
+from aeden.data import own_images, sources
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.runtime import devices, processes
@@ -22,7 +23,7 @@ from aeden.training.objective import Objective
 from aeden.training.optimizers import learning_rate_schedule, make_optimizer
 from aeden.training.schedule import Schedule
 from aeden.transforms import Transform
-from aeden.transforms.augmentation import augment, check_augmentation
+from aeden.transforms.augmentation import augment, check_augmentation, orient
 from aeden.transforms.noise import LevelledNoise, check_noise, corrupt, drawn_levels
 
 # Cap on validations per run by default. Without it, a training set of a hundred images is validated at every step.
@@ -43,9 +44,27 @@ def check_choice(field: str, value: Any, choices: Any) -> None:
 
 
 def open_data(config: Any) -> Dataset:
-    """Opens the data of an experiment; raises what `aeden.data.sources.open_dataset` raises."""
+    """Opens the data of an experiment.
+
+    Raises:
+      ValueError: a field of `data` has an invalid value, or no effect.
+      Whatever `aeden.data.sources.open_dataset` or `aeden.data.own_images.open_images` raise.
+    """
     data = config.data
-    return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+    crop, channels = data.crop, str(data.channels)
+    if not crop:
+        if channels != "auto":
+            raise ValueError(f"data.channels={channels} has no effect without data.crop: set data.crop, e.g. to 64")
+        return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+    if config.task != "denoise":
+        raise ValueError(f"data.crop={crop} is for task=denoise: task={config.task} needs images of one size")
+    own_images.check_crops(crop, channels)
+    if data.name != "folder":
+        whole = sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+        return own_images.cut(whole, crop, channels)
+    if not data.dir:
+        raise ValueError("data.name=folder needs data.dir, a folder of images: --config.data.dir=my_images")
+    return own_images.open_images(Path(data.dir).expanduser(), crop, channels, data.limit, data.train_limit)
 
 
 def check_loss(config: Any) -> str:
@@ -97,17 +116,25 @@ def build_noise(config: Any, level: float | None = None, clip: bool | None = Non
     return LevelledNoise(corrupted, lambda example_keys: drawn_levels(example_keys, low, high))
 
 
-def build_augmentation(config: Any) -> Transform | None:
-    """The random transform of training images of a config; None if there is none.
+def build_augmentation(config: Any, image_shape: tuple[int, ...]) -> Transform | None:
+    """The random transform of training images [height, width, channels] of a config; None if there is none.
 
     Raises:
-      ValueError: a value is out of range.
+      ValueError: a value is out of range, or quarter turns are asked for and the images are not square.
     """
-    shift, turn, zoom = config.augment.shift, config.augment.turn, config.augment.zoom
+    options = config.augment
+    shift, turn, zoom, flip, turns = options.shift, options.turn, options.zoom, options.flip, options.quarter_turns
     check_augmentation(shift, turn, zoom)
-    if not (shift or turn or zoom):
+    if turns and image_shape[0] != image_shape[1]:
+        raise ValueError(
+            f"augment.quarter_turns needs square images, and these are {image_shape[0]} x {image_shape[1]}: set it to "
+            "False, or train on crops with data.crop"
+        )
+    if not (shift or turn or zoom or flip or turns):
         return None
-    return lambda example_keys, images: augment(example_keys, images, shift, turn, zoom)
+    return lambda example_keys, images: orient(
+        example_keys, augment(example_keys, images, shift, turn, zoom), flip, turns
+    )
 
 
 # (peak learning rate, steps, pixels, trained) -> gradient step; pixels and trained as in `GradientStep`

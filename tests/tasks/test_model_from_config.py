@@ -82,7 +82,9 @@ def test_what_other_convolutional_networks_read_changes_them_and_the_rest_is_ref
         changed = config.copy_and_resolve_references()
         changed.model[name] = value
         if name in unread:
-            with pytest.raises(ValueError, match=rf"^model\.{name}=.* has no effect with model\.architecture={architecture}"):
+            with pytest.raises(
+                ValueError, match=rf"^model\.{name}=.* has no effect with model\.architecture={architecture}"
+            ):
                 model_from_config.check_has_effect(changed.model)
         elif (architecture, name) != ("conv", "tied"):  # for a conv network it has never been refused
             model_from_config.check_has_effect(changed.model)
@@ -114,8 +116,14 @@ UNET = {"model.architecture": "unet"}
             r"not \(8, 6, 4\): set model.decoder_features=\(6, 4, 4\)",
         ),
         ({**UNET, "model.decoder": "point_sampling", "model.bias": False}, "use model.bias=True, or another decoder"),
-        ({**UNET, "model.level_input": True, "eval.noises": ("masking:0.2",)}, "eval.noises 'masking:0.2': the network"),
-        ({**UNET, "task": "stack"}, "a layer of a stack decodes a code without its encoder: use model.architecture=conv"),
+        (
+            {**UNET, "model.level_input": True, "eval.noises": ("masking:0.2",)},
+            "eval.noises 'masking:0.2': the network",
+        ),
+        (
+            {**UNET, "task": "stack"},
+            "a layer of a stack decodes a code without its encoder: use model.architecture=conv",
+        ),
         ({**UNET, "task": "gan"}, "the decoder of a generator is convolutional: set model.architecture=conv"),
     ],
 )

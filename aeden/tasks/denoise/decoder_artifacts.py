@@ -24,6 +24,7 @@ from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import apply
 from aeden.nn.unet import UNet
 from aeden.shapes import Array, Float, PyTree
+from aeden.tasks.objectives.noisy_images import noisy_images
 from aeden.tasks.objectives.restoration import FixedNoise, Measure
 
 # Height and width of the code map that is decoded, and how many positions at its border are left out of the ripple:
@@ -77,8 +78,9 @@ def measure(
     # A decoder that also takes the encoder's activations has no response to a code.
     if isinstance(model, UNet) or not model.decodes_alone:
         return DecoderArtifacts({"residual": figures}, {}, power)
-    images = to_unit(jnp.asarray(split.first(IMAGES).images))
-    noisy = noise(jnp.arange(len(images), dtype=jnp.int32), images)
+    some = split.first(IMAGES)
+    batch = jax.tree.map(jnp.asarray, some.take(np.arange(len(some)), len(some)))
+    noisy = noisy_images(batch, to_unit(batch["image"]), noise)
     before, after = responses(model, initial, noisy), responses(model, params, noisy)
     pictures = {
         f"{name}, {when}": maps[name]

@@ -13,12 +13,14 @@ from flax import linen as nn
 
 from aeden import random_keys
 from aeden.data.batches import to_unit
+from aeden.data.crops import WholeImages
 from aeden.data.splits import Split, spread
 from aeden.measures import image_quality
 from aeden.nn.restore import is_linear, model_output, restore, takes_level
 from aeden.nn.stack import Autoencoder
 from aeden.runtime import devices
 from aeden.shapes import Array, Float, Key, PyTree
+from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
 from aeden.training.evaluation import EVALUATION_BATCH, make_means
 from aeden.training.gradient_step import GradientStep, TrainState, part_pixels
 from aeden.training.objective import Objective
@@ -31,8 +33,6 @@ Figures = dict[str, float]
 Restore = Callable[..., np.ndarray]
 # (parameters, corrupted targets, targets, their noise levels [b] or None) -> loss of each example [b]
 Losses = Callable[[PyTree, Array, Array, Array | None], Array]
-# (indices of examples in their split, int32 [b]; images [b, h, w, c] in [0, 1]) -> noisy images
-FixedNoise = Callable[[Array, Array], Array]
 # (clean images, restored images, mask [b]) -> sums over the images that the mask marks
 Measure = Callable[[Array, Array, Array], PyTree]
 
@@ -97,7 +97,8 @@ def restoration_objective(
     Args:
       init: key -> initial parameters.
       gradient_step: how the parameters follow the gradient.
-      noise: corrupts the targets. If it is a `LevelledNoise`, the losses are given its levels.
+      noise: corrupts the targets, unless the batches have noisy images (pairs). If it is a `LevelledNoise`, the losses
+        are given its levels.
       losses: loss of each example.
       validate: parameters -> metrics on the validation split.
       augment: random transform of the training images, applied first; None for none.
@@ -106,16 +107,22 @@ def restoration_objective(
 
     def step(state: TrainState, batch: PyTree, key: Key[Array, ""]) -> tuple[TrainState, dict[str, Array]]:
         noise_keys, images = random_keys.example_keys(key, state.step, batch["index"]), to_unit(batch["image"])
+        given = to_unit(batch["noisy"]) if "noisy" in batch else None
         if augment is not None:
             noise_keys, augment_keys = random_keys.split_each(noise_keys, 2)
             images = augment(augment_keys, images)
+            given = None if given is None else augment(augment_keys, given)
         clean = target(state.params, images)
-        given = {"clean": clean, "noisy": noise(noise_keys, clean), "mask": batch["mask"]}
+        parts = {
+            "clean": clean,
+            "noisy": noise(noise_keys, clean) if given is None else given,
+            "mask": batch["mask"],
+        }
         level = levels_of(noise, noise_keys)
         if level is not None:
-            given["level"] = level
+            parts["level"] = level
         return gradient_step.step(
-            state, lambda params, part: losses(params, part["noisy"], part["clean"], part.get("level")), given
+            state, lambda params, part: losses(params, part["noisy"], part["clean"], part.get("level")), parts
         )
 
     return Objective(lambda key: jax.jit(gradient_step.start)(init(key)), step, lambda state: validate(state.params))
@@ -143,8 +150,10 @@ def fixed_noise(noise: Transform, seed: int, stream: random_keys.Stream) -> Fixe
 
 def make_evaluation(
     model: Autoencoder, noises: Mapping[str, FixedNoise], measures: Mapping[str, Measure] | None = None
-) -> Callable[[PyTree, Split], dict[str, dict[str, Any]]]:
+) -> Callable[[PyTree, Split | WholeImages], dict[str, dict[str, Any]]]:
     """Compiles the evaluation of a whole split under several kinds or levels of noise.
+
+    Images of several sizes are compiled for once per size.
 
     Args:
       model: the autoencoder.
@@ -161,7 +170,7 @@ def make_evaluation(
         target, mask = to_unit(batch["image"]), batch["mask"]
         totals: dict[str, Any] = {}
         for name, noise in noises.items():
-            noisy = noise(batch["index"], target)
+            noisy = noisy_images(batch, target, noise)
             restored = restore(model, params, noisy, levels_of(noise, batch["index"]))
             totals[name] = {
                 "noisy": image_quality.restoration_sums(noisy, target, mask),
@@ -179,7 +188,7 @@ def make_validation(model: Autoencoder, noise: FixedNoise, split: Split) -> Call
 
     def sums(params: PyTree, batch: PyTree) -> PyTree:
         target, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
-        restored = restore(model, params, noise(batch["index"], target), level)
+        restored = restore(model, params, noisy_images(batch, target, noise), level)
         return image_quality.restoration_sums(restored, target, batch["mask"])
 
     means = make_means(sums, functools.partial(part_pixels, model))
@@ -234,8 +243,9 @@ def restore_samples(model: Autoencoder, params: PyTree, noise: FixedNoise, split
       `clean`, `noisy` and `restored` images: [n, h, w, c] each.
     """
     index = shown(len(split))
-    clean = to_unit(jnp.asarray(split.images[index]))
-    noisy, level = noise(jnp.asarray(index), clean), levels_of(noise, jnp.asarray(index))
+    batch = jax.tree.map(jnp.asarray, split.take(index, len(index)))
+    clean, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
+    noisy = noisy_images(batch, clean, noise)
     restored = make_restore(model, params, clean.shape[1:])(np.asarray(noisy), level)
     return {"clean": np.asarray(clean), "noisy": np.asarray(noisy), "restored": restored}
 

@@ -98,7 +98,7 @@ def test_every_decoder_fits_and_leaves_no_bias_if_asked(decoder):
         model = unet(decoder, channels=3, residual=True, use_bias=bias)
         x = jax.ShapeDtypeStruct((2, *size, 3), jnp.bfloat16)
         if DECODERS[decoder].moves and not bias:
-            with pytest.raises(ValueError, match="depend on the scale of its input.*use model.bias=True, or another"):
+            with pytest.raises(ValueError, match=r"depend on the scale of its input.*use model\.bias=True, or another"):
                 jax.eval_shape(model.init, jax.random.key(0), x)
             continue
         out, variables = jax.eval_shape(model.init_with_output, jax.random.key(0), x)
@@ -187,7 +187,7 @@ def test_the_noise_level_is_asked_for_and_refused_in_one_line(rng):
     params = start(told, *x.shape)  # without a level
     with pytest.raises(ValueError, match=r"needs the noise level of the images \(model.level_input=True\): give it"):
         restore(told, params, x)
-    with pytest.raises(ValueError, match="not given the noise level: set model.level_input=True"):
+    with pytest.raises(ValueError, match=r"not given the noise level: set model\.level_input=True"):
         blind.init(jax.random.key(0), x, jnp.ones(2))
     with pytest.raises(ValueError, match=r"takes \[batch, height, width, 1\], not \(2, 8, 8, 3\)"):
         blind.init(jax.random.key(0), jnp.ones((2, 8, 8, 3)))

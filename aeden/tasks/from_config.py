@@ -14,7 +14,8 @@ from typing import Any
 from aeden.data import own_images, sources
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
-from aeden.runtime import devices
+from aeden.runtime import devices, processes
+from aeden.shapes import Array
 from aeden.tasks.objectives.restoration import LOSSES
 from aeden.training.gradient_step import GradientStep
 from aeden.training.loop import RESULTS, Training
@@ -23,10 +24,13 @@ from aeden.training.optimizers import learning_rate_schedule, make_optimizer
 from aeden.training.schedule import Schedule
 from aeden.transforms import Transform
 from aeden.transforms.augmentation import augment, check_augmentation, orient
-from aeden.transforms.noise import check_noise, corrupt
+from aeden.transforms.noise import LevelledNoise, check_noise, corrupt, drawn_levels
 
 # Cap on validations per run by default. Without it, a training set of a hundred images is validated at every step.
 MOST_VALIDATIONS = 100
+# With fewer images per device than this, overhead dominates the time of a CPU device: 4 crops of 64 x 64 have as many
+# pixels as 21 digits.
+IMAGES_PER_UNET_DEVICE = 4
 
 
 def check_choice(field: str, value: Any, choices: Any) -> None:
@@ -67,10 +71,14 @@ def check_loss(config: Any) -> str:
     """The reconstruction loss of a config.
 
     Raises:
-      ValueError: it is unknown.
+      ValueError: it is unknown, or not for the network.
     """
     if config.loss not in LOSSES:
         raise ValueError(f"unknown loss {config.loss!r}: use {', '.join(LOSSES[:-1])} or {LOSSES[-1]}")
+    if config.loss == "bce" and config.model.architecture == "unet" and config.model.residual:
+        raise ValueError(
+            "loss=bce is for outputs between 0 and 1, and that of model.residual=True has no limits: use loss=mse or l1"
+        )
     return config.loss
 
 
@@ -83,6 +91,8 @@ def noise_name(config: Any) -> str:
 
 def build_noise(config: Any, level: float | None = None, clip: bool | None = None) -> Transform:
     """The noise of a config, or the same kind of noise at another level.
+
+    It tells its levels (`LevelledNoise`) if the network is given them.
 
     Args:
       config: the experiment.
@@ -97,7 +107,13 @@ def build_noise(config: Any, level: float | None = None, clip: bool | None = Non
     high = max(noise.level_max, low) if level is None else level
     check_noise(noise.kind, (low, high))
     clip = noise.clip if clip is None else clip
-    return lambda example_keys, images: corrupt(example_keys, images, noise.kind, low, high, clip)
+
+    def corrupted(example_keys: Array, images: Array) -> Array:
+        return corrupt(example_keys, images, noise.kind, low, high, clip)
+
+    if config.model.architecture != "unet" or not config.model.level_input:
+        return corrupted
+    return LevelledNoise(corrupted, lambda example_keys: drawn_levels(example_keys, low, high))
 
 
 def build_augmentation(config: Any, image_shape: tuple[int, ...]) -> Transform | None:
@@ -199,9 +215,14 @@ def training_maker(config: Any) -> MakeTraining:
 
 
 def cpu_devices(config: Any) -> int:
-    """How many XLA devices to make of a CPU for a config; 0 for one per core.
+    """How many XLA devices to make of a CPU for a config; 0 for one per core, if there are enough images for each.
 
     The threads of a matrix product scale well, unlike those of a convolution. With several devices each would run the
-    optimiser over all weights, so a dense network runs on one device.
+    optimiser over all weights, so a dense network runs on one device. The images of a U-Net are large: a few are enough
+    for a device.
     """
-    return 1 if config.model.architecture == "dense" else 0
+    if config.model.architecture == "dense":
+        return 1
+    if config.model.architecture != "unet":
+        return 0
+    return devices.cpu_device_count(config.batch_size, processes.cores(), IMAGES_PER_UNET_DEVICE)

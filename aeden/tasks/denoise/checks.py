@@ -23,6 +23,8 @@ def check_data(config: Any, dataset: Dataset) -> None:
             raise ValueError("eval.extras measures images of one size: set it to False, or use data.crop=0")
     if not dataset.pairs:
         return
+    if config.model.architecture == "unet" and config.model.level_input:
+        raise ValueError("model.level_input needs noise levels, which pairs of images do not have: set it to False")
     for name in ("levels", "noises"):
         if config.eval[name]:
             raise ValueError(f"eval.{name} adds noise, and these data come with noisy images: set eval.{name}=()")

@@ -22,6 +22,7 @@ from aeden.measures.image_quality import masked_sum
 from aeden.measures.metric import Metric
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import apply
+from aeden.nn.unet import UNet
 from aeden.shapes import Array, Float, PyTree
 from aeden.tasks.objectives.noisy_images import noisy_images
 from aeden.tasks.objectives.restoration import FixedNoise, Measure
@@ -56,7 +57,12 @@ class DecoderArtifacts:
 
 
 def measure(
-    model: ConvAutoencoder, initial: PyTree, params: PyTree, noise: FixedNoise, split: Split, residual: PyTree
+    model: ConvAutoencoder | UNet,
+    initial: PyTree,
+    params: PyTree,
+    noise: FixedNoise,
+    split: Split,
+    residual: PyTree,
 ) -> DecoderArtifacts:
     """Measures the artifacts of an autoencoder whose last layer upsamples.
 
@@ -70,7 +76,7 @@ def measure(
     figures = residual_figures(residual)
     power = figures.pop("power")
     # A decoder that also takes the encoder's activations has no response to a code.
-    if not model.decodes_alone:
+    if isinstance(model, UNet) or not model.decodes_alone:
         return DecoderArtifacts({"residual": figures}, {}, power)
     some = split.first(IMAGES)
     batch = jax.tree.map(jnp.asarray, some.take(np.arange(len(some)), len(some)))

@@ -11,7 +11,8 @@ import jax
 import numpy as np
 
 from aeden.data.dataset import Dataset
-from aeden.nn.autoencoders import ConvAutoencoder, SingleAutoencoder
+from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.unet import Network, UNet
 from aeden.plots.curves import save_curves
 from aeden.plots.restoration import save_responses, save_restoration
 from aeden.runtime import devices, stopwatch
@@ -56,7 +57,7 @@ class DenoiseRun:
 
     name: Identification
     dataset: Dataset
-    model: SingleAutoencoder
+    model: Network
     training: Training
     noise: FixedNoise
     levels: dict[str, FixedNoise]
@@ -103,7 +104,7 @@ class DenoiseRun:
         """The summary, and the means of `make_residual_sums`; None for a network whose last layer does not upsample."""
         noises = {TRAINING_NOISE: self.noise, **self.levels, **self.noises}
         measures: dict[str, Measure] = {}
-        if isinstance(self.model, ConvAutoencoder) and self.model.factors[0] >= 2:
+        if isinstance(self.model, ConvAutoencoder | UNet) and self.model.factors[0] >= 2:
             measures[TRAINING_NOISE] = make_residual_sums(self.model.factors[0])
         if self.dataset.cropped is None:
             # Measured with the rest, so that the images are not restored again.
@@ -138,7 +139,7 @@ class DenoiseRun:
 
     def _measure_artifacts(self, fitted: Fitted, residual: PyTree) -> DecoderArtifacts | None:
         """None for a network whose last layer does not upsample."""
-        if residual is None or not isinstance(self.model, ConvAutoencoder):
+        if residual is None or not isinstance(self.model, ConvAutoencoder | UNet):
             return None
         initial = jax.device_get(self.training.initial_state().params)
         params = jax.device_get(fitted.state.params)

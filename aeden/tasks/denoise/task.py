@@ -79,6 +79,11 @@ def _other_noises(config: Any) -> dict[str, FixedNoise]:
             check_noise(kind, (level,))
         except ValueError as error:
             raise ValueError(f'eval.noises {name!r} is not "kind:level", such as "speckle:0.5": {error}') from None
+        if config.model.architecture == "unet" and config.model.level_input:
+            raise ValueError(
+                f"eval.noises {name!r}: the network is given levels of {config.noise.kind} noise (model.level_input); "
+                "those of another kind mean something else: use eval.levels, or model.level_input=False"
+            )
         noise = functools.partial(corrupt, kind=kind, low=level, high=level, clip=config.noise.clip)
         noises[f"{kind}:{level:g}"] = fixed_noise(noise, config.seed, Stream.TEST)
     return noises

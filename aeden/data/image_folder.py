@@ -9,7 +9,7 @@ import numpy as np
 from aeden.data.dataset import Opened
 from aeden.data.image_files import ImageError, decode_image
 from aeden.data.image_limits import LIMITS, Limits, in_units
-from aeden.data.image_members import NAMED, SUFFIXES, iterate_files, skipped_notes, suffixes_found
+from aeden.data.image_members import SUFFIXES, iterate_files, remark_notes, skipped_notes, suffixes_found
 from aeden.data.splits import Split, content_hash, hash_split
 
 
@@ -60,7 +60,7 @@ def load(source: Path, limits: Limits = LIMITS) -> tuple[dict[str, Split], tuple
             raise ValueError(
                 f"{source}: {len(images):,} images take more than {in_units(limits.memory)}: use fewer or smaller ones"
             )
-    notes = skipped_notes(skipped) + _remarks(remarks)
+    notes = skipped_notes(skipped) + remark_notes(remarks)
     if not images:
         found = suffixes_found(source, limits)
         raise ValueError(
@@ -84,11 +84,3 @@ def _decoded(content: bytes, path: str, limits: Limits, remarks: dict[str, list[
     for note in image.notes:
         remarks.setdefault(note, []).append(path)
     return image.uint8()
-
-
-def _remarks(remarks: dict[str, list[str]]) -> tuple[str, ...]:
-    """Notes about how images were read, one line for all images of which the same is said."""
-    return tuple(
-        f"{paths[0]}{f' and {len(paths) - 1:,} more' if len(paths) > 1 else ''}: {note}"
-        for note, paths in remarks.items()
-    )[:NAMED]

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from aeden.data.image_archive import PackedFile, archive_files, one_line_errors
@@ -53,6 +53,20 @@ def iterate_files(source: Path, limits: Limits = LIMITS) -> Iterator[Found]:
             yield name, _content(found, source)
 
 
+def files_on_disk(source: Path, limits: Limits = LIMITS) -> Iterator[Path]:
+    """Yields the path of every file that `iterate_files` would look at: those of a folder, or the archive itself.
+
+    Raises:
+      FileNotFoundError, ValueError: see `iterate_files`.
+    """
+    if not source.is_dir():
+        yield source
+        return
+    for _, found in _folder(source, limits):
+        if isinstance(found, _OnDisk):
+            yield found.path
+
+
 def _content(file: _OnDisk | PackedFile, source: Path) -> bytes | ImageError:
     try:
         with one_line_errors(source):
@@ -84,6 +98,18 @@ def skipped_notes(skipped: Mapping[str, ImageError | str], count: int | None = N
     more = [f"and {count - len(named):,} more"] if count > len(named) > 0 else []
     listed = f": {'; '.join(named + more)}" if named else ""
     return (f"{count:,} unreadable image{'s were' if count > 1 else ' was'} skipped{listed}",)
+
+
+def remark_notes(remarks: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Notes about how images were read, one line for all images of which the same is said.
+
+    Args:
+      remarks: what is said -> names of the images.
+    """
+    return tuple(
+        f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {remark}"
+        for remark, names in remarks.items()
+    )[:NAMED]
 
 
 def read_file(path: Path, limits: Limits = LIMITS) -> bytes:

@@ -61,7 +61,8 @@ def make_config(folder):
     config.data.dir, config.data.crop = str(folder), 8
     config.model.features, config.model.factors, config.model.lowering = (4,), (2,), "reference"
     config.batch_size, config.steps, config.eval.every, config.log_every = 8, 6, 3, 1
-    config.eval.levels = ()
+    config.model.architecture, config.model.skip, config.model.residual = "conv", True, False
+    config.model.decoder, config.model.init, config.loss, config.eval.levels = "transpose", "he", "mse", ()
     return config
 
 
@@ -177,7 +178,7 @@ def test_pairs_are_turned_together_and_get_no_noise(pairs):
         ({"data.crop": -1}, r"data.crop -1"),
         ({"data.channels": "2"}, r"unknown data.channels '2'"),
         ({"data.crop": 0, "data.channels": "3"}, r"data.channels=3 has no effect without data.crop"),
-        ({"data.crop": 0}, r"mixes image sizes.*data.crop"),
+        ({"data.crop": 0}, r"mixes image sizes.*set data.crop"),
         ({"data.dir": ""}, r"data.name=folder needs data.dir"),
         ({"task": "gan"}, r"data.crop=8 is for task=denoise"),
     ],

@@ -22,6 +22,10 @@ def saved(image, kind="png", **options):
     return content.getvalue()
 
 
+def cmyk(ink):
+    return Image.frombytes("CMYK", ink.shape[1::-1], ink.tobytes())
+
+
 def integers(rng, *shape, bits=8):
     return rng.integers(0, 2**bits, shape, dtype=np.uint16 if bits > 8 else np.uint8)
 
@@ -122,7 +126,7 @@ def test_an_opaque_alpha_channel_is_left_out(rng):
 
 def test_cmyk_by_formula(rng):
     ink = integers(rng, 4, 5, 4)
-    image = decode_image(saved(Image.fromarray(ink, "CMYK"), "tiff"))
+    image = decode_image(saved(cmyk(ink), "tiff"))
     share = ink / 255
     np.testing.assert_allclose(image.pixels, 255 * (1 - share[..., :3]) * (1 - share[..., 3:]), atol=1.01)
     assert image.mode == "CMYK"
@@ -135,7 +139,7 @@ def test_cmyk_goes_through_its_profile():
     lightness[0, 0, 0, 0], lightness[1, 0, 0, 0], lightness[0, 1, 0, 0], lightness[0, 0, 1, 0] = 255, 128, 64, 200
     ink = np.eye(4, dtype=np.uint8)[None] * 255
     ink[0, 3] = 0  # the paper
-    content = saved(Image.fromarray(ink, "CMYK"), "tiff", icc_profile=cmyk_profile(lightness))
+    content = saved(cmyk(ink), "tiff", icc_profile=cmyk_profile(lightness))
     image = decode_image(content)
     light = np.array([128, 64, 200, 255]) / 255 * 100
     # CIE 1976 lightness to luminance, and sRGB's transfer function.
@@ -147,7 +151,7 @@ def test_cmyk_goes_through_its_profile():
 
 
 def test_cmyk_with_an_unusable_profile(rng):
-    image = decode_image(saved(Image.fromarray(integers(rng, 4, 5, 4), "CMYK"), "tiff", icc_profile=b"x" * 200))
+    image = decode_image(saved(cmyk(integers(rng, 4, 5, 4)), "tiff", icc_profile=b"x" * 200))
     assert "the file's colour profile is unusable" in image.notes[0]
     assert "icc_profile" not in image.info
 

@@ -1,4 +1,4 @@
-"""One summary of comparisons at many settings: random effects, with a prediction interval. SciPy does the optimisation."""
+"""One summary of comparisons at many settings: random effects, with a prediction interval."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def pool(
     Without groups the model is effect_i = mean + u_i + e_i: u_i varies between settings, and e_i is the error of
     measurement. The interval of the mean is that of Hartung & Knapp (2001), never narrower than without their factor
     (Jackson et al. 2017). With groups it is effect_ij = mean + u_i + w_ij + e_ij, a three-level model (Konstantopoulos
-    2011): settings of the same group, e.g. of the same data set, resemble each other. All intervals take Student's t with
-    one degree of freedom less than groups, the prediction interval as in IntHout et al. (2016).
+    2011): settings of the same group, e.g. of the same data set, resemble each other. All intervals take Student's t
+    with one degree of freedom less than groups, the prediction interval as in IntHout et al. (2016).
 
     Args:
       effects: one effect per setting, in any unit that all share.

@@ -50,10 +50,19 @@ def save_heat_map(
         axis.pcolormesh(np.arange(len(columns) + 1) - 0.5, [height, height + 1], line[None], **mesh)
         for column, text in enumerate(words):
             if text and np.ma.getmaskarray(line)[column]:
-                axis.pcolormesh([column - 0.5, column + 0.5], [height, height + 1], [[0]], **{**mesh, "cmap": GRAY_ONLY})
+                axis.pcolormesh(
+                    [column - 0.5, column + 0.5], [height, height + 1], [[0]], **{**mesh, "cmap": GRAY_ONLY}
+                )
             deep = abs(np.ma.filled(line, 0)[column]) > 0.62 * largest
             place = (column, height + 0.52)
-            axis.text(*place, text or "·", fontsize=7.5, color="white" if deep else INK if text else GRAY, ha="center", va="center")
+            axis.text(
+                *place,
+                text or "·",
+                fontsize=7.5,
+                color="white" if deep else INK if text else GRAY,
+                ha="center",
+                va="center",
+            )
     axis.set(xlim=(-0.5, len(columns) - 0.5), ylim=(y, 0), xticks=range(len(columns)))
     axis.set_xticklabels(columns, fontsize=8, rotation=30, ha="left")
     axis.xaxis.tick_top()

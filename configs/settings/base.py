@@ -63,7 +63,9 @@ def table(
     return entry
 
 
-def question(situation: str, settings: tuple[str, ...], untested: str, most: dict[str, float] | None = None) -> ConfigDict:
+def question(
+    situation: str, settings: tuple[str, ...], untested: str, most: dict[str, float] | None = None
+) -> ConfigDict:
     """A line of the table "if you do this, take that".
 
     Args:

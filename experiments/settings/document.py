@@ -155,7 +155,9 @@ def _cluster_note(clusters: Sequence[str]) -> str:
     """Why there is no prediction for another data set, if there is none."""
     if len(clusters) >= FEWEST:
         return ""
-    return f"\nNo prediction for another data set or task: that takes {FEWEST}, and these are {' and '.join(clusters)}.\n"
+    return (
+        f"\nNo prediction for another data set or task: that takes {FEWEST}, and these are {' and '.join(clusters)}.\n"
+    )
 
 
 def _margin_note(members: Sequence[Setting]) -> str:

@@ -79,7 +79,9 @@ def html(title: str, settings: Sequence[Setting], config: Any, folder: Path, roo
     """
     names = columns(settings, config)
     heads = "".join(f'<th scope="col" title="{escape(config.contenders[name])}">{escape(name)}</th>' for name in names)
-    lines = [f'<div class=scroll><table class=map><thead><tr><th scope="col"></th>{heads}<th>table</th></tr></thead><tbody>']
+    lines = [
+        f'<div class=scroll><table class=map><thead><tr><th scope="col"></th>{heads}<th>table</th></tr></thead><tbody>'
+    ]
     for section, members in sections(settings).items():
         lines.append(f'<tr class=section><th colspan="{len(names) + 2}">{escape(section)}</th></tr>')
         lines += [_line(one, names, folder, root) for one in members]
@@ -87,11 +89,11 @@ def html(title: str, settings: Sequence[Setting], config: Any, folder: Path, roo
         STYLE,
         f"<h1>{escape(title)}</h1>",
         note(
-            f"Each cell is the mean difference to {config.reference} over paired seeds, in the unit of the metric (PSNR: "
-            "dB). Blue: better; red: worse; the deepest colour is five times the smallest difference to act on. "
+            f"Each cell is the mean difference to {config.reference} over paired seeds, in the unit of the metric "
+            "(PSNR: dB). Blue: better; red: worse; the deepest colour is five times the smallest difference to act on. "
             "▲ better, ▼ worse, = equal for practical use: shown after correction; without a mark, no difference is "
-            "shown. A gray cell has a metric without a margin. Hold the pointer over a cell for its interval. The name of "
-            "a setting opens the page about its runs, the last column every run."
+            "shown. A gray cell has a metric without a margin. Hold the pointer over a cell for its interval. The name "
+            "of a setting opens the page about its runs, the last column every run."
         ),
         *lines,
         "</tbody></table></div>",

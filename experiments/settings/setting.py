@@ -205,9 +205,7 @@ def _check(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], 
         raise ValueError("the table has several data sets: add dataset to `axes`, or choose one in `where`")
 
 
-def _effect(
-    comparison: Comparison, metric: Metric, by_seed: Mapping[int, float], costs: Mapping[str, float]
-) -> Effect:
+def _effect(comparison: Comparison, metric: Metric, by_seed: Mapping[int, float], costs: Mapping[str, float]) -> Effect:
     return Effect(comparison, verdict.word(comparison, metric), by_seed, costs)
 
 
@@ -264,4 +262,3 @@ def _section(entry: Any) -> str:
     size = "as many parameters as the reference" if entry.equal_parameters else ""
     parts = [TASK_NAMES.get(entry.task, entry.task), entry.left_out or protocol, size]
     return ", ".join(filter(None, parts))
-

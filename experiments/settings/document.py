@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,14 +36,10 @@ def insert(text: str, parts: Mapping[str, str]) -> str:
     return text
 
 
-def without_parts(text: str) -> str:
-    """A page without what is between markers: what a person wrote."""
-    return re.sub(r"(<!-- begin (\w+) -->).*?(<!-- end \2 -->)", r"\1\3", text, flags=re.S)
-
-
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
+    # A bar would begin another cell.
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in (heads, ["---"] * len(heads), *rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

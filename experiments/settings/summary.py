@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -39,18 +40,12 @@ class Summary:
     Attributes:
       counts: verdict -> number of settings; all of `WORDS`.
       networks: the trained networks.
-      over_networks: random effects over the networks; None for none.
-      over_data: the same with the networks nested in tasks and data sets; None for fewer than `FEWEST` of these.
-      means: task and data set -> mean over its networks, in units of the margin.
       better_on: the tasks and data sets with a setting at which it is shown to be better.
       costs: see `Effect`; the median over the settings.
     """
 
     counts: Mapping[str, int]
     networks: Sequence[Networks]
-    over_networks: Pooled | None
-    over_data: Pooled | None
-    means: Mapping[str, float]
     better_on: frozenset[str]
     costs: Mapping[str, float]
 
@@ -58,6 +53,17 @@ class Summary:
     def settings(self) -> int:
         """Number of settings."""
         return sum(self.counts.values())
+
+    @functools.cached_property
+    def over_networks(self) -> Pooled | None:
+        """Random effects over the networks; None for none."""
+        return _pool(self.networks, nested=False) if self.networks else None
+
+    @functools.cached_property
+    def over_data(self) -> Pooled | None:
+        """The same with the networks nested in tasks and data sets; None for fewer than `FEWEST` of these."""
+        enough = len({one.cluster for one in self.networks}) >= FEWEST
+        return _pool(self.networks, nested=True) if enough else None
 
 
 def counted(settings: Iterable[Setting], equal_parameters: bool, everything: bool = False) -> list[Setting]:
@@ -114,17 +120,11 @@ def summarise(settings: Iterable[Setting], contender: str) -> Summary:
     """A contender over some settings, as `counted` gives them."""
     members = distinct(settings, contender)
     networks = networks_of(members)
-    means: dict[str, list[float]] = {}
-    for one in networks:
-        means.setdefault(one.cluster, []).append(one.mean)
     words = Counter(effect.word for _, effect in members)
     costs = {name: [effect.costs[name] for _, effect in members if name in effect.costs] for name in COSTS}
     return Summary(
         {word: words[word] for word in WORDS},
         networks,
-        _pool(networks, nested=False) if networks else None,
-        _pool(networks, nested=True) if len(means) >= FEWEST else None,
-        {name: float(np.mean(values)) for name, values in means.items()},
         frozenset(cluster(setting) for setting, effect in members if effect.word == "better"),
         {name: float(np.median(values)) for name, values in costs.items() if values},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -45,7 +46,7 @@ def save_heat_map(
         heights += [y + line for line in range(len(members))]
         y += len(members)
     axis.set_facecolor("white")
-    mesh = {"cmap": COLOURS, "vmin": -largest, "vmax": largest, "edgecolors": "white", "linewidth": 1.5}
+    mesh: dict[str, Any] = {"cmap": COLOURS, "vmin": -largest, "vmax": largest, "edgecolors": "white", "linewidth": 1.5}
     for height, line, words in zip(heights, np.ma.masked_invalid(values), labels, strict=True):
         axis.pcolormesh(np.arange(len(columns) + 1) - 0.5, [height, height + 1], line[None], **mesh)
         for column, text in enumerate(words):

@@ -17,11 +17,13 @@ from experiments.settings.setting import Effect, Setting
 # The difference with the deepest colour, in units of the margin: 0.5 dB of PSNR.
 LARGEST = 5.0
 STYLE = """<style>
-table.map { border-collapse: separate; border-spacing: 2px; } table.map th { cursor: default; }
+body { max-width: 84rem; }
+table.map { border-collapse: separate; border-spacing: 2px; font-size: .8rem; }
+table.map th, table.map td { padding: .2rem .3rem; border: 0; } table.map th { cursor: default; text-align: center; }
 table.map td.cell { text-align: center; color: #1f2430; border: 0; border-radius: 3px; }
 table.map td.deep { color: #fff; } table.map td.cell a { color: inherit; text-decoration: none; }
 table.map td.none { color: var(--gray); } table.map tr.section th { text-align: left; padding-top: 1rem; border: 0; }
-table.map td:first-child a { color: var(--accent); }
+table.map td:first-child a, table.map td:last-child a { color: var(--accent); }
 </style>"""
 
 
@@ -109,7 +111,7 @@ def _line(setting: Setting, names: Sequence[str], folder: Path, root: Path) -> s
     name = Path(setting.table).name
     return (
         f'<tr><td><a href="{escape(opened)}">{escape(setting.words)}</a></td>{cells}'
-        f'<td><a href="{escape(table)}">{escape(name)}</a></td></tr>'
+        f'<td><a href="{escape(table)}" title="{escape(name)}">table</a></td></tr>'
     )
 
 

@@ -164,8 +164,8 @@ def _portable(image: ImageFile.ImageFile, content: bytes, value_range: Range | N
     shape = (image.height, image.width, 3 if image.mode == "RGB" else 1)
     count = int(np.prod(shape))
     if codec == "ppm_plain":
-        text = re.sub(rb"#[^\r\n]*", b"", content[offset:])
-        values = np.array(text.split(maxsplit=count)[:count], np.int64)
+        text = re.sub(rb"#[^\r\n]*", b"", content[offset:]).decode("ascii")
+        values = np.fromstring(text, np.int64, count, sep=" ")
     else:
         kind = np.dtype(">u2" if largest > 255 else "u1")
         values = np.frombuffer(content, kind, min(count, (len(content) - offset) // kind.itemsize), offset)

@@ -200,6 +200,14 @@ def test_a_tiff_that_unpacks_to_more_than_its_image_is_refused():
         decode_image(small)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_volume_is_refused(kind):
+    content = io.BytesIO()
+    tifffile.imwrite(content, np.zeros((5, 32, 32), kind), photometric="minisblack", volumetric=True)
+    with pytest.raises(ImageError, match="axes ZYX: save each plane as an image of its own"):
+        decode_image(content.getvalue())
+
+
 def test_limits_of_deep_images():
     content = tiff(np.zeros((20, 30, 3), np.float32), 2)
     with pytest.raises(ImageError, match=r"30 x 20 pixels, more than 599"):

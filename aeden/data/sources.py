@@ -84,7 +84,8 @@ def open_dataset(
     splits["train"] = splits["train"].first(train_limit)
     sha256 = _sha256(splits, opened.arrays, {"limit": limit, "train_limit": train_limit})
     notes = opened.notes + (choice if actual == requested else ())
-    return Dataset(actual, requested, **splits, sha256=sha256, notes=notes, label_noise=opened.label_noise)
+    train, validation, test = (splits[split] for split in ("train", "validation", "test"))
+    return Dataset(actual, requested, train, validation, test, sha256, notes, opened.label_noise)
 
 
 def _resolve(name: str, data_dir: str) -> tuple[str, tuple[str, ...]]:

@@ -19,9 +19,9 @@ from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, make_residual_sums, measure
 from aeden.tasks.denoise.extras import measure_extras
+from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.restoration import (
     SAMPLES,
-    FixedNoise,
     Measure,
     make_evaluation,
     psnr_of,

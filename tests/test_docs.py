@@ -35,6 +35,7 @@ COMMANDS = {
     "experiments.ablate": "experiments.ablate.__main__",
     "experiments.ablate.cost": "experiments.ablate.cost",
     "experiments.benchmark": "experiments.benchmark.__main__",
+    "experiments.draw_pages": "experiments.draw_pages",
 }
 by_path = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -1,0 +1,102 @@
+"""The fonts of drawn pages: which of them can be used, what characters they have, how wide the characters are."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+
+from PIL import ImageFont
+
+from aeden.data.glyphs import font_files, split_families
+from aeden.data.page_words import BASIC, CHARACTERS
+
+# A code point without a character: fonts draw their sign for missing characters.
+_MISSING = "\U0010ffff"
+
+
+@dataclasses.dataclass(frozen=True)
+class Faces:
+    """The font files of the three splits.
+
+    Attributes:
+      families: split -> families -> paths of font files.
+      notes: one line about the files that were left out; empty if there are none.
+    """
+
+    families: dict[str, tuple[tuple[str, ...], ...]]
+    notes: tuple[str, ...] = ()
+
+
+@functools.lru_cache(maxsize=8)
+def find_faces(folder: Path | None) -> Faces:
+    """The usable fonts of a folder, or those of matplotlib for None, divided by family.
+
+    Files that are damaged, of fixed size, or without the letters A-Z, a-z and the digits are left out.
+
+    Raises:
+      ValueError: fonts of fewer than three families are left.
+      FileNotFoundError: the folder does not exist.
+    """
+    files = font_files(folder)
+    useless = [path for path in files if not _is_usable(path)]
+    notes: tuple[str, ...] = ()
+    if useless:
+        names = ", ".join(path.name for path in useless[:3]) + (", ..." if len(useless) > 3 else "")
+        notes = (f"{len(useless)} of {len(files)} font files were left out, damaged or without the letters: {names}",)
+    try:
+        shares = split_families([path for path in files if path not in useless])
+    except ValueError as error:
+        raise ValueError("; ".join([f"{error} in {folder}", *notes])) from error
+    families = {
+        split: tuple(tuple(str(path) for path in family) for family in share) for split, share in shares.items()
+    }
+    return Faces(families, notes)
+
+
+def _is_usable(path: Path) -> bool:
+    try:
+        return held(str(path)).issuperset(BASIC)
+    except (OSError, ValueError):
+        return False
+
+
+@functools.lru_cache(maxsize=256)
+def font(face: str, size: int) -> ImageFont.FreeTypeFont:
+    """A face in a size of whole pixels. The basic layout needs no optional library, so pages do not depend on one."""
+    return ImageFont.truetype(face, size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@functools.cache
+def held(face: str) -> frozenset[str]:
+    """The characters of `page_words.CHARACTERS` that a face has.
+
+    Raises:
+      OSError: the file is no font that FreeType reads.
+    """
+    sample = font(face, 24)
+    missing = bytes(sample.getmask(_MISSING))
+    return frozenset(c for c in CHARACTERS if (mask := bytes(sample.getmask(c))) and any(mask) and mask != missing)
+
+
+@functools.lru_cache(maxsize=1024)
+def _advances(face: str, size: int) -> dict[str, float]:
+    return {}
+
+
+def width(text: str, face: str, size: int) -> float:
+    """The width of a text in pixels, without kerning."""
+    known, total = _advances(face, size), 0.0
+    for character in text:
+        if character not in known:
+            known[character] = font(face, size).getlength(character)
+        total += known[character]
+    return total
+
+
+@functools.cache
+def is_style(face: str, *styles: str) -> bool:
+    """Whether the family, style or file name of a face contains one of these words in small letters."""
+    family, style = font(face, 24).getname()
+    names = f"{family} {style} {Path(face).stem}".lower()
+    return any(word in names for word in styles)

@@ -11,29 +11,30 @@ from collections.abc import Callable, Mapping
 from aeden.data import page_fonts, page_words
 from aeden.data.page_canvas import Page, Style
 from aeden.data.page_figures import chart, diagram, geometry, picture
+from aeden.data.page_random import Real
 
 
 @dataclasses.dataclass(frozen=True)
 class Column:
     """Where blocks are put: from x = left to right, and down to y = bottom, in pixels."""
 
-    left: float
-    right: float
-    bottom: float
+    left: Real
+    right: Real
+    bottom: Real
 
     @property
-    def width(self) -> float:
+    def width(self) -> Real:
         return self.right - self.left
 
-    def inner(self, left: float, right: float = 0.0) -> Column:
+    def inner(self, left: Real, right: Real = 0.0) -> Column:
         """The column with margins of its own."""
         return Column(self.left + left, self.right - right, self.bottom)
 
 
-Block = Callable[[Page, Column, float], float]
+Block = Callable[[Page, Column, Real], Real]
 
 
-def fill_lines(tokens: list[str], page: Page, style: Style, width: float) -> list[list[str]]:
+def fill_lines(tokens: list[str], page: Page, style: Style, width: Real) -> list[list[str]]:
     """Breaks tokens into lines of at most `width` pixels; a token that is wider has a line of its own."""
     lines: list[list[str]] = []
     left = 0.0
@@ -47,7 +48,7 @@ def fill_lines(tokens: list[str], page: Page, style: Style, width: float) -> lis
     return lines
 
 
-def draw_lines(page: Page, column: Column, y: float, lines: list[list[str]], style: Style) -> float:
+def draw_lines(page: Page, column: Column, y: Real, lines: list[list[str]], style: Style) -> Real:
     """Draws lines of tokens, aligned as the theme says; returns the y below them."""
     theme, dice = page.theme, page.dice
     pitch = theme.leading * style.size
@@ -71,7 +72,7 @@ def draw_lines(page: Page, column: Column, y: float, lines: list[list[str]], sty
     return y + len(lines) * pitch
 
 
-def paragraph(page: Page, column: Column, y: float) -> float:
+def paragraph(page: Page, column: Column, y: Real) -> Real:
     """Sentences; seldom in another face, another script, a smaller size or a lighter tone."""
     dice, theme = page.dice, page.theme
     kind = dice.weighted({"body": 8, "strong": 0.6, "slanted": 0.8, "small": 0.8, "soft": 0.8})
@@ -82,7 +83,7 @@ def paragraph(page: Page, column: Column, y: float) -> float:
     return below + style.size * dice.choose((0.0, 0.5, 1.0))
 
 
-def heading(page: Page, column: Column, y: float) -> float:
+def heading(page: Page, column: Column, y: Real) -> Real:
     """A heading of a few words, seldom with a rule below it."""
     dice, theme = page.dice, page.theme
     style = theme.style(dice.uniform(1.1, 2.4), theme.heading, dice.choose((1.0, 1.0, theme.soft)))
@@ -95,7 +96,7 @@ def heading(page: Page, column: Column, y: float) -> float:
     return below + 0.4 * style.size
 
 
-def listing(page: Page, column: Column, y: float) -> float:
+def listing(page: Page, column: Column, y: Real) -> Real:
     """A list with bullets, numbers or check boxes."""
     dice, theme = page.dice, page.theme
     style, marks = theme.style(), dice.choose(("•", "–", "1.", "1)", "box", "disc"))
@@ -119,7 +120,7 @@ def listing(page: Page, column: Column, y: float) -> float:
     return y + 0.5 * style.size
 
 
-def program(page: Page, column: Column, y: float) -> float:
+def program(page: Page, column: Column, y: Real) -> Real:
     """Lines of a program, mostly in a face of equal widths, seldom on a filled area."""
     dice, theme = page.dice, page.theme
     style = theme.style(dice.uniform(0.8, 1.0), theme.code)
@@ -136,7 +137,7 @@ def program(page: Page, column: Column, y: float) -> float:
     return y + (count * 1.3 + 1) * style.size
 
 
-def table(page: Page, column: Column, y: float) -> float:
+def table(page: Page, column: Column, y: Real) -> Real:
     """A table of words and numbers, with rules or filled rows or neither."""
     dice, theme = page.dice, page.theme
     style = theme.style(dice.uniform(0.75, 1.0))
@@ -170,7 +171,7 @@ def table(page: Page, column: Column, y: float) -> float:
     return y + (rows * pitch) + style.size
 
 
-def form(page: Page, column: Column, y: float) -> float:
+def form(page: Page, column: Column, y: Real) -> Real:
     """Labels with lines or boxes to write in, some of them filled in."""
     dice, theme = page.dice, page.theme
     label, pitch = theme.style(dice.uniform(0.8, 1)), dice.uniform(1.7, 2.6) * theme.size
@@ -197,7 +198,7 @@ def form(page: Page, column: Column, y: float) -> float:
     return y + (k + 1) * pitch + 0.5 * theme.size
 
 
-def formula(page: Page, column: Column, y: float) -> float:
+def formula(page: Page, column: Column, y: Real) -> Real:
     """A formula in the middle of the column, in a slanted face, with raised and lowered letters."""
     dice, theme = page.dice, page.theme
     style = theme.style(dice.uniform(1, 1.5), theme.slanted)
@@ -213,7 +214,7 @@ def formula(page: Page, column: Column, y: float) -> float:
     return base + 1.2 * style.size
 
 
-def figure(page: Page, column: Column, y: float) -> float:
+def figure(page: Page, column: Column, y: Real) -> Real:
     """A chart, diagram, drawing or picture, mostly with a caption."""
     dice, theme = page.dice, page.theme
     height = min(column.width * dice.uniform(0.45, 0.9), 22 * theme.size)
@@ -228,7 +229,7 @@ def figure(page: Page, column: Column, y: float) -> float:
     return y + height + theme.size
 
 
-def notice(page: Page, column: Column, y: float) -> float:
+def notice(page: Page, column: Column, y: Real) -> Real:
     """A paragraph in a frame or on a filled area, seldom light on dark."""
     dice, theme = page.dice, page.theme
     dark = dice.chance(0.35)
@@ -243,19 +244,19 @@ def notice(page: Page, column: Column, y: float) -> float:
     return below + 0.8 * theme.size
 
 
-def separator(page: Page, column: Column, y: float) -> float:
+def separator(page: Page, column: Column, y: Real) -> Real:
     """A horizontal rule with space around it."""
     dice, size = page.dice, page.theme.size
     page.rule((column.left, y + 0.6 * size), column.width, dice.uniform(0.15, 1), dice.choose((0.5, 1, 1, 2)))
     return y + 1.4 * size
 
 
-def space(page: Page, column: Column, y: float) -> float:
+def space(page: Page, column: Column, y: Real) -> Real:
     """Empty paper."""
     return y + page.theme.size * page.dice.uniform(1, 8)
 
 
-def flow(page: Page, column: Column, y: float, blocks: Mapping[Block, float]) -> float:
+def flow(page: Page, column: Column, y: Real, blocks: Mapping[Block, Real]) -> Real:
     """Draws random blocks from y on until the column is full; `blocks` gives their weights. Returns the y below."""
     while y < min(column.bottom, page.height):
         y = page.dice.weighted(blocks)(page, column, y)

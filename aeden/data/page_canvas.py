@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageDraw
 
 from aeden.data import page_fonts
-from aeden.data.page_random import Dice
+from aeden.data.page_random import Dice, Real
 
-Point = tuple[float, float]
+Point = tuple[Real, Real]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Style:
     """How a text looks: font file, size in pixels, and tone (0 paper, 1 ink)."""
 
     face: str
-    size: float
-    tone: float = 1.0
+    size: Real
+    tone: Real = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,15 +44,15 @@ class Theme:
     slanted: str
     heading: str
     code: str
-    size: float
-    leading: float
+    size: Real
+    leading: Real
     align: str
     script: str
     paper: int
     ink: int
-    soft: float
+    soft: Real
 
-    def style(self, scale: float = 1.0, face: str = "", tone: float = 1.0) -> Style:
+    def style(self, scale: Real = 1.0, face: str = "", tone: Real = 1.0) -> Style:
         """The style of the body, or of another face; `scale` multiplies its size, which stays within 7 to 60 px."""
         return Style(face or self.body, min(max(self.size * scale, 7.0), 60.0), tone)
 
@@ -59,20 +60,20 @@ class Theme:
 class Pen:
     """Draws smooth lines and areas of one tone. Coordinates and widths are pixels of the page."""
 
-    def __init__(self, mask: Image.Image, origin: Point, factor: float):
+    def __init__(self, mask: Image.Image, origin: Point, factor: Real):
         self._draw, self._origin, self._factor = ImageDraw.Draw(mask), origin, factor
 
     def _at(self, points: Sequence[Point]) -> list[Point]:
         (x0, y0), factor = self._origin, self._factor
         return [((x - x0) * factor, (y - y0) * factor) for x, y in points]
 
-    def line(self, points: Sequence[Point], width: float = 1.0) -> None:
+    def line(self, points: Sequence[Point], width: Real = 1.0) -> None:
         self._draw.line(self._at(points), fill=255, width=max(1, round(width * self._factor)), joint="curve")
 
-    def dashes(self, points: Sequence[Point], width: float, length: float) -> None:
+    def dashes(self, points: Sequence[Point], width: Real, length: Real) -> None:
         """A line through the points with gaps as long as its dashes, `length` pixels."""
         offset = 0.0
-        for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
             total = math.hypot(x1 - x0, y1 - y0)
             position = 0.0
             while position < total:
@@ -83,19 +84,19 @@ class Pen:
                     self.line(ends, width)
                 position, offset = position + step, offset + step
 
-    def ellipse(self, centre: Point, radii: Point, width: float = 1.0, fill: bool = False) -> None:
+    def ellipse(self, centre: Point, radii: Point, width: Real = 1.0, fill: bool = False) -> None:
         (x, y), (rx, ry) = centre, radii
         box = self._at([(x - rx, y - ry), (x + rx, y + ry)])
         stroke = max(1, round(width * self._factor))
         self._draw.ellipse(box, fill=255 if fill else None, outline=255, width=stroke)
 
-    def polygon(self, points: Sequence[Point], width: float = 1.0, fill: bool = False) -> None:
+    def polygon(self, points: Sequence[Point], width: Real = 1.0, fill: bool = False) -> None:
         if fill:
             self._draw.polygon(self._at(points), fill=255)
         else:
             self.line([*points, points[0], points[1]], width)
 
-    def arrow(self, start: Point, end: Point, width: float = 1.0, head: float = 6.0) -> None:
+    def arrow(self, start: Point, end: Point, width: Real = 1.0, head: Real = 6.0) -> None:
         """A line with a filled head at its end, `head` pixels long."""
         length = math.hypot(end[0] - start[0], end[1] - start[1]) or 1.0
         ux, uy = (end[0] - start[0]) / length, (end[1] - start[1]) / length
@@ -119,28 +120,28 @@ class Page:
       image: what is drawn so far, in mode L.
     """
 
-    def __init__(self, height: int, width: int, ratio: float, theme: Theme, dice: Dice):
+    def __init__(self, height: int, width: int, ratio: Real, theme: Theme, dice: Dice):
         self.height, self.width, self.ratio, self.theme, self.dice = height, width, ratio, theme, dice
-        self.frame: tuple[float, float, float, float] = (0.0, 0.0, float(width), float(height))
+        self.frame: tuple[Real, Real, Real, Real] = (0.0, 0.0, float(width), float(height))
         self.image = Image.new("L", (round(width * ratio), round(height * ratio)), theme.paper)
         self._draw = ImageDraw.Draw(self.image)
 
-    def level(self, tone: float) -> int:
+    def level(self, tone: Real) -> int:
         """The gray value of a tone: the paper's at 0, the ink's at 1."""
         return round(self.theme.paper + (self.theme.ink - self.theme.paper) * tone)
 
-    def pixels(self, size: float) -> int:
+    def pixels(self, size: Real) -> int:
         """The size in which a font is drawn."""
         return max(5, round(size * self.ratio))
 
-    def text_width(self, text: str, style: Style) -> float:
+    def text_width(self, text: str, style: Style) -> Real:
         """The width of a text in pixels of the page."""
         size = self.pixels(style.size)
         words = text.split(" ")
         drawn = sum(page_fonts.width(word, style.face, size) for word in words)
         return drawn / self.ratio + (len(words) - 1) * 0.29 * style.size
 
-    def text(self, x: float, y: float, text: str, style: Style) -> float:
+    def text(self, x: Real, y: Real, text: str, style: Style) -> Real:
         """Draws a text with its baseline at y from x on, and returns its right end. Characters that the face lacks are
         left out; a blank is 0.29 of the size wide in every face."""
         held, size = page_fonts.held(style.face), self.pixels(style.size)
@@ -159,9 +160,7 @@ class Page:
         """Draws a text about a centre."""
         self.text(centre[0] - self.text_width(text, style) / 2, centre[1] + 0.35 * style.size, text, style)
 
-    def box(
-        self, corners: tuple[float, float, float, float], fill: float = -1.0, line: float = -1.0, width: int = 1
-    ) -> None:
+    def box(self, corners: tuple[Real, Real, Real, Real], fill: Real = -1.0, line: Real = -1.0, width: int = 1) -> None:
         """A rectangle (left, top, right, bottom): tones of its area and of its outline, negative for none."""
         x0, y0, x1, y1 = (round(value * self.ratio) for value in corners)
         if x1 > x0 and y1 > y0:
@@ -169,13 +168,13 @@ class Page:
             outline = None if line < 0 else self.level(line)
             self._draw.rectangle((x0, y0, x1 - 1, y1 - 1), fill=inside, outline=outline, width=width)
 
-    def rule(self, start: Point, length: float, tone: float = 1.0, width: float = 1.0, vertical: bool = False) -> None:
+    def rule(self, start: Point, length: Real, tone: Real = 1.0, width: Real = 1.0, vertical: bool = False) -> None:
         """A straight rule of `width` pixels, to the right of its start or down from it."""
         (x, y), thick = start, max(width, 1 / self.ratio)
         self.box((x, y, x + thick, y + length) if vertical else (x, y, x + length, y + thick), fill=tone)
 
     @contextlib.contextmanager
-    def pen(self, corners: tuple[float, float, float, float], tone: float = 1.0) -> Iterator[Pen]:
+    def pen(self, corners: tuple[Real, Real, Real, Real], tone: Real = 1.0) -> Iterator[Pen]:
         """A pen for the part of the page within these corners (left, top, right, bottom)."""
         x0, y0, x1, y1 = (round(value * self.ratio) for value in corners)
         x0, y0 = max(x0, 0), max(y0, 0)
@@ -185,7 +184,7 @@ class Page:
         yield Pen(mask, (x0 / self.ratio, y0 / self.ratio), fine * self.ratio)
         self.image.paste(self.level(tone), (x0, y0), mask.reduce(fine))
 
-    def gradient(self, corners: tuple[float, float, float, float], grid: Image.Image) -> None:
+    def gradient(self, corners: tuple[Real, Real, Real, Real], grid: Image.Image) -> None:
         """Fills a rectangle with a coarse image, enlarged smoothly."""
         x0, y0, x1, y1 = (round(value * self.ratio) for value in corners)
         if x1 > x0 and y1 > y0:

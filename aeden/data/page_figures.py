@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 
 from PIL import Image
 
 from aeden.data import page_words
 from aeden.data.page_canvas import Page, Pen, Point
-from aeden.data.page_random import Dice
+from aeden.data.page_random import Dice, Real
 
-Corners = tuple[float, float, float, float]
+Corners = tuple[Real, Real, Real, Real]
 
 
 def curve(points: list[Point], steps: int = 8) -> list[Point]:
@@ -25,7 +26,7 @@ def curve(points: list[Point], steps: int = 8) -> list[Point]:
 
 
 @functools.cache
-def _weights(steps: int) -> list[tuple[float, float, float, float]]:
+def _weights(steps: int) -> list[tuple[Real, Real, Real, Real]]:
     """The share of each of four points in a Catmull-Rom curve between the second and the third, at `steps` places."""
     places = [k / steps for k in range(steps)]
     return [
@@ -65,7 +66,7 @@ def chart(page: Page, corners: Corners) -> None:
     page.label(((left + x1) / 2, y0 + 0.6 * small.size), page_words.title(dice, 3, "latin"), small)
 
 
-def _axes(page: Page, plot: Corners, size: float) -> None:
+def _axes(page: Page, plot: Corners, size: Real) -> None:
     dice, (x0, y0, x1, y1) = page.dice, plot
     if dice.chance(0.4):
         tone = dice.uniform(0.1, 0.35)
@@ -142,7 +143,7 @@ def diagram(page: Page, corners: Corners) -> None:
     ]
     half = (cell[0] * dice.uniform(0.28, 0.4), cell[1] * dice.uniform(0.2, 0.34))
     with page.pen(corners, dice.uniform(0.7, 1)) as pen:
-        for (ax, ay), (bx, by) in zip(centres, centres[1:], strict=False):
+        for (ax, ay), (bx, by) in itertools.pairwise(centres):
             if ay == by:
                 pen.arrow((ax + half[0], ay), (bx - half[0], by), width, style.size * 0.5)
             else:
@@ -157,7 +158,7 @@ def diagram(page: Page, corners: Corners) -> None:
         page.label(centre, page_words.word(dice, "latin"), style)
 
 
-def _node(pen: Pen, shape: str, centre: Point, half: Point, stroke: tuple[float, bool]) -> None:
+def _node(pen: Pen, shape: str, centre: Point, half: Point, stroke: tuple[Real, bool]) -> None:
     (x, y), (dx, dy) = centre, half
     if shape == "ellipse":
         pen.ellipse(centre, half, *stroke)
@@ -185,7 +186,7 @@ def geometry(page: Page, corners: Corners) -> None:
             page.label((centre[0] + 4, centre[1] - 6), letter, page.theme.style(face=page.theme.slanted))
 
 
-def _shape(pen: Pen, dice: Dice, centre: Point, r: float, line: tuple[float, list[Point]]) -> None:
+def _shape(pen: Pen, dice: Dice, centre: Point, r: Real, line: tuple[Real, list[Point]]) -> None:
     (x, y), (thin, around) = centre, line
     kind = dice.choose(("circle", "rings", "polygon", "free", "free", "hatch", "arrow", "dashes", "area"))
     if kind in ("circle", "rings"):

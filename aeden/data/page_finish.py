@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from aeden.data.page_random import Dice
+from aeden.data.page_random import Dice, Real
 
 # Share of each finish, by scene of `page_scenes.SHARES`.
 _PAPER = {"scan": 0.5, "photo": 0.25, "screen": 0.17, "fax": 0.08}
@@ -64,7 +64,7 @@ def _resize(drawing: Image.Image, size: tuple[int, int], dice: Dice) -> Image.Im
     return drawing.resize(size, dice.choose(filters[1:] if drawing.width < size[0] else filters))
 
 
-def _warp(image: Image.Image, size: tuple[int, int], border: int, dice: Dice, strength: float) -> Image.Image:
+def _warp(image: Image.Image, size: tuple[int, int], border: int, dice: Dice, strength: Real) -> Image.Image:
     """Rotates, tilts and bends: each corner moves by at most `border` pixels, the edges bow by a third of that."""
     width, height = size
     reach, turn = border * strength, dice.uniform(-1, 1) * border * 0.6
@@ -81,7 +81,7 @@ def _warp(image: Image.Image, size: tuple[int, int], border: int, dice: Dice, st
     cells = 1 if not any(bow) else 8
     edges = [(k * width // cells, k * height // cells) for k in range(cells + 1)]
 
-    def source(u: float, v: float) -> tuple[float, float]:
+    def source(u: Real, v: Real) -> tuple[Real, Real]:
         across = (corners[0] * (1 - u) + corners[1] * u) * (1 - v) + (corners[3] * (1 - u) + corners[2] * u) * v
         return float(across[0]) + bow[0] * 4 * v * (1 - v), float(across[1]) + bow[1] * 4 * u * (1 - u)
 
@@ -113,7 +113,7 @@ def _light(image: np.ndarray, dice: Dice, strong: bool) -> np.ndarray:
     return np.clip(np.rint(image * light), 0, 255).astype(np.uint8)
 
 
-def _field(dice: Dice, size: tuple[int, int], grid: tuple[int, int], darkest: float) -> np.ndarray:
+def _field(dice: Dice, size: tuple[int, int], grid: tuple[int, int], darkest: Real) -> np.ndarray:
     """A smooth field of values from about `darkest` to 1: float32 [height, width]."""
     values = np.array([dice.uniform(darkest, 1) for _ in range(grid[0] * grid[1])], np.float32).reshape(grid)
     height, width = size

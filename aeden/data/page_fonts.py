@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import ImageFont
 
 from aeden.data.glyphs import font_files, split_families
+from aeden.data.page_random import Real
 from aeden.data.page_words import BASIC, CHARACTERS
 
 # A code point without a character: fonts draw their sign for missing characters.
@@ -63,8 +64,15 @@ def _is_usable(path: Path) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def font(face: str, size: int) -> ImageFont.FreeTypeFont:
-    """A face in a size of whole pixels. The basic layout needs no optional library, so pages do not depend on one."""
-    return ImageFont.truetype(face, size, layout_engine=ImageFont.Layout.BASIC)
+    """A face in a size of whole pixels.
+
+    The basic layout needs no optional library, so pages do not depend on one. `ImageFont.truetype` would put a font of
+    the system with the same file name in the place of a damaged file.
+
+    Raises:
+      OSError: the file is no font that FreeType reads.
+    """
+    return ImageFont.FreeTypeFont(face, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @functools.cache
@@ -80,11 +88,11 @@ def held(face: str) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _advances(face: str, size: int) -> dict[str, float]:
+def _advances(face: str, size: int) -> dict[str, Real]:
     return {}
 
 
-def width(text: str, face: str, size: int) -> float:
+def width(text: str, face: str, size: int) -> Real:
     """The width of a text in pixels, without kerning."""
     known, total = _advances(face, size), 0.0
     for character in text:

@@ -6,7 +6,7 @@ import math
 
 from aeden.data.page_canvas import Page, Pen, Point
 from aeden.data.page_figures import curve
-from aeden.data.page_random import Dice
+from aeden.data.page_random import Dice, Real
 
 # The strokes of a letter. Units are the height of a small letter; y points upwards from the line of writing.
 Letter = list[list[Point]]
@@ -55,7 +55,7 @@ def _stroke(dice: Dice, kind: str) -> list[Point]:
     return curve([(dice.uniform(0, 0.7), dice.uniform(-0.3, 1.4)) for _ in range(dice.integer(3, 6))], 5)
 
 
-def handwriting(page: Page, corners: tuple[float, float, float, float], size: float) -> None:
+def handwriting(page: Page, corners: tuple[Real, Real, Real, Real], size: Real) -> None:
     """Fills the area (left, top, right, bottom) with lines of writing; small letters are `size` pixels high."""
     dice, (x0, y0, x1, y1) = page.dice, corners
     slant, width, pitch = dice.uniform(-0.1, 0.5), dice.uniform(0.1, 0.22) * size, dice.uniform(2.6, 3.6)
@@ -74,7 +74,7 @@ def handwriting(page: Page, corners: tuple[float, float, float, float], size: fl
             y += size * pitch
 
 
-def _write(pen: Pen, letter: Letter, at: Point, shape: tuple[float, float, float], joined: bool) -> float:
+def _write(pen: Pen, letter: Letter, at: Point, shape: tuple[Real, Real, Real], joined: bool) -> Real:
     """Draws a letter from a place on; `shape` is its size, slant and width of stroke. Returns the x after it."""
     (x, y), (size, slant, width) = at, shape
     for k, stroke in enumerate(letter):

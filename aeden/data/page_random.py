@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
+# The tests check types at run time, where an int is no float.
+Real = int | float
 
 
 class Dice:
@@ -23,11 +25,11 @@ class Dice:
         digest = hashlib.sha256(repr(key).encode()).digest()
         self._random = random.Random(int.from_bytes(digest[:8], "big")).random
 
-    def uniform(self, low: float, high: float) -> float:
+    def uniform(self, low: Real, high: Real) -> Real:
         """A number of [low, high)."""
         return low + (high - low) * self._random()
 
-    def log_uniform(self, low: float, high: float) -> float:
+    def log_uniform(self, low: Real, high: Real) -> Real:
         """A number of [low, high) whose logarithm is uniform; both above 0."""
         return low * (high / low) ** self._random()
 
@@ -35,7 +37,7 @@ class Dice:
         """A whole number from low to high, both included."""
         return low + int(self._random() * (high - low + 1))
 
-    def chance(self, probability: float) -> bool:
+    def chance(self, probability: Real) -> bool:
         """True with this probability."""
         return self._random() < probability
 
@@ -43,7 +45,7 @@ class Dice:
         """One of the options, all equally likely."""
         return options[int(self._random() * len(options))]
 
-    def weighted(self, weights: Mapping[T, float]) -> T:
+    def weighted(self, weights: Mapping[T, Real]) -> T:
         """One of the keys, with probabilities in proportion to the values."""
         left = self._random() * sum(weights.values())
         for option, weight in weights.items():

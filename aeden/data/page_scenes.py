@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 from aeden.data import page_blocks as blocks
 from aeden.data import page_fonts, page_words
 from aeden.data.page_blocks import Column
 from aeden.data.page_canvas import Page, Theme
 from aeden.data.page_figures import chart, diagram, geometry
 from aeden.data.page_handwriting import handwriting
-from aeden.data.page_random import Dice
+from aeden.data.page_random import Dice, Real
 
 Families = tuple[tuple[str, ...], ...]
 
@@ -120,7 +122,7 @@ def _columns(page: Page, most: int) -> list[Column]:
     ]
 
 
-def _start(page: Page) -> float:
+def _start(page: Page) -> Real:
     """Where the text begins: below the upper margin; above the page if the frame reaches far above it."""
     top = page.frame[1] + page.dice.uniform(0.03, 0.1) * (page.frame[2] - page.frame[0])
     return max(top, -page.dice.uniform(0, 5) * page.theme.size)
@@ -137,7 +139,7 @@ def _article(page: Page) -> None:
             style = page.theme.style(0.8)
             page.text(column.left, page.frame[3] - 1.5 * style.size, str(dice.integer(1, 400)), style)
     if len(columns) > 1 and dice.chance(0.2):
-        for one, two in zip(columns, columns[1:], strict=False):
+        for one, two in itertools.pairwise(columns):
             page.rule(((one.right + two.left) / 2, y), one.bottom - y, dice.uniform(0.3, 1), vertical=True)
 
 

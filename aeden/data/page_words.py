@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection
 
-from aeden.data.page_random import Dice
+from aeden.data.page_random import Dice, Real
 
 # Letters from frequent to rare, vowels and consonants apart.
 SCRIPTS = {
@@ -27,12 +27,12 @@ CHARACTERS = "".join(
 
 @functools.cache
 def vocabulary(script: str) -> tuple[str, ...]:
-    """Two thousand words of one to twelve letters, the earlier ones shorter."""
+    """Eight hundred words of one to twelve letters, the earlier ones shorter."""
     dice = Dice("vocabulary", script)
     vowels, consonants = SCRIPTS[script]
     words = []
-    for rank in range(2000):
-        length = dice.integer(1, 4) if rank < 200 else dice.integer(2, 12)
+    for rank in range(800):
+        length = dice.integer(1, 4) if rank < 100 else dice.integer(2, 12)
         vowel, word = dice.chance(0.4), ""
         for _ in range(length):
             word += dice.choose(vowels if vowel else consonants)
@@ -110,7 +110,7 @@ def title(dice: Dice, count: int, script: str) -> str:
     return f"{dice.integer(1, 9)}.{dice.integer(1, 9)} {text}" if dice.chance(0.2) else text
 
 
-def formula(dice: Dice, held: Collection[str]) -> list[tuple[str, float]]:
+def formula(dice: Dice, held: Collection[str]) -> list[tuple[str, Real]]:
     """The parts of a formula: text, and the part's height above the line in units of the size.
 
     Args:

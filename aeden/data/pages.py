@@ -1,9 +1,9 @@
 """`pages`: pages of text and line art drawn from fonts, without any download.
 
 Articles, forms, screenshots, slides, charts and drawings, and strokes like handwriting; as on a screen, scanned or
-photographed, in gray. Text consists of words without meaning. As for glyphs, the fonts are those shipped with matplotlib or
-those in a folder, and no family is in two splits. A page is decided by its split, number, size and fonts: the same version
-of Pillow draws it again, bit for bit.
+photographed, in gray. Text consists of words without meaning. As for glyphs, the fonts are those shipped with
+matplotlib or those in a folder, and no family is in two splits. A page is decided by its split, number, size and fonts:
+the same version of Pillow draws it again, bit for bit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aeden.data.dataset import Opened
 from aeden.data.page_canvas import Page
 from aeden.data.page_finish import BORDERS, SHARES, finish
 from aeden.data.page_fonts import Faces, find_faces
-from aeden.data.page_random import Dice
+from aeden.data.page_random import Dice, Real
 from aeden.data.page_scenes import SHARES as SCENES
 from aeden.data.page_scenes import draw_scene, make_theme
 from aeden.data.splits import Split
@@ -76,8 +76,8 @@ def draw_page(
 ) -> np.ndarray:
     """Draws one page: uint8 [height, width, 1].
 
-    A page of 256 x 256 pixels is the image `index` of the split. A larger one is a page of its own: whole pages mostly, for
-    example 1,000 x 700, where small ones are mostly a part of a page.
+    A page of 256 x 256 pixels is the image `index` of the split. Another size is another page. Pages below 500 pixels
+    mostly show a part of a page, larger ones, for example of 1,000 x 700, mostly a whole page.
 
     Args:
       index: number of the page, from 0.
@@ -116,7 +116,7 @@ def _put_paper(page: Page, border: int, kind: str) -> None:
     paper_width = width * (dice.uniform(0.94, 1) if whole else dice.uniform(0.9, 2.5))
     paper_height = height * (dice.uniform(0.94, 1) if whole else dice.uniform(0.9, 3))
 
-    def place(paper: float, view: float) -> float:
+    def place(paper: Real, view: Real) -> Real:
         if paper <= view:
             return border + dice.uniform(0, view - paper)
         # A third begins within the view; most of the others begin before it.

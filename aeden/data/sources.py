@@ -60,8 +60,8 @@ def open_dataset(
     Args:
       name: a name in `SOURCES` or `ALIASES`; "notmnist/auto" (large if it is on disk, else small); or any other image
         set that TFDS has prepared.
-      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs and pages, a folder of fonts; for "folder",
-        the folder of class folders.
+      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs and pages, a folder of fonts; for
+        "folder", the folder of class folders.
       fallback: "glyphs" allows glyphs to replace MNIST or notMNIST; "" makes an unavailable set an error.
       limit: maximum number of examples per split; 0 for all.
       train_limit: maximum number of training examples; 0 for all.

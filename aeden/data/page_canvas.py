@@ -37,6 +37,7 @@ class Theme:
       script: a key of `page_words.SCRIPTS`.
       paper, ink: gray values from 0 to 255.
       soft: tone of secondary text, between 0 and 1.
+      phase: the part of a pixel by which all characters lie to the right of whole pixels.
     """
 
     body: str
@@ -51,6 +52,7 @@ class Theme:
     paper: int
     ink: int
     soft: Real
+    phase: Real
 
     def style(self, scale: Real = 1.0, face: str = "", tone: Real = 1.0) -> Style:
         """The style of the body, or of another face; `scale` multiplies its size, which stays within 7 to 60 px."""
@@ -68,7 +70,9 @@ class Pen:
         return [((x - x0) * factor, (y - y0) * factor) for x, y in points]
 
     def line(self, points: Sequence[Point], width: Real = 1.0) -> None:
-        self._draw.line(self._at(points), fill=255, width=max(1, round(width * self._factor)), joint="curve")
+        stroke = max(1, round(width * self._factor))
+        # Round joints take most of the time, and are not seen on thin lines.
+        self._draw.line(self._at(points), fill=255, width=stroke, joint="curve" if stroke > 5 else None)
 
     def dashes(self, points: Sequence[Point], width: Real, length: Real) -> None:
         """A line through the points with gaps as long as its dashes, `length` pixels."""
@@ -137,23 +141,28 @@ class Page:
     def text_width(self, text: str, style: Style) -> Real:
         """The width of a text in pixels of the page."""
         size = self.pixels(style.size)
-        words = text.split(" ")
-        drawn = sum(page_fonts.width(word, style.face, size) for word in words)
-        return drawn / self.ratio + (len(words) - 1) * 0.29 * style.size
+        drawn = sum(
+            page_fonts.glyph(style.face, size, self.theme.phase, character).advance
+            for character in text
+            if character != " "
+        )
+        return drawn / self.ratio + text.count(" ") * 0.29 * style.size
 
     def text(self, x: Real, y: Real, text: str, style: Style) -> Real:
         """Draws a text with its baseline at y from x on, and returns its right end. Characters that the face lacks are
         left out; a blank is 0.29 of the size wide in every face."""
-        held, size = page_fonts.held(style.face), self.pixels(style.size)
-        font, fill = page_fonts.font(style.face, size), self.level(style.tone)
+        held, size, fill = page_fonts.held(style.face), self.pixels(style.size), self.level(style.tone)
         visible = -style.size < y < self.height + style.size
         for word in text.split(" "):
             if not held.issuperset(word):
                 word = "".join(character for character in word if character in held)
-            end = x + page_fonts.width(word, style.face, size) / self.ratio
-            if word and visible and end > 0 and x < self.width:
-                self._draw.text((x * self.ratio, round(y * self.ratio)), word, fill=fill, font=font, anchor="ls")
-            x = end + 0.29 * style.size
+            column, row = round(x * self.ratio), round(y * self.ratio)
+            for character in word:
+                glyph = page_fonts.glyph(style.face, size, self.theme.phase, character)
+                if visible and -glyph.mask.width < column < self.image.width:
+                    self._draw.bitmap((column + glyph.left, row + glyph.top), glyph.mask, fill)
+                column += glyph.advance
+            x = column / self.ratio + 0.29 * style.size
         return x - 0.29 * style.size
 
     def label(self, centre: Point, text: str, style: Style) -> None:

@@ -70,20 +70,18 @@ def _warp(image: Image.Image, size: tuple[int, int], border: int, dice: Dice, st
     reach, turn = border * strength, dice.uniform(-1, 1) * border * 0.6
     # Corners of the view in the drawing, clockwise from top left: a rotation, and a move of each corner alone.
     turns = ((turn, -turn), (turn, turn), (-turn, turn), (-turn, -turn))
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64) + border
-    for k, (dx, dy) in enumerate(turns):
-        share = 0.4 * reach
-        corners[k] += (
-            dx * height / max(size) + dice.uniform(-share, share),
-            dy * width / max(size) + dice.uniform(-share, share),
-        )
+    corners, share = [], 0.4 * reach
+    for (x, y), (dx, dy) in zip(((0, 0), (width, 0), (width, height), (0, height)), turns, strict=True):
+        x_moved = border + x + dx * height / max(size) + dice.uniform(-share, share)
+        corners.append((x_moved, border + y + dy * width / max(size) + dice.uniform(-share, share)))
     bow = [dice.uniform(-1, 1) * reach / 3 if strength == 1.0 else 0.0 for _ in range(2)]
     cells = 1 if not any(bow) else 8
     edges = [(k * width // cells, k * height // cells) for k in range(cells + 1)]
 
     def source(u: Real, v: Real) -> tuple[Real, Real]:
-        across = (corners[0] * (1 - u) + corners[1] * u) * (1 - v) + (corners[3] * (1 - u) + corners[2] * u) * v
-        return float(across[0]) + bow[0] * 4 * v * (1 - v), float(across[1]) + bow[1] * 4 * u * (1 - u)
+        weights = ((1 - u) * (1 - v), u * (1 - v), u * v, (1 - u) * v)
+        x, y = (sum(w * corner[axis] for w, corner in zip(weights, corners, strict=True)) for axis in (0, 1))
+        return x + bow[0] * 4 * v * (1 - v), y + bow[1] * 4 * u * (1 - u)
 
     mesh = []
     for row in range(cells):

@@ -1,12 +1,13 @@
-"""The fonts of drawn pages: which of them can be used, what characters they have, how wide the characters are."""
+"""The fonts of drawn pages: which of them can be used, what characters they have, and their images."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from pathlib import Path
+from typing import NamedTuple
 
-from PIL import ImageFont
+from PIL import Image, ImageFont
 
 from aeden.data.glyphs import font_files, split_families
 from aeden.data.page_random import Real
@@ -87,19 +88,31 @@ def held(face: str) -> frozenset[str]:
     return frozenset(c for c in CHARACTERS if (mask := bytes(sample.getmask(c))) and any(mask) and mask != missing)
 
 
-@functools.lru_cache(maxsize=1024)
-def _advances(face: str, size: int) -> dict[str, Real]:
-    return {}
+class Glyph(NamedTuple):
+    """A character to be drawn: its coverage, where that begins relative to the place on the line, and its width.
+
+    Attributes:
+      mask: image of mode L, 255 where the character covers a pixel.
+      left, top: pixels from the place on the line to the mask's corner.
+      advance: pixels to the place of the next character.
+    """
+
+    mask: Image.Image
+    left: int
+    top: int
+    advance: int
 
 
-def width(text: str, face: str, size: int) -> Real:
-    """The width of a text in pixels, without kerning."""
-    known, total = _advances(face, size), 0.0
-    for character in text:
-        if character not in known:
-            known[character] = font(face, size).getlength(character)
-        total += known[character]
-    return total
+@functools.lru_cache(maxsize=30_000)
+def glyph(face: str, size: int, phase: Real, character: str) -> Glyph:
+    """A character of a face, moved to the right by `phase`, a part of a pixel.
+
+    Pages have the same characters again and again, and drawing one from its outline takes most of the time.
+    """
+    drawn = font(face, size)
+    coverage, (left, top) = drawn.getmask2(character, "L", anchor="ls", start=(phase, 0))
+    mask = Image.frombytes("L", coverage.size, bytes(coverage))
+    return Glyph(mask, left, top, round(drawn.getlength(character)))
 
 
 @functools.cache

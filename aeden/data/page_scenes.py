@@ -92,6 +92,7 @@ def make_theme(dice: Dice, scene: str, families: Families) -> Theme:
         paper=paper,
         ink=ink,
         soft=dice.uniform(0.35, 0.8),
+        phase=0.5 if dice.chance(0.4) else 0.0,
     )
 
 

@@ -27,17 +27,19 @@ SPLIT = flags.DEFINE_enum("split", "test", list(pages.COUNTS), "Decides the font
 FONTS = flags.DEFINE_string("fonts", "", "Folder of fonts; by default those of matplotlib.", flag_values=FLAGS)
 
 
-def run() -> None:
-    """Draws the pages that the flags name.
+def draw(out: Path, numbers: range, height: int, width: int, split: str, fonts: Path | None) -> None:
+    """Writes pages to `out` as SPLIT-NUMBER.png, gray.
+
+    Args:
+      out: the folder; made if it does not exist.
+      numbers: the numbers of the pages.
+      height, width, split, fonts: see `aeden.data.pages.draw_page`.
 
     Raises:
-      ValueError: no folder is named, one of the files exists, or there are too few fonts.
-      OSError: a file cannot be written.
+      ValueError: one of the files exists, or what `draw_page` raises.
+      OSError: a file cannot be written, or the folder of fonts does not exist.
     """
-    if not OUT.value:
-        raise ValueError("name a folder for the files: --out=FOLDER")
-    out, fonts = Path(OUT.value), Path(FONTS.value).expanduser() if FONTS.value else None
-    paths = {index: out / f"{SPLIT.value}-{index:04}.png" for index in range(FIRST.value, FIRST.value + COUNT.value)}
+    paths = {index: out / f"{split}-{index:04}.png" for index in numbers}
     there = [path for path in paths.values() if path.exists()]
     if there:
         raise ValueError(f"{there[0]} exists: choose another --out, or remove it")
@@ -45,11 +47,25 @@ def run() -> None:
         print(f"note: {note}", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
     for index, path in paths.items():
-        image = pages.draw_page(index, HEIGHT.value, WIDTH.value, SPLIT.value, fonts)
+        image = pages.draw_page(index, height, width, split, fonts)
         temporary = path.with_suffix(".part")
         Image.fromarray(image[:, :, 0]).save(temporary, format="PNG")
         os.replace(temporary, path)
-    print(f"{COUNT.value} pages of {HEIGHT.value} x {WIDTH.value} in {out}")
+
+
+def run() -> None:
+    """Draws the pages that the flags name.
+
+    Raises:
+      ValueError: no folder is named, or what `draw` raises.
+      OSError: what `draw` raises.
+    """
+    if not OUT.value:
+        raise ValueError("name a folder for the files: --out=FOLDER")
+    numbers = range(FIRST.value, FIRST.value + COUNT.value)
+    fonts = Path(FONTS.value).expanduser() if FONTS.value else None
+    draw(Path(OUT.value).expanduser(), numbers, HEIGHT.value, WIDTH.value, SPLIT.value, fonts)
+    print(f"{COUNT.value} pages of {HEIGHT.value} x {WIDTH.value} in {OUT.value}")
 
 
 def main() -> None:

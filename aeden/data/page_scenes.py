@@ -24,7 +24,7 @@ SIZES = {
     "drawing": (8, 26),
     "handwriting": (8, 44),
 }
-ARTICLE = {
+ARTICLE: dict[blocks.Block, Real] = {
     blocks.paragraph: 6.0,
     blocks.heading: 1.5,
     blocks.listing: 0.8,
@@ -36,7 +36,7 @@ ARTICLE = {
     blocks.separator: 0.3,
     blocks.space: 0.2,
 }
-FORM = {
+FORM: dict[blocks.Block, Real] = {
     blocks.form: 3.0,
     blocks.table: 3.0,
     blocks.heading: 0.8,
@@ -45,7 +45,7 @@ FORM = {
     blocks.separator: 0.5,
     blocks.space: 0.3,
 }
-SCREEN = {
+SCREEN: dict[blocks.Block, Real] = {
     blocks.paragraph: 2.0,
     blocks.listing: 1.5,
     blocks.program: 2.0,
@@ -57,7 +57,13 @@ SCREEN = {
     blocks.separator: 0.5,
     blocks.space: 0.4,
 }
-SLIDE = {blocks.listing: 3.0, blocks.figure: 1.5, blocks.paragraph: 1.0, blocks.formula: 0.6, blocks.notice: 0.5}
+SLIDE: dict[blocks.Block, Real] = {
+    blocks.listing: 3.0,
+    blocks.figure: 1.5,
+    blocks.paragraph: 1.0,
+    blocks.formula: 0.6,
+    blocks.notice: 0.5,
+}
 
 
 def make_theme(dice: Dice, scene: str, families: Families) -> Theme:

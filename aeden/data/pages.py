@@ -148,7 +148,7 @@ def _key(faces: Faces) -> str:
 def _draw(counts: dict[str, int], fonts: Path | None) -> dict[str, np.ndarray]:
     total = sum(counts.values())
     if total > 500:
-        print(f"drawing {total:,} pages from fonts, once: about a minute ...", file=sys.stderr, flush=True)
+        print(f"drawing {total:,} pages from fonts, once: less than a minute ...", file=sys.stderr, flush=True)
     drawn = {}
     for split, count in counts.items():
         drawn[split] = np.empty((count, SIZE, SIZE, 1), np.uint8)

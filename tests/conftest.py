@@ -6,6 +6,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from ml_collections import ConfigDict  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from aeden.data import mnist  # noqa: E402
-from configs import smoke  # noqa: E402
+from aeden.tasks import execute  # noqa: E402
+from configs import base, smoke  # noqa: E402
 from configs.ablations import grid_base  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
@@ -143,6 +145,18 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
     coarse = np.random.default_rng(1).integers(0, 256, (300, 3, 3), dtype=np.uint8)
     write_images(folder, np.kron(coarse, np.ones((1, 4, 4), np.uint8)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, image_folder: Path) -> Path:
+    """The folder of a small denoising run, trained on 12x12 images for a few steps."""
+    config = smoke.get_config()
+    config.data.name, config.data.dir, config.data.limit = "folder", str(image_folder), 0
+    config.model.features, config.eval.test = (4, 4), False
+    config.epochs, config.steps = 0.0, 4
+    folder = tmp_path_factory.mktemp("runs") / "blurred"
+    execute.execute(config, base.get_config().to_dict(), folder, time.monotonic())
     return folder
 
 

@@ -45,8 +45,8 @@ def estimate_noise(pixels: np.ndarray, black: float = 0.0, white: float = 1.0) -
 
     Where an image is black or white, half of the noise is cut off, and its standard deviation falls to 0.58 of what it
     was. The estimate makes up for it: with a share p of black or white pixels, a share 2 p of the coefficients is
-    taken to be smaller by this factor. Noise that was smoothed, e.g. by JPEG, is underestimated, and fine texture counts
-    as noise.
+    taken to be smaller by this factor. Noise that was smoothed, e.g. by JPEG, is underestimated, and fine texture
+    counts as noise.
 
     Args:
       pixels: [h, w, c], of any type.

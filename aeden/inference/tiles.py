@@ -10,27 +10,15 @@ compiled once.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import numpy as np
 
+from aeden.inference.restorer import Restorer
+
 # (rows, columns) -> pixels [h, w, c] in [0, 1], float32
 Read = Callable[[slice, slice], np.ndarray]
-
-
-class RestoresImages(Protocol):
-    """What a restorer needs to have here, see `aeden.inference.finished_run.Restorer`."""
-
-    @property
-    def channels(self) -> int: ...
-    @property
-    def stride(self) -> int: ...
-    @property
-    def radius(self) -> int: ...
-    @property
-    def size(self) -> tuple[int, int] | None: ...
-    def __call__(self, images: np.ndarray, level: float | None = None) -> np.ndarray: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +28,24 @@ class Span:
     Attributes:
       origin: where the tile begins.
       start, stop: the part of the image that is taken from it.
+      tile: its length.
       weights: its weight at each pixel of this part, float32 [stop - start]; those of all tiles add up to 1.
     """
 
     origin: int
     start: int
     stop: int
+    tile: int
     weights: np.ndarray
+
+    def read(self, length: int) -> slice:
+        """The pixels of the tile that an image of this length has."""
+        return slice(self.origin, min(self.origin + self.tile, length))
+
+    @property
+    def inside(self) -> slice:
+        """The part that is taken, in pixels of the tile."""
+        return slice(self.start - self.origin, self.stop - self.origin)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Grid:
         return len(self.rows) * len(self.columns)
 
 
-def plan_tiles(restorer: RestoresImages, shape: tuple[int, int], tile: int, overlap: int | None = None) -> Grid:
+def plan_tiles(restorer: Restorer, shape: tuple[int, int], tile: int, overlap: int | None = None) -> Grid:
     """The tiles of an image.
 
     Args:
@@ -121,10 +120,10 @@ def _spans(length: int, padded: int, tile: int, step: int, ramp: int) -> list[Sp
     """
     origins = [*range(0, padded - tile, step), padded - tile] if padded > tile else [0]
     if not ramp:
-        middles = [(first + tile + second) // 2 for first, second in zip(origins, origins[1:], strict=False)]
+        middles = [(first + tile + second) // 2 for first, second in itertools.pairwise(origins)]
         borders = [0, *middles, length]
         return [
-            Span(origin, borders[i], borders[i + 1], np.ones(borders[i + 1] - borders[i], np.float32))
+            Span(origin, borders[i], borders[i + 1], tile, np.ones(borders[i + 1] - borders[i], np.float32))
             for i, origin in enumerate(origins)
         ]
     position = np.arange(tile) + 0.5
@@ -136,13 +135,13 @@ def _spans(length: int, padded: int, tile: int, step: int, ramp: int) -> list[Sp
     weights /= weights.sum(axis=0, keepdims=True)
     stops = [min(origin + tile, length) for origin in origins]
     return [
-        Span(origin, origin, stop, weights[i, origin:stop])
+        Span(origin, origin, stop, tile, weights[i, origin:stop])
         for i, (origin, stop) in enumerate(zip(origins, stops, strict=True))
     ]
 
 
 def restored_rows(
-    restorer: RestoresImages,
+    restorer: Restorer,
     read: Read,
     shape: tuple[int, int, int],
     grid: Grid,
@@ -172,20 +171,17 @@ def restored_rows(
         band = np.zeros((row.stop - done, width, channels), np.float32)
         band[: len(carry)] = carry
         for column in grid.columns:
-            tile = _read_tile(read, (height, width), (row.origin, column.origin), grid.tile)
-            restored = _restore_channels(restorer, tile, level, progress)
-            inside = restored[
-                row.start - row.origin : row.stop - row.origin, column.start - column.origin : column.stop - column.origin
-            ]
+            tile = _pad(read(row.read(height), column.read(width)), grid.tile, restorer.padding)
+            restored = _restore_channels(restorer, tile, level, progress)[row.inside, column.inside]
             weights = row.weights[:, None, None] * column.weights[None, :, None]
-            band[row.start - done :, column.start : column.stop] += weights * inside
+            band[row.start - done :, column.start : column.stop] += weights * restored
         final = grid.rows[i + 1].start if i + 1 < len(grid.rows) else height
         yield done, band[: final - done]
         done, carry = final, band[final - done :]
 
 
 def restore_tiled(
-    restorer: RestoresImages,
+    restorer: Restorer,
     image: np.ndarray,
     tile: int = 512,
     overlap: int | None = None,
@@ -217,21 +213,19 @@ def restore_tiled(
     return restored
 
 
-def calls(restorer: RestoresImages, channels: int) -> int:
+def calls(restorer: Restorer, channels: int) -> int:
     """How often `restored_rows` calls the network for each tile."""
     return channels if restorer.channels == 1 else 1
 
 
-def _read_tile(read: Read, shape: tuple[int, int], origin: tuple[int, int], tile: tuple[int, int]) -> np.ndarray:
-    """The pixels of a tile; beyond the bottom and right edge the edge is repeated, as the networks themselves do."""
-    rows, columns = (slice(start, min(start + side, length)) for start, side, length in zip(origin, tile, shape, strict=True))
-    pixels = read(rows, columns)
+def _pad(pixels: np.ndarray, tile: tuple[int, int], mode: str) -> np.ndarray:
+    """Continues the last tiles of an image at the bottom and right, as the network itself does."""
     missing = [(0, side - length) for side, length in zip(tile, pixels.shape[:2], strict=True)]
-    return np.pad(pixels, [*missing, (0, 0)], mode="edge") if any(after for _, after in missing) else pixels
+    return np.pad(pixels, [*missing, (0, 0)], mode=mode) if any(after for _, after in missing) else pixels  # type: ignore[call-overload]
 
 
 def _restore_channels(
-    restorer: RestoresImages, pixels: np.ndarray, level: float | None, progress: Callable[[], object] | None
+    restorer: Restorer, pixels: np.ndarray, level: float | None, progress: Callable[[], object] | None
 ) -> np.ndarray:
     """A restored tile, by a network whose images may have another number of channels."""
     channels = pixels.shape[2]

@@ -38,7 +38,11 @@ def add_parser(subparsers: Any) -> None:
         "--level", type=_level, metavar="L", help="noise level, for a run that is told it; by default it is estimated"
     )
     parser.add_argument(
-        "--range", type=_number, nargs=2, metavar=("LOW", "HIGH"), help="values of black and white in float images"
+        "--range",
+        type=_number,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="values of black and white, in the unit of the file",
     )
     parser.add_argument("--compare", action="store_true", help="also write NAME.compare.png: before and after")
     parser.add_argument(

@@ -15,7 +15,7 @@ from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
 from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
-from aeden.data.image_metadata import read_metadata
+from aeden.data.image_metadata import metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
 from aeden.inference.finished_run import Restorer, load_restorer
 from aeden.inference.noise_level import NoiseEstimate, estimate_noise
@@ -176,12 +176,12 @@ class Work:
                 # Every page of a TIFF is restored.
                 if pages == 1 or not re.match(r"\d+ of \d+ ", note):
                     self.messages.error(f"note: {name}: {note}")
-            estimate = estimate_noise(decoded.pixels, decoded.black, decoded.white)
+            estimate = estimate_noise(decoded.pixels, float(decoded.black), float(decoded.white))
             lines.append(("" if pages == 1 else f"page {number + 1}: ") + self._describe(decoded, estimate))
             if warning := far_from_training(self.restorer.noise, estimate):
                 self.messages.error(f"warning: {name}: {warning}")
             restored = self._restore_pixels(name, decoded, estimate)
-            yield Page(restored, decoded.alpha, read_metadata(content, decoded, number))
+            yield Page(restored, decoded.alpha, metadata_of(decoded, content))
 
     def _describe(self, decoded: DecodedImage, estimate: NoiseEstimate | None) -> str:
         height, width, channels = decoded.pixels.shape
@@ -199,7 +199,7 @@ class Work:
         result = np.empty_like(pixels)
 
         def read(rows: slice, columns: slice) -> np.ndarray:
-            return (pixels[rows, columns].astype(np.float32) - black) / scale
+            return np.clip((pixels[rows, columns].astype(np.float32) - black) / scale, 0, 1)
 
         with self.messages.tiles(name, len(grid) * calls(self.restorer, channels)) as progress:
             level = self._level(estimate)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import BinaryIO
 
 import numpy as np
 
@@ -17,7 +17,7 @@ UP = 2
 ROWS = 256
 
 
-def write_png16(file: BinaryIO, samples: np.ndarray, chunks: Sequence[tuple[bytes, bytes]]) -> None:
+def write_png16(file: io.BufferedIOBase, samples: np.ndarray, chunks: Sequence[tuple[bytes, bytes]]) -> None:
     """Writes a PNG.
 
     Args:
@@ -44,7 +44,7 @@ def write_png16(file: BinaryIO, samples: np.ndarray, chunks: Sequence[tuple[byte
     _write_chunk(file, b"IEND", b"")
 
 
-def _write_chunk(file: BinaryIO, name: bytes, content: bytes) -> None:
+def _write_chunk(file: io.BufferedIOBase, name: bytes, content: bytes) -> None:
     file.write(struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content)))
 
 

@@ -5,7 +5,7 @@ Nothing is lost without a word: a format that cannot hold an image is refused. I
 - JPEG holds 8 bits and no opacity; it is written with the tables of the JPEG that the image came from, else at quality
   95;
 - WebP and BMP hold 8 bits, BMP no opacity; WebP is written without loss;
-- PNG holds 8 and 16 bits, TIFF also floats and several pages;
+- PNG holds 8 and 16 bits, TIFF also floats and several pages; whole numbers of 32 bits become floats;
 - GIF holds 256 colours, too few for a restored image: results for a GIF are PNGs.
 """
 
@@ -14,14 +14,14 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Iterable
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 from aeden.data.deep_png import colour_chunks, resolution_chunks, write_png16
 from aeden.data.image_limits import ImageError
-from aeden.data.image_metadata import XMP, Metadata
+from aeden.data.image_metadata import Metadata
 from aeden.data.tiff_output import TiffWriter
 
 # Suffix -> format, by Pillow's name.
@@ -29,6 +29,8 @@ FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".webp": "WEBP",
@@ -108,7 +110,7 @@ def check_holds(name: str, dtype: np.dtype[Any], opacity: bool, pages: int, shap
         raise ImageError(f"{name} holds at most {LONGEST[name]} pixels on a side: name the result .png or .tif")
 
 
-def write_image(file: BinaryIO, name: str, pages: Iterable[Page]) -> None:
+def write_image(file: io.BufferedIOBase, name: str, pages: Iterable[Page]) -> None:
     """Writes an image, or the pages of a TIFF, which are fetched one after the other.
 
     Args:
@@ -123,7 +125,8 @@ def write_image(file: BinaryIO, name: str, pages: Iterable[Page]) -> None:
     if name == "TIFF":
         writer = TiffWriter(file)
         for page in pages:
-            writer.page(page.samples, page.alpha is not None, _tiff_tags(page.metadata))
+            samples = page.samples
+            writer.page(samples, page.alpha is not None, _tiff_tags(page.metadata, samples.shape[2]))
         return
     (page,) = pages
     if name == "PNG" and page.pixels.dtype == np.uint16:
@@ -144,8 +147,8 @@ def _options(name: str, metadata: Metadata) -> dict[str, Any]:
         return options
     if metadata.icc_profile:
         options["icc_profile"] = metadata.icc_profile
-    if exif := metadata.exif_bytes():
-        options["exif"] = exif
+    if metadata.exif:
+        options["exif"] = metadata.exif
     if name == "PNG":
         return {**options, "pnginfo": _png_info(metadata)}
     if metadata.xmp:
@@ -163,8 +166,7 @@ def _png_info(metadata: Metadata) -> PngImagePlugin.PngInfo:
     if metadata.gamma:
         info.add(*colour_chunks(None, metadata.gamma)[0])
     for key, value in metadata.text.items():
-        if key != "XML:com.adobe.xmp":
-            info.add_text(key, value)
+        info.add_text(key, value)
     if metadata.xmp:
         info.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
     return info
@@ -173,8 +175,7 @@ def _png_info(metadata: Metadata) -> PngImagePlugin.PngInfo:
 def _png_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     """The chunks before the pixels of a 16-bit PNG."""
     texts = [(name, content) for name, content, _ in _png_info(dataclasses.replace(metadata, gamma=None)).chunks]
-    exif = metadata.exif_bytes()
-    blocks = [(b"eXIf", exif.removeprefix(b"Exif\0\0"))] if exif else []
+    blocks = [(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))] if metadata.exif else []
     return [
         *colour_chunks(metadata.icc_profile, metadata.gamma),
         *resolution_chunks(metadata.dpi),
@@ -183,13 +184,15 @@ def _png_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _tiff_tags(metadata: Metadata) -> dict[int, Any]:
+def _tiff_tags(metadata: Metadata, channels: int) -> dict[int, Any]:
     """The tags of a TIFF that say what else is known."""
-    tags: dict[int, Any] = {**metadata.exif, **{tag: dict(folder) for tag, folder in metadata.folders.items()}}
+    tags = metadata.exif_tags()
     if metadata.icc_profile:
         tags[34675] = metadata.icc_profile
     if metadata.xmp:
-        tags[XMP] = metadata.xmp
+        tags[700] = metadata.xmp
     if metadata.dpi:
         tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
+    if metadata.value_range:
+        tags |= dict(zip((340, 341), ((value,) * channels for value in metadata.value_range), strict=True))
     return tags

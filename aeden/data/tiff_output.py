@@ -1,4 +1,8 @@
-"""TIFFs of any depth and number of pages. Pillow writes 16 bits and floats in gray only, and no opacity beside them."""
+"""TIFFs of any depth and number of pages, with EXIF and GPS.
+
+Pillow writes 16 bits and floats in gray only, and no opacity beside them; tifffile writes no directory within a
+directory, which EXIF needs. So the directories here are Pillow's, and the pixels are written by a few lines.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import TiffImagePlugin, TiffTags
@@ -19,6 +23,7 @@ STRIP = 1 << 20
 SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
 DEFLATE, HORIZONTAL, UNASSOCIATED = 8, 2, 2
 STRIP_OFFSETS = 273
+SAMPLE_RANGE = (340, 341)
 
 
 class TiffWriter:
@@ -28,7 +33,7 @@ class TiffWriter:
       file: an empty file that can be read and rewound.
     """
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: io.BufferedIOBase):
         self.file = file
         # Where the place of the next page's directory has to be entered.
         self.link = 4
@@ -107,6 +112,8 @@ def _fill(directory: TiffImagePlugin.ImageFileDirectory_v2, tags: Mapping[int, A
         directory[tag] = value
         if isinstance(value, dict):
             directory.tagtype[tag] = TiffTags.LONG
+        elif tag in SAMPLE_RANGE:
+            directory.tagtype[tag] = TiffTags.FLOAT
 
 
 def _writable(tags: Mapping[int, Any]) -> dict[int, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 from typing import Any
@@ -9,31 +10,31 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from ml_collections import ConfigDict
 
 from aeden.inference.restorer import Restorer
-from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, SingleAutoencoder
-from aeden.nn.parameters import apply
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
+from aeden.nn.decoders import DECODERS
+from aeden.nn.restore import restore, takes_level
+from aeden.nn.unet import Network, UNet
 from aeden.runtime import files, run_folder
 from aeden.shapes import PyTree
-from aeden.tasks.model_from_config import CONV_ONLY, build_model
+from aeden.tasks.model_from_config import CONV_ONLY, UNET_ONLY, build_model
 from aeden.training.checkpoints import newest_params
 
-__all__ = ["Restorer", "load_restorer", "load_run", "make_restorer"]
+__all__ = ["Restorer", "load_restorer", "load_run", "make_restorer", "radius_of"]
 
 # The fields of `model` and their defaults, as in `configs/base.py`, for runs that are older than a field. The package
 # is installed without `configs/`.
 MODEL_DEFAULTS: dict[str, Any] = {
     **CONV_ONLY,
+    **UNET_ONLY,
     "architecture": "conv",
     "hidden": (512,),
     "tied": False,
     "init": "he",
     "dtype": "float32",
 }
-# Pixels on each side that a resize method reads, at its lower resolution.
-RESIZE_REACH = {"nearest": 0, "bilinear": 1, "cubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 
 def load_restorer(name: str) -> Restorer:
@@ -91,7 +92,7 @@ def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return summary, config
 
 
-def _build(folder: Path, config: dict[str, Any], params: PyTree) -> SingleAutoencoder:
+def _build(folder: Path, config: dict[str, Any], params: PyTree) -> Network:
     """The network of a run, checked against its parameters.
 
     Raises:
@@ -129,7 +130,7 @@ def _image_shape(model: ConfigDict, params: PyTree) -> tuple[int, int, int]:
     raise ValueError("a dense network restores square images only")
 
 
-def make_restorer(model: SingleAutoencoder, params: PyTree, name: str, noise: dict[str, Any]) -> Restorer:
+def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, Any]) -> Restorer:
     """A restorer of a network and its parameters.
 
     Args:
@@ -139,33 +140,27 @@ def make_restorer(model: SingleAutoencoder, params: PyTree, name: str, noise: di
       noise: the `noise` section of the config it was trained with.
     """
     on_device = jax.device_put(params)
-    compiled = jax.jit(lambda params, images: nn.sigmoid(apply(model, params, images)))
+    compiled = jax.jit(functools.partial(restore, model))
 
     def compute(images: np.ndarray, level: float | None) -> np.ndarray:
-        return np.asarray(compiled(on_device, images), np.float32)
+        levels = None if level is None else np.full(len(images), level, np.float32)
+        return np.asarray(compiled(on_device, images, levels), np.float32)
 
     if isinstance(model, DenseAutoencoder):
         height, width, channels = model.shape
         return Restorer(name, channels, 1, max(height, width), noise, (height, width), False, "edge", compute)
-    stride = math.prod(model.factors)
-    return Restorer(name, model.channels, stride, radius_of(model), noise, None, False, "edge", compute)
+    padding = "reflect" if isinstance(model, UNet) else "edge"
+    radius, told = radius_of(model), takes_level(model)
+    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute)
 
 
-def radius_of(model: ConvAutoencoder) -> int:
-    """An upper bound of the distance, in pixels, from an output pixel to an input pixel that it depends on.
+@functools.lru_cache
+def radius_of(model: ConvAutoencoder | UNet) -> int:
+    """The distance, in pixels along an axis, of the farthest input pixel that an output pixel depends on.
 
-    Layer by layer from the image on: half a kernel at the resolution of each convolution, the rest of the window of
-    each pooling, and half a kernel and what a resize reads at the lower resolution of each layer that enlarges. The
-    offsets of `point_sampling` are learnt and have no bound; two pixels of the lower resolution are added for them.
+    The decoder `point_sampling` reads where its learnt offsets lead. For it, the distance is that of a bilinear resize
+    and two pixels more at the input of each of its layers.
     """
-    reach, resolution = model.kernel_size // 2, 1
-    for factor in model.factors:
-        reach += (model.kernel_size // 2) * resolution + (factor - 1) * resolution
-        resolution *= factor
-    kernel = max(model.decoder_kernel_size, model.kernel_size)
-    more = RESIZE_REACH[model.resize] if model.decoder == "upsample" else 0
-    more += {"bilinear_additive": 1, "smoothed_transpose": 1, "point_sampling": 3}.get(model.decoder, 0)
-    for factor in reversed(model.factors):
-        reach += (kernel // 2 + 1 + more) * resolution
-        resolution //= factor
-    return reach
+    if DECODERS[model.decoder].moves:
+        return model.clone(decoder="upsample", resize="bilinear").receptive_radius() + 4 * model.stride
+    return model.receptive_radius()

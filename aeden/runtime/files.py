@@ -13,7 +13,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 # A row of a table: column name -> value.
 Row = dict[str, Any]
@@ -53,7 +53,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def new_file(path: Path, replace: bool = False) -> Iterator[BinaryIO]:
+def new_file(path: Path, replace: bool = False) -> Iterator[io.BufferedIOBase]:
     """A binary file for reading and writing that gets its name once it is complete and on the disk.
 
     Its permissions follow the umask, or are those of the file that it replaces. Its folder must exist.

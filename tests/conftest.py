@@ -6,7 +6,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,11 @@ from ml_collections import ConfigDict  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from aeden.data import mnist  # noqa: E402
-from aeden.tasks import execute  # noqa: E402
-from configs import base, smoke  # noqa: E402
+from aeden.nn.parameters import make_init  # noqa: E402
+from aeden.runtime import files  # noqa: E402
+from aeden.tasks.model_from_config import build_model  # noqa: E402
+from aeden.training.checkpoints import Checkpoints  # noqa: E402
+from configs import smoke  # noqa: E402
 from configs.ablations import grid_base  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
@@ -149,14 +151,17 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished_run(tmp_path_factory: pytest.TempPathFactory, image_folder: Path) -> Path:
-    """The folder of a small denoising run, trained on 12x12 images for a few steps."""
-    config = smoke.get_config()
-    config.data.name, config.data.dir, config.data.limit = "folder", str(image_folder), 0
-    config.model.features, config.eval.test = (4, 4), False
-    config.epochs, config.steps = 0.0, 4
-    folder = tmp_path_factory.mktemp("runs") / "blurred"
-    execute.execute(config, base.get_config().to_dict(), folder, time.monotonic())
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a denoising run as a finished run leaves it, but with the parameters that it starts from."""
+    config, folder = smoke.get_config(), tmp_path_factory.mktemp("runs") / "run"
+    config.model.features = (4, 4)
+    params = make_init(build_model(config, (12, 12, 1)), (12, 12, 1))(jax.random.key(0))
+    checkpoints = Checkpoints(folder.joinpath("checkpoints"))
+    # Larger than they start: the output then differs clearly from pixel to pixel.
+    checkpoints.save(4, {"params": jax.tree.map(lambda leaf: 2 * leaf, params)})
+    checkpoints.close()
+    files.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": {}})
+    files.write_json(folder / "summary.json", {"task": config.task, "tested_step": 4})
     return folder
 
 

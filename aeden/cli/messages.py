@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TextIO
@@ -28,18 +27,18 @@ class Messages:
 
     def result(self, text: str) -> None:
         """Prints a result. If nobody reads the results any more, the work goes on without."""
-        try:
-            self._print(text, self.results)
+        with contextlib.suppress(OSError):
+            self._print(text, is_result=True)
             self.results.flush()
-        except OSError:
-            self.results = open(os.devnull, "w")  # noqa: SIM115 (open until the process ends)
 
     def error(self, text: str) -> None:
         """Prints a warning or an error."""
         with contextlib.suppress(OSError):
-            self._print(text, sys.stderr)
+            self._print(text, is_result=False)
 
-    def _print(self, text: str, file: TextIO) -> None:
+    def _print(self, text: str, is_result: bool) -> None:
+        file = self.results if is_result else sys.stderr
+        text = printable(text, file.encoding or "utf-8")
         if self.bars:
             tqdm.write(text, file=file)
         else:
@@ -58,6 +57,12 @@ class Messages:
     def close(self) -> None:
         """Removes the progress bar of files."""
         self.over_files.close()
+
+
+def printable(text: str, encoding: str) -> str:
+    """A text in one line that can be printed, whatever characters are in the names of files."""
+    escaped = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return escaped.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def one_line(error: BaseException) -> str:

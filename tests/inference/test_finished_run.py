@@ -72,7 +72,7 @@ def damage(folder, name):
     elif name == "another task":
         files.write_json(folder / "summary.json", {**summary, "task": "gan"})
     elif name == "half a summary":
-        (folder / "summary.json").write_text(json.dumps(summary)[:100])
+        (folder / "summary.json").write_text(json.dumps(summary)[:10])
     elif name == "no config":
         (folder / "config.json").unlink()
     elif name == "no noise":

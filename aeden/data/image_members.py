@@ -155,7 +155,7 @@ def _folder(source: Path, limits: Limits) -> Iterator[Entry]:
         os.scandir(source).close()
     except OSError as error:
         raise ValueError(f"{source}: {_why(error)}") from error
-    for count, entry in enumerate(_walk(source, "", source.resolve(), set(), limits)):
+    for count, entry in enumerate(_walk(source, "", source.resolve(), set(), limits), 1):
         limits.check_members(count, source)
         yield entry
 

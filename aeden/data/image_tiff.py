@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from aeden.data.image_limits import SMALLER, ImageError, Limits, in_units
 from aeden.data.image_modes import OTHER_BYTE, both_bytes, raw_mode
@@ -64,7 +64,7 @@ def read_deep(
     frame: int,
     value_range: Range | None,
     limits: Limits,
-    reopen: Callable[[], Image.Image] | None,
+    reopen: Callable[[], ImageFile.ImageFile] | None,
 ) -> tuple[Samples, int]:
     """The samples of a page of a TIFF file, and its orientation as in EXIF (1 if the samples are upright).
 
@@ -96,7 +96,7 @@ def _numbers(tags: Any, tag: int, default: int) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
-def _by_pillow(reopen: Callable[[], Image.Image]) -> Stored | None:
+def _by_pillow(reopen: Callable[[], ImageFile.ImageFile]) -> Stored | None:
     """What Pillow reads without loss: compressed or 12-bit gray, and compressed RGB of 16 bits; None for the rest."""
     with reopen() as image:
         tags, raw = image.tag_v2, raw_mode(image)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ always in the same split:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -24,12 +25,16 @@ from aeden.data import image_members, tfds_folder
 from aeden.data.dataset import Opened
 from aeden.data.image_files import ImageError, decode_image
 from aeden.data.image_members import iterate_files
-from aeden.data.published import open_published
+from aeden.data.published import checked_download, open_published
 from aeden.data.splits import content_hash, hash_split
 from aeden.data.tfds_folder import data_folder
 
 URL = "https://commondatastorage.googleapis.com/books1000/"
 CLASSES = "ABCDEFGHIJ"
+# The published archives have no published checksum. A download must have their size, and small its number of readable
+# images; gzip's own checksum covers the rest.
+PUBLISHED_BYTES = {"small": 8_458_043, "large": 247_336_696}
+IMAGES_IN_SMALL = 18_724
 LARGE_VALIDATION_SHARE = 0.02
 # Share of wrong labels by split, as estimated by the author of the set. A higher accuracy than one minus this share is
 # only possible by chance.
@@ -116,6 +121,36 @@ def _png(pixels: np.ndarray) -> bytes:
     return content.getvalue()
 
 
+def _downloaded(size: str, dl_manager: Any, skipped: dict[str, str]) -> dict[str, list[tuple[str, bytes]]]:
+    """`deal_splits` of archives that are downloaded. A wrong one is deleted and refused."""
+    urls = {part: f"{URL}notMNIST_{part}.tar.gz" for part in needed(size)}
+    paths = {part: Path(path) for part, path in dl_manager.download(urls).items()}
+    for part, path in paths.items():
+        checked_download(path, functools.partial(_check, path, "bytes", path.stat().st_size, PUBLISHED_BYTES[part]))
+    splits = deal_splits(size, paths, skipped)
+    count = len(splits["test"]) if size == "large" else sum(map(len, splits.values()))
+    checked_download(paths["small"], lambda: _check(paths["small"], "readable images", count, IMAGES_IN_SMALL))
+    return splits
+
+
+def _check(path: Path, what: str, count: int, published: int) -> None:
+    if count != published:
+        raise ValueError(
+            f"{path} has {count:,} {what} and is not the published file, which has {published:,}: start again, or "
+            "name a folder that contains it with data.dir"
+        )
+
+
+def _check_splits(splits: dict[str, list[tuple[str, bytes]]], source: str, skipped: dict[str, str]) -> None:
+    for split, examples in splits.items():
+        if not examples:
+            notes = "".join(f"; {note}" for note in image_members.skipped_notes(skipped))
+            raise ValueError(
+                f"{source} has too few readable images of 28 x 28 in folders A to J: the {split} split would be "
+                f"empty{notes}"
+            )
+
+
 def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> Any:
     """A TFDS builder of `notmnist` that needs no TensorFlow.
 
@@ -150,21 +185,12 @@ def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> An
             )
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-            paths = files
-            if paths is None:
-                urls = {part: f"{URL}notMNIST_{part}.tar.gz" for part in needed(size)}
-                paths = {part: Path(path) for part, path in dl_manager.download(urls).items()}
             skipped: dict[str, str] = {}
-            splits = deal_splits(size, paths, skipped)
+            splits = _downloaded(size, dl_manager, skipped) if files is None else deal_splits(size, files, skipped)
+            # The metadata of TFDS hold the number by archive, and the first names.
             self.info.metadata["skipped"] = dict(Counter(name.split(": ")[0] for name in skipped))
             self.info.metadata["skipped_files"] = dict(list(skipped.items())[: image_members.NAMED])
-            for split, examples in splits.items():
-                if not examples:
-                    notes = "".join(f"; {note}" for note in image_members.skipped_notes(skipped))
-                    raise ValueError(
-                        f"{paths[size]} has too few readable images of 28 x 28 in folders A to J: none is for the "
-                        f"{split} split{notes}"
-                    )
+            _check_splits(splits, str((files or {}).get(size, f"notMNIST {size}")), skipped)
             return {name: self._generate_examples(examples) for name, examples in splits.items()}
 
         def _generate_examples(self, examples: list[tuple[str, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:

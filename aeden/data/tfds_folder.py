@@ -56,9 +56,12 @@ def fingerprint(*paths: Path) -> str:
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted([path, *path.rglob("*")]) if path.is_dir() else [path]:
-            status = file.stat()
+            try:
+                status = file.stat()
+            except OSError:  # a link that leads nowhere
+                status = file.lstat()
             size = 0 if file.is_dir() else status.st_size
-            digest.update(f"{file.resolve()} {size} {status.st_mtime_ns}\n".encode())
+            digest.update(f"{os.path.realpath(file)} {size} {status.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:20]
 
 

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -88,8 +89,9 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
 
 def _load(run: str, options: Options) -> Restorer:
     """The restorer of a run. Compiled programs are kept for the next start."""
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(cache.cache_folder() / "xla"))
+    folder = "jax_compilation_cache_dir"
+    if getattr(jax.config, folder) is None:
+        jax.config.update(folder, str(cache.cache_folder() / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     restorer = load_restorer(run)
@@ -123,7 +125,7 @@ class Work:
         except Exception as error:
             if self.options.debug:
                 raise
-            self.messages.error(f"error: {one.name}: {one_line(error)}")
+            self.messages.error(f"error: {one.name}: {_name_option(one_line(error))}")
             return False
         finally:
             self.messages.file_done()
@@ -177,7 +179,7 @@ class Work:
             for note in decoded.notes:
                 # Every page of a TIFF is restored.
                 if pages == 1 or not re.match(r"\d+ of \d+ ", note):
-                    self.messages.error(f"note: {name}: {note}")
+                    self.messages.error(f"note: {name}: {_name_option(note)}")
             estimate = estimate_noise(decoded.pixels, float(decoded.black), float(decoded.white))
             lines.append(("" if pages == 1 else f"page {number + 1}: ") + self._describe(decoded, estimate))
             if warning := far_from_training(self.restorer.noise, estimate):
@@ -232,7 +234,12 @@ class Work:
             write_image(file, "PNG", [both])
 
 
-def _as_type(values: np.ndarray, dtype: np.dtype[np.generic]) -> np.ndarray:
+def _name_option(text: str) -> str:
+    """A message on how an image is read, with the option of the command in place of the argument."""
+    return text.replace("as value_range", "by --range LOW HIGH")
+
+
+def _as_type(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     """Values as whole numbers, rounded and limited to what the type holds; floats as they are."""
     if dtype.kind == "f":
         return values

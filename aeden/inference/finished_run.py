@@ -103,15 +103,17 @@ def _build(folder: Path, config: dict[str, Any], params: PyTree) -> Network:
         shape = _image_shape(parts.model, params)
         model = build_model(parts, shape)
         wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *shape)))["params"]
-        misfits = jax.tree.structure(wanted) != jax.tree.structure(params) or any(
-            one.shape != np.shape(other)
-            for one, other in zip(jax.tree.leaves(wanted), jax.tree.leaves(params), strict=True)
-        )
+        fits = _shapes(wanted) == _shapes(params)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder}: its network cannot be built ({error}): take another run") from error
-    if misfits:
+    if not fits:
         raise ValueError(f"{folder}: its checkpoint does not fit its config.json: take another run")
     return model
+
+
+def _shapes(params: PyTree) -> dict[str, tuple[int, ...]]:
+    """Path of each parameter -> its shape."""
+    return {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
 
 
 def _image_shape(model: ConfigDict, params: PyTree) -> tuple[int, int, int]:

@@ -80,7 +80,7 @@ def _magnitudes(image: np.ndarray) -> np.ndarray:
     """Absolute values of the finest diagonal wavelet coefficients of an image [h, w], those without its edges."""
     for _ in range(2):
         last = len(image) - 3
-        image = sum(tap * image[i : last + i : 2] for i, tap in enumerate(HIGH_PASS)).T  # type: ignore[union-attr]
+        image = sum(tap * image[i : last + i : 2] for i, tap in enumerate(HIGH_PASS)).T
     return np.abs(image).ravel()
 
 

@@ -140,7 +140,9 @@ def test_strength(run, tmp_path, strength):
 def test_the_range_of_float_images(run, tmp_path, capsys):
     pixels = save(tmp_path / "a.tif", values(dtype="float32") * 3000 - 1000)
     assert run("a.tif", "-o", "b.tif") == 1
-    assert "floating-point values from" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "floating-point values from" in said
+    assert "by --range LOW HIGH" in said
     assert run("--range", "-1e3", "2e3", "a.tif", "-o", "b.tif") == 0
     np.testing.assert_allclose(decode_image(tmp_path / "b.tif").pixels, 1000 - pixels, atol=1e-3)
 

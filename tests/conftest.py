@@ -34,6 +34,10 @@ from ml_collections import ConfigDict  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from aeden.data import mnist  # noqa: E402
+from aeden.nn.parameters import make_init  # noqa: E402
+from aeden.runtime import files  # noqa: E402
+from aeden.tasks.model_from_config import build_model  # noqa: E402
+from aeden.training.checkpoints import Checkpoints  # noqa: E402
 from configs import smoke  # noqa: E402
 from configs.ablations import grid_base  # noqa: E402
 
@@ -146,6 +150,21 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")
     coarse = np.random.default_rng(1).integers(0, 256, (300, 3, 3), dtype=np.uint8)
     write_images(folder, np.kron(coarse, np.ones((1, 4, 4), np.uint8)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a denoising run as a finished run leaves it, but with the parameters that it starts from."""
+    config, folder = smoke.get_config(), tmp_path_factory.mktemp("runs") / "run"
+    config.model.features = (4, 4)
+    params = make_init(build_model(config, (12, 12, 1)), (12, 12, 1))(jax.random.key(0))
+    checkpoints = Checkpoints(folder.joinpath("checkpoints"))
+    # Larger than they start: the output then differs clearly from pixel to pixel.
+    checkpoints.save(4, {"params": jax.tree.map(lambda leaf: 2 * leaf, params)})
+    checkpoints.close()
+    files.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": {}})
+    files.write_json(folder / "summary.json", {"task": config.task, "tested_step": 4})
     return folder
 
 

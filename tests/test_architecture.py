@@ -15,6 +15,7 @@ ORDER = (
     ("aeden.training",),
     ("aeden.tasks",),
     ("aeden.inference",),
+    ("aeden.cli",),
     ("experiments",),
 )
 RANK = {name: rank for rank, group in enumerate(ORDER) for name in group}

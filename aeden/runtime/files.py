@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import os
+import secrets
+import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +50,59 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def new_file(path: Path, replace: bool = False) -> Iterator[io.BufferedIOBase]:
+    """A binary file for reading and writing that gets its name once it is complete and on the disk.
+
+    Its permissions follow the umask, or are those of the file that it replaces. Its folder must exist.
+
+    Args:
+      path: the name.
+      replace: whether an existing file of this name is replaced.
+
+    Raises:
+      FileExistsError: there is something of this name, before or after writing, and it is not to be replaced.
+      OSError: the file cannot be written; an older file of this name is unchanged, and nothing is left behind.
+    """
+    if not replace and os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    # A short name, since a name of the greatest length has no room for a suffix.
+    temporary = path.with_name(f".aeden-{os.getpid()}-{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    try:
+        with open(descriptor, "w+b") as file:
+            if replace and path.is_file():
+                os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            _name(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Renames a file, unless there is one of the new name, even if it came a moment ago.
+
+    Raises:
+      FileExistsError: there is one.
+    """
+    try:
+        os.link(temporary, path)
+        os.unlink(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.rename(temporary, path)
 
 
 def read_json(path: Path) -> Any:

@@ -10,6 +10,7 @@ import pytest
 from conftest import write_images
 
 from aeden.data.sources import open_dataset
+from aeden.inference.finished_run import load_run
 from aeden.runtime import files, run_folder
 from aeden.tasks import execute
 from aeden.training.checkpoints import newest_params
@@ -56,6 +57,8 @@ def test_a_run_of_an_earlier_version_is_continued(config, tmp_path, capsys):
             )
             np.testing.assert_allclose(one, other, atol=1e-2)
     assert run(config, tmp_path / "before")[1]
+    images = np.random.default_rng(0).uniform(size=(1, 12, 12, 1)).astype(np.float32)
+    np.testing.assert_allclose(*(load_run(tmp_path / name)(images) for name in ("before", "whole")), atol=1e-2)
 
 
 def _leaves(tree):

@@ -1,0 +1,1 @@
+"""The installed command `aeden`: one file per subcommand, which imports what is slow only when it runs."""

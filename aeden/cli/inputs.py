@@ -1,0 +1,150 @@
+"""The images that a command line names: files, folders, patterns, and standard input."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from aeden.data.image_files import SUFFIXES
+
+STANDARD = "-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """An image to restore.
+
+    Attributes:
+      name: what it is called in messages.
+      path: its file; None for standard input.
+      relative: its place below an output folder.
+    """
+
+    name: str
+    path: Path | None
+    relative: Path
+
+
+@dataclasses.dataclass
+class Found:
+    """What a command line names.
+
+    Attributes:
+      inputs: the images, each once.
+      problems: one line for everything that is none.
+      notes: one line for everything that was left out on purpose.
+    """
+
+    inputs: list[Input] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+def find_inputs(names: Sequence[str], output: Path | None) -> Found:
+    """The images that are named.
+
+    A folder stands for all files in it and its subfolders that have the suffix of an image, without hidden ones; links
+    to folders are not followed. A pattern with *, ? or [ stands for the files and folders it matches; ** matches any
+    number of folders. The place of an image below the output folder is its path relative to the folder that was named,
+    or to the part of the pattern before the first wildcard.
+
+    Args:
+      names: files, folders, patterns, or "-" for standard input. A name that exists is never taken for a pattern.
+      output: the output folder, which is left out where it lies in a folder that is named; None for none.
+    """
+    found = Found()
+    for name in names:
+        if name == STANDARD:
+            found.inputs.append(Input("standard input", None, Path("stdin")))
+        elif os.path.lexists(name) or not glob.has_magic(name):
+            _add(found, Path(name), None, output)
+        else:
+            _add_matches(found, name, output)
+    # The same file through two names is restored once.
+    unique = {os.path.realpath(one.path) if one.path else STANDARD: one for one in reversed(found.inputs)}
+    found.inputs = list(reversed(unique.values()))
+    return found
+
+
+def _add_matches(found: Found, pattern: str, output: Path | None) -> None:
+    """Adds what a pattern matches."""
+    fixed = []
+    for part in Path(pattern).parts:
+        if glob.has_magic(part):
+            break
+        fixed.append(part)
+    base = Path(*fixed)
+    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
+    before, walked = len(found.inputs) + len(found.problems), set[Path]()
+    for match in matches:
+        if walked & set(match.parents) or _is_result(match, base, output):
+            continue
+        if match.is_dir():
+            walked.add(match)
+        elif match.suffix.lower() not in SUFFIXES and not re.search(r"\.\w+$", pattern):
+            continue
+        _add(found, match, base, output)
+    if len(found.inputs) + len(found.problems) == before:
+        found.problems.append(f"{pattern}: no image matches this pattern")
+
+
+def _is_result(match: Path, base: Path, output: Path | None) -> bool:
+    """Whether a match lies in an output folder that lies below the base of the pattern."""
+    if output is None:
+        return False
+    place, start = output.resolve(), base.resolve()
+    return place in (match.resolve(), *match.resolve().parents) and place not in (start, *start.parents)
+
+
+def _add(found: Found, path: Path, base: Path | None, output: Path | None) -> None:
+    """Adds a file or the files of a folder, with their places relative to `base`; None for the usual one."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        remedy = "; there is no file or folder of this name" if isinstance(error, FileNotFoundError) else ""
+        found.problems.append(f"{path}: {error.strerror}{remedy}")
+        return
+    if stat.S_ISDIR(mode):
+        _add_folder(found, path, base or path, output)
+    elif stat.S_ISREG(mode):
+        found.inputs.append(Input(str(path), path, path.relative_to(base) if base else Path(path.name)))
+    else:
+        found.problems.append(f"{path}: not a file: send its content to standard input, and name it {STANDARD}")
+
+
+def _add_folder(found: Found, folder: Path, base: Path, output: Path | None) -> None:
+    before, others = len(found.inputs) + len(found.problems), Counter[str]()
+    for path in _walk(found, folder, output):
+        if path.suffix.lower() not in SUFFIXES:
+            others[path.suffix.lower() or "none"] += 1
+        elif not path.is_file():
+            found.problems.append(f"{path}: not a file, so it is left out")
+        else:
+            found.inputs.append(Input(str(path), path, path.relative_to(base)))
+    if others:
+        listed = ", ".join(f"{count} of suffix {suffix}" for suffix, count in sorted(others.items()))
+        found.notes.append(f"{folder}: files that are no images were left out: {listed}")
+    if len(found.inputs) + len(found.problems) == before:
+        found.problems.append(f"{folder}: no image is in this folder; images have the suffixes {', '.join(SUFFIXES)}")
+
+
+def _walk(found: Found, folder: Path, output: Path | None) -> Iterator[Path]:
+    """The files of a folder and its subfolders, in order, without hidden ones and without the output folder."""
+    left_out = output.resolve() if output else None
+
+    def unreadable(error: OSError) -> None:
+        found.problems.append(f"{error.filename}: {error.strerror}")
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
+        kept = [Path(parent, name) for name in sorted(folders) if not name.startswith(".")]
+        for path in kept:
+            if path.is_symlink():
+                found.notes.append(f"{path}: a link to a folder, which is not followed")
+        folders[:] = [path.name for path in kept if not path.is_symlink() and path.resolve() != left_out]
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))

@@ -1,0 +1,296 @@
+"""Restores the images of a command line, one after the other; an image that fails does not stop the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from aeden.cli.inputs import STANDARD, Input, find_inputs
+from aeden.cli.messages import Messages, one_line
+from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
+from aeden.data.image_files import DecodedImage, ImageError, decode_image
+from aeden.data.image_metadata import metadata_of
+from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
+from aeden.inference.finished_run import Restorer, load_restorer
+from aeden.inference.noise_level import NoiseEstimate, estimate_noise
+from aeden.inference.tiles import calls, plan_tiles, restored_rows
+from aeden.runtime import cache, files
+
+# The estimate is far from the training noise if it is so many times above or below.
+FAR = 1.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of `aeden denoise`, see its help.
+
+    Attributes:
+      force, strength, level, compare, tile, overlap, debug: as on the command line.
+      value_range: the values that stand for black and white in float images; None if not given.
+    """
+
+    force: bool = False
+    strength: float = 1.0
+    level: float | None = None
+    value_range: tuple[float, float] | None = None
+    compare: bool = False
+    tile: int = 512
+    overlap: int | None = None
+    debug: bool = False
+
+
+def restore_all(run: str, names: Sequence[str], output: str, options: Options) -> int:
+    """Restores every image that is named; returns the exit status.
+
+    Args:
+      run: the folder of the run.
+      names: the inputs as given.
+      output: the output as given.
+      options: the options.
+
+    Raises:
+      ValueError: the options contradict each other, or the run cannot be used.
+      OSError: the run cannot be read.
+    """
+    folder = output_folder(output, names)
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, and several images need a folder: choose another output")
+    if output == STANDARD and options.compare:
+        raise ValueError("--compare writes a second file, which standard output has no place for: name a file")
+    found = find_inputs(names, folder)
+    if output == STANDARD and (len(found.inputs) > 1 or any(one.path and one.path.is_dir() for one in found.inputs)):
+        raise ValueError(f"standard output takes one image, not {len(found.inputs)}: name a folder")
+    messages = Messages(output != STANDARD, len(found.inputs))
+    for note in found.notes:
+        messages.error(f"note: {note}")
+    for problem in found.problems:
+        messages.error(f"error: {problem}")
+    failed = len(found.problems)
+    try:
+        if found.inputs:
+            targets = Targets(output, folder, options.force, options.compare, found.inputs)
+            work = Work(_load(run, options), options, messages, targets)
+            failed += sum(not work.restore(one) for one in found.inputs)
+    finally:
+        messages.close()
+    total = len(found.inputs) + len(found.problems)
+    if total > 1:
+        messages.result(f"{total - failed} restored" + (f", {failed} failed" if failed else ""))
+    return 1 if failed else 0
+
+
+def _load(run: str, options: Options) -> Restorer:
+    """The restorer of a run. Compiled programs are kept for the next start."""
+    folder = "jax_compilation_cache_dir"
+    if getattr(jax.config, folder) is None:
+        jax.config.update(folder, str(cache.cache_folder() / "xla"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    restorer = load_restorer(run)
+    if options.level is not None and not restorer.takes_level:
+        raise ValueError(f"{run} restores all noise levels alike, without being told: leave out --level")
+    return restorer
+
+
+@dataclasses.dataclass
+class Work:
+    """Restores images one by one.
+
+    Attributes:
+      restorer: the trained model.
+      options: the options of the command.
+      messages: what is printed.
+      targets: where the results go.
+    """
+
+    restorer: Restorer
+    options: Options
+    messages: Messages
+    targets: Targets
+
+    def restore(self, one: Input) -> bool:
+        """Restores an image; prints one line on it, and returns whether it succeeded."""
+        try:
+            self._restore(one)
+        except KeyboardInterrupt:
+            raise
+        except Exception as error:
+            if self.options.debug:
+                raise
+            self.messages.error(f"error: {one.name}: {_name_option(one_line(error))}")
+            return False
+        finally:
+            self.messages.file_done()
+        return True
+
+    def _restore(self, one: Input) -> None:
+        self.targets.check_early(one)
+        content = one.path if one.path is not None else _standard_input()
+        decoded = self._decode(content, 0)
+        height, width = decoded.pixels.shape[:2]
+        pages = decoded.frames if decoded.format == "TIFF" else 1
+        path = self._path(one, decoded)
+        name = format_of_suffix(path.suffix if path else suffix_of(decoded.format, decoded.pixels.dtype.name))
+        check_holds(name, decoded.pixels.dtype, decoded.alpha is not None, pages, (height, width))
+        lines: list[str] = []
+        written = self._pages(one, content, decoded, pages, lines)
+        first = next(written)
+
+        def all_pages() -> Iterator[Page]:
+            yield first
+            yield from written
+
+        if path is None:
+            _write_standard_output(name, all_pages())
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with files.new_file(path, self.options.force) as file:
+                write_image(file, name, all_pages())
+            if self.options.compare:
+                self._write_comparison(compare_path(path), decoded, first)
+        self.messages.result(f"{one.name} -> {path or 'standard output'}: {'; '.join(lines)}")
+
+    def _path(self, one: Input, decoded: DecodedImage) -> Path | None:
+        """The file for the result; None for standard output."""
+        if self.targets.output == STANDARD:
+            return None
+        return self.targets.path(one, decoded.format, decoded.pixels.dtype.name)
+
+    def _decode(self, content: bytes | Path, frame: int) -> DecodedImage:
+        return decode_image(content, frame=frame, value_range=self.options.value_range)
+
+    def _pages(
+        self, one: Input, content: bytes | Path, decoded: DecodedImage, pages: int, lines: list[str]
+    ) -> Iterator[Page]:
+        """Restores the pages of an image one by one; adds what is to be said of them to `lines`."""
+        for number in range(pages):
+            name = one.name if pages == 1 else f"{one.name}, page {number + 1}"
+            if number:
+                decoded = self._decode(content, number)
+                check_holds("TIFF", decoded.pixels.dtype, decoded.alpha is not None, 1, decoded.pixels.shape[:2])
+            for note in decoded.notes:
+                # Every page of a TIFF is restored.
+                if pages == 1 or not re.match(r"\d+ of \d+ ", note):
+                    self.messages.error(f"note: {name}: {_name_option(note)}")
+            estimate = estimate_noise(decoded.pixels, float(decoded.black), float(decoded.white))
+            lines.append(("" if pages == 1 else f"page {number + 1}: ") + self._describe(decoded, estimate))
+            if warning := far_from_training(self.restorer.noise, estimate):
+                self.messages.error(f"warning: {name}: {warning}")
+            restored = self._restore_pixels(name, decoded, estimate)
+            yield Page(restored, decoded.alpha, metadata_of(decoded, content))
+
+    def _describe(self, decoded: DecodedImage, estimate: NoiseEstimate | None) -> str:
+        height, width, channels = decoded.pixels.shape
+        kind = "gray" if channels == 1 else "colour"
+        if channels != self.restorer.channels:
+            kind += ", channel by channel" if self.restorer.channels == 1 else ", with a run for colour"
+        noise = "too small for an estimate of its noise" if estimate is None else f"noise about {estimate.level:.3f}"
+        return f"{width} x {height}, {kind}, {noise}"
+
+    def _restore_pixels(self, name: str, decoded: DecodedImage, estimate: NoiseEstimate | None) -> np.ndarray:
+        """The restored pixels, of the type of the image's."""
+        pixels, black, scale = decoded.pixels, np.float32(decoded.black), np.float32(decoded.white - decoded.black)
+        height, width, channels = pixels.shape
+        grid = plan_tiles(self.restorer, (height, width), self.options.tile, self.options.overlap)
+        result = np.empty_like(pixels)
+
+        def read(rows: slice, columns: slice) -> np.ndarray:
+            return np.clip((pixels[rows, columns].astype(np.float32) - black) / scale, 0, 1)
+
+        with self.messages.tiles(name, len(grid) * calls(self.restorer, channels)) as progress:
+            level = self._level(estimate)
+            for start, rows in restored_rows(self.restorer, read, (height, width, channels), grid, level, progress):
+                place = slice(start, start + len(rows))
+                if self.options.strength < 1:
+                    given = read(place, slice(None))
+                    rows = given + np.float32(self.options.strength) * (rows - given)
+                result[place] = _as_type(rows * scale + black, pixels.dtype)
+        return result
+
+    def _level(self, estimate: NoiseEstimate | None) -> float | None:
+        """The noise level for a network that takes one: the one that was given, or else the estimate."""
+        if not self.restorer.takes_level or self.options.level is not None:
+            return self.options.level
+        if estimate is None:
+            raise ImageError("it is too small for an estimate of its noise: give --level")
+        if self.restorer.noise["kind"] != "gaussian":
+            kind = self.restorer.noise["kind"]
+            raise ImageError(f"the run was trained on {kind} noise, whose level cannot be estimated: give --level")
+        return estimate.level
+
+    def _write_comparison(self, path: Path, decoded: DecodedImage, page: Page) -> None:
+        """Writes the image before and after, side by side, with 8 bits; of several pages the first."""
+        after = dataclasses.replace(decoded, pixels=page.pixels)
+        both = Page(np.concatenate([decoded.uint8(), after.uint8()], axis=1))
+        with files.new_file(path, self.options.force) as file:
+            write_image(file, "PNG", [both])
+
+
+def _name_option(text: str) -> str:
+    """A message on how an image is read, with the option of the command in place of the argument."""
+    return text.replace("as value_range", "by --range LOW HIGH")
+
+
+def _as_type(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Values as whole numbers, rounded and limited to what the type holds; floats as they are."""
+    if dtype.kind == "f":
+        return values
+    return np.rint(np.clip(values, 0, np.iinfo(dtype).max)).astype(dtype)
+
+
+def far_from_training(noise: dict[str, object], estimate: NoiseEstimate | None) -> str:
+    """What is to be said if the noise of an image is far from what a run was trained on; "" if it is not.
+
+    Only the levels of Gaussian noise can be compared with an estimate of Gaussian noise.
+
+    Args:
+      noise: the `noise` section of the run's config.
+      estimate: of the image.
+    """
+    if estimate is None or noise["kind"] != "gaussian":
+        return ""
+    low = float(noise["level"])  # type: ignore[arg-type]
+    high = max(low, float(noise.get("level_max", 0.0)))  # type: ignore[arg-type]
+    trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    if estimate.level > FAR * high:
+        return f"its noise, about {estimate.level:.3f}, is far above the {trained} of the run: much of it may stay"
+    if estimate.level < low / FAR:
+        return f"its noise, about {estimate.level:.3f}, is far below the {trained} of the run: details may be lost"
+    return ""
+
+
+def _standard_input() -> bytes:
+    """The content of standard input.
+
+    Raises:
+      ImageError: nobody sends any.
+    """
+    if sys.stdin.isatty():
+        raise ImageError(f"it is a terminal: send an image to it, as in `aeden denoise RUN {STANDARD} -o OUT < FILE`")
+    content = sys.stdin.buffer.read()
+    if not content:
+        raise ImageError("it is empty: send an image to it")
+    return content
+
+
+def _write_standard_output(name: str, pages: Iterator[Page]) -> None:
+    """Writes an image to standard output.
+
+    Raises:
+      ImageError: nobody reads it.
+    """
+    content = io.BytesIO()
+    write_image(content, name, pages)
+    try:
+        sys.stdout.buffer.write(content.getbuffer())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise ImageError("standard output was closed before all of the image was written") from error

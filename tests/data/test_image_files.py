@@ -282,7 +282,7 @@ def test_a_damaged_image_is_an_error(rng, keep):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image that aeden reads"),
         (b"P5 4 4 255 ab", "ends after 2 of 16 values"),
         (b"P5 1 1 9 a", "above 9"),
-        (b"P2 3 1 999 12 ", "damaged image .*copy it again"),
+        (b"P2 3 1 999 12 ", "ends after 1 of 3 values"),
         (b"P2 3 1 999 12 abc 3", "damaged"),
         (b"P5 0 3 255 ", "not an image that aeden reads"),
         (b"II*\0garbage", "TIFF without an image"),

@@ -165,7 +165,8 @@ def _portable(image: ImageFile.ImageFile, content: bytes, value_range: Range | N
     count = int(np.prod(shape))
     if codec == "ppm_plain":
         text = re.sub(rb"#[^\r\n]*", b"", content[offset:]).decode("ascii")
-        values = np.fromstring(text, np.int64, count, sep=" ")
+        # Asked for a number of values, NumPy would make up those that the text lacks.
+        values = np.fromstring(text, np.int64, sep=" ")[:count]
     else:
         kind = np.dtype(">u2" if largest > 255 else "u1")
         values = np.frombuffer(content, kind, min(count, (len(content) - offset) // kind.itemsize), offset)

@@ -11,7 +11,7 @@ import png as pypng
 import pytest
 from conftest import ROOT
 from image_writers import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, cmyk_profile, png, tiff
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from aeden.data.image_files import DecodedImage, ImageError, Limits, decode_image
 
@@ -253,6 +253,7 @@ MODES = {
     "gif": ("1", "L", "LA", "P", "RGB", "RGBA"),
     "tiff": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"),
     "webp": ("L", "RGB", "RGBA"),
+    **({"avif": ("RGB", "RGBA")} if features.check("avif") else {}),
 }
 
 

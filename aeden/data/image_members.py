@@ -111,10 +111,12 @@ def remark_notes(remarks: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     Args:
       remarks: what is said -> names of the images.
     """
-    return tuple(
+    lines = [
         f"{names[0]}{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {remark}"
         for remark, names in remarks.items()
-    )[:NAMED]
+    ]
+    more = [f"{len(lines) - NAMED:,} more remarks like these"] if len(lines) > NAMED else []
+    return (*lines[:NAMED], *more)
 
 
 def read_file(path: Path, limits: Limits = LIMITS) -> bytes:

@@ -87,7 +87,9 @@ def _decoded(content: bytes, path: str, limits: Limits, remarks: dict[str, list[
 
 def _remarks(remarks: dict[str, list[str]]) -> tuple[str, ...]:
     """Notes about how images were read, one line for all images of which the same is said."""
-    return tuple(
+    lines = [
         f"{paths[0]}{f' and {len(paths) - 1:,} more' if len(paths) > 1 else ''}: {note}"
         for note, paths in remarks.items()
-    )[:NAMED]
+    ]
+    more = [f"{len(lines) - NAMED:,} more remarks like these"] if len(lines) > NAMED else []
+    return (*lines[:NAMED], *more)

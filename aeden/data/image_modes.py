@@ -117,7 +117,9 @@ def _eight_bits(image: Image.Image, raw: str, value_range: Range | None) -> Samp
         values = np.asarray(image.convert("L" if gray else "RGB"))
         bits = {"L;2": 2, "L;4": 4}.get(raw, 8)
         key = _key(image, 2**bits - 1)
-        key = None if key is None else key * 255 // (2**bits - 1)  # Pillow scales pixels of 2 or 4 bits, not the key.
+        # Pillow scales pixels of 2 or 4 bits, not the key; and that of 1 bit in some versions only.
+        if key is not None:
+            key = (key > 0) * 255 if image.mode == "1" else key * 255 // (2**bits - 1)
         samples = _with_alpha(values[..., None] if gray else values, key, 8, value_range)
     elif image.has_transparency_data:
         samples = _with_alpha(np.asarray(image.convert("LA" if gray else "RGBA")), None, 8, value_range)
@@ -162,8 +164,9 @@ def _portable(image: ImageFile.ImageFile, content: bytes, value_range: Range | N
     shape = (image.height, image.width, 3 if image.mode == "RGB" else 1)
     count = int(np.prod(shape))
     if codec == "ppm_plain":
-        text = re.sub(rb"#[^\r\n]*", b"", content[offset:])
-        values = np.array(text.split(maxsplit=count)[:count], np.int64)
+        text = re.sub(rb"#[^\r\n]*", b"", content[offset:]).decode("ascii")
+        # Asked for a number of values, NumPy would make up those that the text lacks.
+        values = np.fromstring(text, np.int64, sep=" ")[:count]
     else:
         kind = np.dtype(">u2" if largest > 255 else "u1")
         values = np.frombuffer(content, kind, min(count, (len(content) - offset) // kind.itemsize), offset)

@@ -53,6 +53,16 @@ def iterate_files(source: Path, limits: Limits = LIMITS) -> Iterator[Found]:
             yield name, _content(found, source)
 
 
+def list_files(folder: Path, limits: Limits = LIMITS) -> Iterator[tuple[str, Path | ImageError]]:
+    """Yields (relative path, path) of every file of a folder, whatever its suffix, by the rules of `iterate_files`.
+
+    Raises:
+      ValueError: the folder cannot be read, or there are more entries than the limits allow.
+    """
+    for name, found in _folder(folder, limits):
+        yield name, found.path if isinstance(found, _OnDisk) else found
+
+
 def files_on_disk(source: Path, limits: Limits = LIMITS) -> Iterator[Path]:
     """Yields the path of every file that `iterate_files` would look at: those of a folder, or the archive itself.
 
@@ -62,9 +72,7 @@ def files_on_disk(source: Path, limits: Limits = LIMITS) -> Iterator[Path]:
     if not source.is_dir():
         yield source
         return
-    for _, found in _folder(source, limits):
-        if isinstance(found, _OnDisk):
-            yield found.path
+    yield from (path for _, path in list_files(source, limits) if isinstance(path, Path))
 
 
 def _content(file: _OnDisk | PackedFile, source: Path) -> bytes | ImageError:
@@ -172,6 +180,7 @@ class _OnDisk:
 
 
 Entry = tuple[str, _OnDisk | PackedFile | ImageError]
+FolderEntry = tuple[str, _OnDisk | ImageError]
 
 
 def _all_files(source: Path, limits: Limits) -> Iterator[Entry]:
@@ -183,7 +192,7 @@ def _all_files(source: Path, limits: Limits) -> Iterator[Entry]:
     yield from _folder(source, limits) if source.is_dir() else archive_files(source, limits)
 
 
-def _folder(source: Path, limits: Limits) -> Iterator[Entry]:
+def _folder(source: Path, limits: Limits) -> Iterator[FolderEntry]:
     try:
         os.scandir(source).close()
     except OSError as error:
@@ -193,7 +202,7 @@ def _folder(source: Path, limits: Limits) -> Iterator[Entry]:
         yield entry
 
 
-def _walk(folder: Path, prefix: str, root: Path, linked: set[Path], limits: Limits) -> Iterator[Entry]:
+def _walk(folder: Path, prefix: str, root: Path, linked: set[Path], limits: Limits) -> Iterator[FolderEntry]:
     """The files below a folder, sorted by path. `linked` are the folders outside of `root` that links have led to."""
     try:
         with os.scandir(folder) as scan:

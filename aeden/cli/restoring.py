@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import re
 import sys
@@ -21,9 +22,11 @@ from aeden.data.image_metadata import metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
 from aeden.inference.finished_run import Restorer, load_restorer
 from aeden.inference.noise_level import NoiseEstimate, estimate_noise
-from aeden.inference.tiles import calls, plan_tiles, restored_rows
+from aeden.inference.tiles import Grid, calls, plan_tiles, restored_rows
 from aeden.runtime import cache, files
 
+# So many sizes of tiles are compiled for images of these sizes alone; images of further sizes share a few.
+OWN_SIZES = 4
 # The estimate is far from the training noise if it is so many times above or below.
 FAR = 1.5
 
@@ -109,12 +112,14 @@ class Work:
       options: the options of the command.
       messages: what is printed.
       targets: where the results go.
+      sizes: sizes of tiles that were chosen for images of these sizes.
     """
 
     restorer: Restorer
     options: Options
     messages: Messages
     targets: Targets
+    sizes: set[tuple[int, int]] = dataclasses.field(default_factory=set)
 
     def restore(self, one: Input) -> bool:
         """Restores an image; prints one line on it, and returns whether it succeeded."""
@@ -199,7 +204,7 @@ class Work:
         """The restored pixels, of the type of the image's."""
         pixels, black, scale = decoded.pixels, np.float32(decoded.black), np.float32(decoded.white - decoded.black)
         height, width, channels = pixels.shape
-        grid = plan_tiles(self.restorer, (height, width), self.options.tile, self.options.overlap)
+        grid = self._plan((height, width))
         result = np.empty_like(pixels)
 
         def read(rows: slice, columns: slice) -> np.ndarray:
@@ -214,6 +219,15 @@ class Work:
                     rows = given + np.float32(self.options.strength) * (rows - given)
                 result[place] = _as_type(rows * scale + black, pixels.dtype)
         return result
+
+    def _plan(self, shape: tuple[int, int]) -> Grid:
+        """The tiles of an image: of its own size if others had that, or if few sizes were compiled so far."""
+        plan = functools.partial(plan_tiles, self.restorer, shape, self.options.tile, self.options.overlap)
+        grid = plan()
+        if grid.tile not in self.sizes and len(self.sizes) >= OWN_SIZES:
+            return plan(common=True)
+        self.sizes.add(grid.tile)
+        return grid
 
     def _level(self, estimate: NoiseEstimate | None) -> float | None:
         """The noise level for a network that takes one: the one that was given, or else the estimate."""

@@ -13,7 +13,6 @@ from aeden.cli import restoring
 from aeden.cli.main import build_parser, main
 from aeden.data.image_files import decode_image
 from aeden.data.image_output import Page, write_image
-from aeden.inference.noise_level import NoiseEstimate
 from aeden.inference.restorer import Restorer
 
 NOISE = {"kind": "gaussian", "level": 0.1, "level_max": 0.2, "clip": True}
@@ -173,17 +172,6 @@ def test_a_level_for_a_run_that_is_not_told_it(run, tmp_path, capsys):
     save(tmp_path / "a.png", values())
     assert run("a.png", "-o", "b.png", "--level", "0.1") == 1
     assert "leave out --level" in capsys.readouterr().err
-
-
-def test_noise_that_is_far_from_that_of_the_training():
-    def said(level, noise=NOISE):
-        return restoring.far_from_training(noise, level and NoiseEstimate(level, 0.0))
-
-    assert said(0.1) == said(0.2) == said(0.29) == said(0.07) == said(None) == ""
-    assert "far above the 0.1 to 0.2" in said(0.31)
-    assert "far below the 0.1 to 0.2" in said(0.06)
-    assert "far above the 0.1 of" in said(0.2, {**NOISE, "level_max": 0.0})
-    assert said(0.9, {**NOISE, "kind": "masking"}) == ""
 
 
 def test_a_comparison_shows_the_image_before_and_after(run, tmp_path):

@@ -53,16 +53,6 @@ def iterate_files(source: Path, limits: Limits = LIMITS) -> Iterator[Found]:
             yield name, _content(found, source)
 
 
-def list_files(folder: Path, limits: Limits = LIMITS) -> Iterator[tuple[str, Path | ImageError]]:
-    """Yields (relative path, path) of every file of a folder, whatever its suffix, by the rules of `iterate_files`.
-
-    Raises:
-      ValueError: the folder cannot be read, or there are more entries than the limits allow.
-    """
-    for name, found in _folder(folder, limits):
-        yield name, found.path if isinstance(found, _OnDisk) else found
-
-
 def _content(file: _OnDisk | PackedFile, source: Path) -> bytes | ImageError:
     try:
         with one_line_errors(source):
@@ -203,3 +193,13 @@ def _walk(folder: Path, prefix: str, root: Path, linked: set[Path], limits: Limi
                     continue
                 linked.add(target)
             yield from _walk(path, f"{relative}/", root, linked, limits)
+
+
+def list_files(folder: Path, limits: Limits = LIMITS) -> Iterator[tuple[str, Path | ImageError]]:
+    """Yields (relative path, path) of every file of a folder, whatever its suffix, by the rules of `iterate_files`.
+
+    Raises:
+      ValueError: the folder cannot be read, or there are more entries than the limits allow.
+    """
+    for name, found in _folder(folder, limits):
+        yield name, found.path if isinstance(found, _OnDisk) else found

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
+import functools
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,18 @@ import numpy as np
 
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
+from aeden.cli.streams import read_standard_input, write_standard_output
 from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
 from aeden.data.image_metadata import metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
 from aeden.inference.finished_run import Restorer, load_restorer
-from aeden.inference.noise_level import NoiseEstimate, estimate_noise
-from aeden.inference.tiles import calls, plan_tiles, restored_rows
+from aeden.inference.noise_level import NoiseEstimate, estimate_noise, far_from_training
+from aeden.inference.tiles import Grid, calls, plan_tiles, restored_rows
 from aeden.runtime import cache, files
 
-# The estimate is far from the training noise if it is so many times above or below.
-FAR = 1.5
+# So many sizes of tiles are compiled for images of these sizes alone; images of further sizes share a few.
+OWN_SIZES = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +109,14 @@ class Work:
       options: the options of the command.
       messages: what is printed.
       targets: where the results go.
+      sizes: sizes of tiles that were chosen for images of these sizes.
     """
 
     restorer: Restorer
     options: Options
     messages: Messages
     targets: Targets
+    sizes: set[tuple[int, int]] = dataclasses.field(default_factory=set)
 
     def restore(self, one: Input) -> bool:
         """Restores an image; prints one line on it, and returns whether it succeeded."""
@@ -133,7 +135,7 @@ class Work:
 
     def _restore(self, one: Input) -> None:
         self.targets.check_early(one)
-        content = one.path if one.path is not None else _standard_input()
+        content = one.path if one.path is not None else read_standard_input()
         decoded = self._decode(content, 0)
         height, width = decoded.pixels.shape[:2]
         pages = decoded.frames if decoded.format == "TIFF" else 1
@@ -149,7 +151,7 @@ class Work:
             yield from written
 
         if path is None:
-            _write_standard_output(name, all_pages())
+            write_standard_output(name, all_pages())
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             with files.new_file(path, self.options.force) as file:
@@ -199,7 +201,7 @@ class Work:
         """The restored pixels, of the type of the image's."""
         pixels, black, scale = decoded.pixels, np.float32(decoded.black), np.float32(decoded.white - decoded.black)
         height, width, channels = pixels.shape
-        grid = plan_tiles(self.restorer, (height, width), self.options.tile, self.options.overlap)
+        grid = self._plan((height, width))
         result = np.empty_like(pixels)
 
         def read(rows: slice, columns: slice) -> np.ndarray:
@@ -214,6 +216,15 @@ class Work:
                     rows = given + np.float32(self.options.strength) * (rows - given)
                 result[place] = _as_type(rows * scale + black, pixels.dtype)
         return result
+
+    def _plan(self, shape: tuple[int, int]) -> Grid:
+        """The tiles of an image: of its own size if others had that, or if few sizes were compiled so far."""
+        plan = functools.partial(plan_tiles, self.restorer, shape, self.options.tile, self.options.overlap)
+        grid = plan()
+        if grid.tile not in self.sizes and len(self.sizes) >= OWN_SIZES:
+            return plan(common=True)
+        self.sizes.add(grid.tile)
+        return grid
 
     def _level(self, estimate: NoiseEstimate | None) -> float | None:
         """The noise level for a network that takes one: the one that was given, or else the estimate."""
@@ -244,53 +255,3 @@ def _as_type(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
     if dtype.kind == "f":
         return values
     return np.rint(np.clip(values, 0, np.iinfo(dtype).max)).astype(dtype)
-
-
-def far_from_training(noise: dict[str, object], estimate: NoiseEstimate | None) -> str:
-    """What is to be said if the noise of an image is far from what a run was trained on; "" if it is not.
-
-    Only the levels of Gaussian noise can be compared with an estimate of Gaussian noise.
-
-    Args:
-      noise: the `noise` section of the run's config.
-      estimate: of the image.
-    """
-    if estimate is None or noise["kind"] != "gaussian":
-        return ""
-    low = float(noise["level"])  # type: ignore[arg-type]
-    high = max(low, float(noise.get("level_max", 0.0)))  # type: ignore[arg-type]
-    trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-    if estimate.level > FAR * high:
-        return f"its noise, about {estimate.level:.3f}, is far above the {trained} of the run: much of it may stay"
-    if estimate.level < low / FAR:
-        return f"its noise, about {estimate.level:.3f}, is far below the {trained} of the run: details may be lost"
-    return ""
-
-
-def _standard_input() -> bytes:
-    """The content of standard input.
-
-    Raises:
-      ImageError: nobody sends any.
-    """
-    if sys.stdin.isatty():
-        raise ImageError(f"it is a terminal: send an image to it, as in `aeden denoise RUN {STANDARD} -o OUT < FILE`")
-    content = sys.stdin.buffer.read()
-    if not content:
-        raise ImageError("it is empty: send an image to it")
-    return content
-
-
-def _write_standard_output(name: str, pages: Iterator[Page]) -> None:
-    """Writes an image to standard output.
-
-    Raises:
-      ImageError: nobody reads it.
-    """
-    content = io.BytesIO()
-    write_image(content, name, pages)
-    try:
-        sys.stdout.buffer.write(content.getbuffer())
-        sys.stdout.buffer.flush()
-    except (BrokenPipeError, io.UnsupportedOperation) as error:
-        raise ImageError("standard output was closed before all of the image was written") from error

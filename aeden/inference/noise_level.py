@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -20,6 +22,8 @@ MEDIAN = 0.6744897501960817
 MOST_ROWS = 2048
 BAND = 64
 SMALLEST = 16
+# An estimate is far from the levels of a training if it is so many times above or below.
+FAR = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +70,27 @@ def estimate_noise(pixels: np.ndarray, black: float = 0.0, white: float = 1.0) -
         levels.append(median / _median_of_unit_noise(min(1.0, 2.0 * share)))
         clipped.append(share)
     return NoiseEstimate(float(np.mean(levels)), float(np.mean(clipped)))
+
+
+def far_from_training(noise: Mapping[str, Any], estimate: NoiseEstimate | None) -> str:
+    """What is to be said if the noise of an image is far from what a run was trained on; "" if it is not.
+
+    Only the levels of Gaussian noise can be compared with an estimate of Gaussian noise.
+
+    Args:
+      noise: the `noise` section of the run's config.
+      estimate: of the image.
+    """
+    if estimate is None or noise["kind"] != "gaussian":
+        return ""
+    low = float(noise["level"])
+    high = max(low, float(noise.get("level_max", 0.0)))
+    trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    if estimate.level > FAR * high:
+        return f"its noise, about {estimate.level:.3f}, is far above the {trained} of the run: much of it may stay"
+    if estimate.level < low / FAR:
+        return f"its noise, about {estimate.level:.3f}, is far below the {trained} of the run: details may be lost"
+    return ""
 
 
 def _bands(height: int) -> list[slice]:

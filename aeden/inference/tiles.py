@@ -65,7 +65,9 @@ class Grid:
         return len(self.rows) * len(self.columns)
 
 
-def plan_tiles(restorer: Restorer, shape: tuple[int, int], tile: int, overlap: int | None = None) -> Grid:
+def plan_tiles(
+    restorer: Restorer, shape: tuple[int, int], tile: int, overlap: int | None = None, common: bool = False
+) -> Grid:
     """The tiles of an image.
 
     Args:
@@ -74,10 +76,14 @@ def plan_tiles(restorer: Restorer, shape: tuple[int, int], tile: int, overlap: i
       tile: largest height and width of a tile in pixels; it is rounded down to a multiple of the stride.
       overlap: pixels that neighbouring tiles share at least; None for twice the radius, which is exact. With fewer, the
         tiles are blended.
+      common: whether an image that is smaller than a tile is cut into tiles of a few sizes too, where they are not too
+        small. Networks are compiled for each size: with many sizes of images this saves more time than it costs.
 
     Raises:
       ValueError: the tiles are too small, the overlap is negative, or the network takes images of another size only.
     """
+    if overlap is not None and overlap < 0:
+        raise ValueError(f"an overlap of {overlap} pixels is negative: use 0 or more")
     if restorer.size is not None:
         if shape != restorer.size:
             size, given = (f"{width} x {height}" for height, width in (restorer.size, shape))
@@ -85,26 +91,31 @@ def plan_tiles(restorer: Restorer, shape: tuple[int, int], tile: int, overlap: i
                 f"a dense network restores images of {size} pixels only, and this one has {given}: take a run with "
                 "model.architecture=conv"
             )
-        tile = max(tile, *shape)
-    if overlap is not None and overlap < 0:
-        raise ValueError(f"an overlap of {overlap} pixels is negative: use 0 or more")
+        tile, common = max(tile, *shape), False
     stride = restorer.stride
     least = 2 * restorer.radius if overlap is None else overlap
-    exact = least >= 2 * restorer.radius or least == 0
-    side = max(tile // stride * stride, stride)
+    ramp = 0 if least >= 2 * restorer.radius else least
+    most = max(tile // stride * stride, stride)
     padded = [-(-length // stride) * stride for length in shape]
-    step = (side - least) // stride * stride
-    if step < stride and max(padded) > side:
+    if most - least < stride and max(padded) > most:
         remedy = "" if overlap is not None else ", or a smaller overlap, which is blended"
         raise ValueError(
             f"tiles of {tile} pixels are too small to share {least} with their neighbours: use "
             f"{least + stride + -least % stride} pixels or more{remedy}"
         )
-    rows, columns = (
-        _spans(length, whole, min(side, whole), step, 0 if exact else least)
-        for length, whole in zip(shape, padded, strict=True)
-    )
-    return Grid((min(side, padded[0]), min(side, padded[1])), rows, columns)
+    sides = [_side(whole, most, least, stride) if common else min(whole, most) for whole in padded]
+    steps = [(side - least) // stride * stride for side in sides]
+    rows, columns = (_spans(*axis, ramp) for axis in zip(shape, padded, sides, steps, strict=True))
+    return Grid((sides[0], sides[1]), rows, columns)
+
+
+def _side(padded: int, most: int, least: int, stride: int) -> int:
+    """The largest of a few lengths of a tile that is not longer than the image; the image's own if that is too short.
+
+    A tile is too short if a quarter of it or less is gained with each one.
+    """
+    lengths = [most * eighths // 8 // stride * stride for eighths in (8, 6, 4, 3, 2)]
+    return next((one for one in lengths if one <= padded and 3 * one >= 4 * least + 4 * stride), min(padded, most))
 
 
 def _spans(length: int, padded: int, tile: int, step: int, ramp: int) -> list[Span]:

@@ -1,5 +1,6 @@
 """`aeden denoise`: whatever images it is given, with a restorer that inverts them, and with a real run."""
 
+import dataclasses
 import io
 import os
 import sys
@@ -12,7 +13,6 @@ from aeden.cli import restoring
 from aeden.cli.main import build_parser, main
 from aeden.data.image_files import decode_image
 from aeden.data.image_output import Page, write_image
-from aeden.inference.noise_level import NoiseEstimate
 from aeden.inference.restorer import Restorer
 
 NOISE = {"kind": "gaussian", "level": 0.1, "level_max": 0.2, "clip": True}
@@ -174,17 +174,6 @@ def test_a_level_for_a_run_that_is_not_told_it(run, tmp_path, capsys):
     assert "leave out --level" in capsys.readouterr().err
 
 
-def test_noise_that_is_far_from_that_of_the_training():
-    def said(level, noise=NOISE):
-        return restoring.far_from_training(noise, level and NoiseEstimate(level, 0.0))
-
-    assert said(0.1) == said(0.2) == said(0.29) == said(0.07) == said(None) == ""
-    assert "far above the 0.1 to 0.2" in said(0.31)
-    assert "far below the 0.1 to 0.2" in said(0.06)
-    assert "far above the 0.1 of" in said(0.2, {**NOISE, "level_max": 0.0})
-    assert said(0.9, {**NOISE, "kind": "masking"}) == ""
-
-
 def test_a_comparison_shows_the_image_before_and_after(run, tmp_path):
     pixels = save(tmp_path / "a.png", values())
     assert run("a.png", "-o", "b.png", "--compare") == 0
@@ -198,6 +187,43 @@ def test_tiles_give_what_the_whole_image_gives(run, tmp_path):
     assert run("a.png", "-o", "c.png", "--tile", "40", "--overlap", "4") == 0
     for name in ("b.png", "c.png"):
         np.testing.assert_array_equal(decode_image(tmp_path / name).pixels, 255 - pixels)
+
+
+def test_many_sizes_are_not_all_compiled(run, tmp_path):
+    shapes, inner = set(), run.restorer.compute
+
+    def compute(images, level):
+        shapes.add(images.shape)
+        return inner(images, level)
+
+    run.restorer = dataclasses.replace(run.restorer, compute=compute)
+    sizes = [(side, 300 - side) for side in range(140, 160)]
+    pixels = {side: save(tmp_path / f"in/{side}.png", values(side, width)) for side, width in sizes}
+    assert run("in", "-o", "out", "--tile", "256") == 0
+    assert len(shapes) == restoring.OWN_SIZES + 1
+    for side, image in pixels.items():
+        np.testing.assert_array_equal(decode_image(tmp_path / f"out/{side}.png").pixels, 255 - image)
+
+
+class Terminal(io.StringIO):
+    """Standard error where somebody watches."""
+
+    def isatty(self):
+        return True
+
+
+def test_progress_is_shown_on_a_terminal_only(run, tmp_path, monkeypatch, capsys):
+    for name in ("in/a.png", "in/b.png"):
+        save(tmp_path / name, values(90, 70))
+    terminal = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        assert run("in", "-o", "out", "--tile", "40") == 0
+    assert "0/2" in terminal.getvalue()
+    assert "in/a.png: " in terminal.getvalue()
+    capsys.readouterr()
+    assert run("in", "-o", "again", "--tile", "40") == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_a_single_pixel(run, tmp_path, capsys):

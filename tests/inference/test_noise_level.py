@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aeden.inference.noise_level import SMALLEST, estimate_noise
+from aeden.inference.noise_level import SMALLEST, NoiseEstimate, estimate_noise, far_from_training
 
 
 def scene(size=256):
@@ -66,3 +66,16 @@ def test_without_clipping_it_is_the_estimate_of_scikit_image(rng):
     pytest.importorskip("pywt")
     image = scene() + 0.07 * rng.normal(size=(256, 256, 1))
     assert estimate_noise(image).level == pytest.approx(restoration.estimate_sigma(image[..., 0]), rel=0.02)
+
+
+def test_noise_that_is_far_from_that_of_the_training():
+    noise = {"kind": "gaussian", "level": 0.1, "level_max": 0.2, "clip": True}
+
+    def said(level, noise=noise):
+        return far_from_training(noise, level and NoiseEstimate(level, 0.0))
+
+    assert said(0.1) == said(0.2) == said(0.29) == said(0.07) == said(None) == ""
+    assert "far above the 0.1 to 0.2" in said(0.31)
+    assert "far below the 0.1 to 0.2" in said(0.06)
+    assert "far above the 0.1 of" in said(0.2, {**noise, "level_max": 0.0})
+    assert said(0.9, {**noise, "kind": "masking"}) == ""

@@ -82,6 +82,22 @@ def test_every_pixel_has_the_weight_one_and_all_tiles_one_shape(shape, overlap):
     assert max(shapes[0]) <= 35
 
 
+def test_images_of_many_sizes_share_a_few_sizes_of_tiles():
+    restorer, _ = recorder()
+    shapes = [(height, width) for height in range(40, 300, 7) for width in (50, 133, 400)]
+    grids = {shape: plan_tiles(restorer, shape, 256, common=True) for shape in shapes}
+    shared = {grid.tile for (height, width), grid in grids.items() if min(height, width) >= 64}
+    assert {side for tile in shared for side in tile} == {64, 96, 128, 192, 256}
+    for (height, width), grid in grids.items():
+        assert grid.tile[0] <= height + 3
+        for length, spans in ((height, grid.rows), (width, grid.columns)):
+            assert [spans[0].start, *(one.stop for one in spans)] == [*(one.start for one in spans), length]
+            # Far enough from the edges of its tile that are not those of the image.
+            assert all(one.start - one.origin >= restorer.radius for one in spans[1:])
+            assert all(one.origin + one.tile - one.stop >= restorer.radius for one in spans[:-1])
+            assert spans[-1].origin + spans[-1].tile == -(-length // restorer.stride) * restorer.stride
+
+
 def test_tiles_are_blended_without_a_seam():
     """Each tile of another brightness: with a hard border it would change at once."""
     restorer, shapes = recorder(lambda images: np.full_like(images, len(shapes)))

@@ -34,7 +34,9 @@ COMMANDS = {
     "experiments.labels": "experiments.labels",
     "experiments.ablate": "experiments.ablate.__main__",
     "experiments.ablate.cost": "experiments.ablate.cost",
+    "experiments.settings": "experiments.settings.__main__",
     "experiments.benchmark": "experiments.benchmark.__main__",
+    "experiments.draw_pages": "experiments.draw_pages",
 }
 by_path = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -1,0 +1,82 @@
+"""Every field of a verdict over settings once, with its default and meaning.
+
+A setting is a task on a data set, with images and a network of one size. Each gives one comparison per contender.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """The defaults. They have no tables: each config names its own."""
+    config = ConfigDict(sort_keys=False)
+    config.reference = ""  # the contender that the others are compared with, at every setting
+    config.contenders = ConfigDict(sort_keys=False)  # name -> the decoder in plain words, in the order of the columns
+    config.headline = ()  # the contenders of the summary in a few lines
+    config.data = ConfigDict({"mnist": "MNIST", "notmnist/small": "notMNIST"})  # data set in tables -> its name in text
+    config.axes = _axes()
+    config.tables = ConfigDict(sort_keys=False)  # name of an entry -> `table(...)`
+    config.questions = ConfigDict(sort_keys=False)  # name -> `question(...)`, a line of "if you do this, take that"
+    return config
+
+
+def _axes() -> ConfigDict:
+    """Column that tells settings apart -> its value in words; True is "with" and False "without"."""
+    axes = ConfigDict(sort_keys=False)
+    axes.epochs = "{} epochs"
+    axes.level = "noise {}"
+    axes.data = {"train_limit": "{} training images"}
+    axes.model = {"stages": "{}-stage network", "skip": "{} skip connections"}
+    return axes
+
+
+def table(
+    path: str, task: str = "denoise", tuned: bool = False, name: str = "", report: str = "", **others: Any
+) -> ConfigDict:
+    """An entry: a committed table with one row per run, and how it splits into settings.
+
+    Args:
+      path: the CSV file, from the root of the repository.
+      task: value of config.task of its runs.
+      tuned: whether each contender had a learning rate that suits it, found by trials.
+      name: what the settings are, in words; the data set and the axes are added.
+      report: page, and heading, that describes the runs; from the root of the repository.
+      **others: any of the fields below.
+    """
+    entry = ConfigDict(sort_keys=False)
+    entry.path, entry.task, entry.tuned, entry.name, entry.report = path, task, tuned, name, report
+    entry.axes = ()  # columns whose values tell the settings of the table apart
+    entry.where = ConfigDict()  # column -> value: only these rows count
+    entry.rename = ConfigDict()  # contender in the table -> its name in `contenders`, where they differ
+    entry.metric = "psnr"  # column that is compared
+    entry.margin = 0.0  # smallest difference to act on, in the metric's unit; 0: its own (0.1 dB for psnr), -1: none
+    entry.data = ""  # the data set, where the table has no column `dataset`
+    entry.equal_parameters = False  # whether contenders had as many parameters as the reference
+    entry.networks = ""  # entries that test the same trained networks share this name; "" for networks of its own
+    entry.left_out = ""  # why the summaries leave the settings out, e.g. "learning rate too low"; "" to count them
+    unknown = others.keys() - entry.keys()
+    if unknown:
+        raise ValueError(f"a table has no field {sorted(unknown)[0]}: see configs/settings/base.py")
+    for field, value in others.items():
+        entry[field] = value
+    return entry
+
+
+def question(
+    situation: str, settings: tuple[str, ...], untested: str, most: dict[str, float] | None = None
+) -> ConfigDict:
+    """A line of the table "if you do this, take that".
+
+    Args:
+      situation: what the reader does.
+      settings: names of the settings that answer it, with * for anything: "skips, model.skip=True*" is of the entry
+        `skips`.
+      untested: what of the situation has not been measured.
+      most: column of the tables -> the largest value that a contender may have, relative to the reference:
+        {"multiplications": 1.0}.
+    """
+    asked = ConfigDict(sort_keys=False)
+    asked.situation, asked.settings, asked.untested = situation, settings, untested
+    asked.most = ConfigDict(most or {})
+    return asked

@@ -1,0 +1,140 @@
+"""Which decoder? All settings at which decoders were compared, in one verdict.
+
+python -m experiments.settings --config=configs/settings/decoders.py --document=docs/which-decoder.md
+
+A few seconds. It trains nothing: it reads the committed tables of results/ that are named here, and writes the tables
+between the markers of docs/which-decoder.md, docs/which-decoder.png and docs/which-decoder.html. A new table is one
+entry in `_tables` and, if it answers a question of its own, one in `_questions`; configs/settings/base.py explains the
+fields.
+"""
+
+from ml_collections import ConfigDict
+
+from configs.settings import base
+from configs.settings.base import question, table
+
+PAGE = "docs/results-decoders.md"
+TUNED_MNIST = f"{PAGE}#eight-of-them-under-fresh-seeds"
+TUNED_NOTMNIST = f"{PAGE}#notmnist-each-decoder-with-a-learning-rate-that-suits-it"
+# Noises that the networks of the tuned grids were tested with, but not trained on.
+NOISES = {"salt_and_pepper": "salt and pepper 0.2", "speckle": "speckle 0.5", "masking": "masking 0.25"}
+LOW = "learning rate of 3e-3 for all, too low"
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.reference = "nearest"
+    config.contenders.nearest = "resize to the nearest neighbour, convolve 3 x 3"
+    config.contenders.nearest_k5 = "resize to the nearest neighbour, convolve 5 x 5"
+    config.contenders.bilinear = "resize bilinearly, convolve 3 x 3"
+    config.contenders.before = "convolve 3 x 3, then resize to the nearest neighbour"
+    config.contenders.sampling = "point sampling, convolve 3 x 3"
+    config.contenders.unpool = "max-unpooling, convolve 3 x 3"
+    config.contenders.k3 = "transposed convolution, 3 x 3"
+    config.contenders.k4 = "transposed convolution, 4 x 4"
+    config.contenders.k4_icnr = "transposed convolution, 4 x 4, phases that start equal"
+    config.contenders.k6 = "transposed convolution, 6 x 6"
+    config.contenders.large_context = "transposed convolutions, 7 x 7 and 3 x 3 added"
+    config.contenders.subpixel = "sub-pixel convolution, 3 x 3"
+    config.headline = ("subpixel", "large_context", "k4", "k3")
+    _tables(config.tables)
+    _questions(config.questions)
+    return config
+
+
+def _tables(tables: ConfigDict) -> None:
+    tables.mnist = table("results/tuned-mnist.csv", tuned=True, name="Gaussian 0.4", report=TUNED_MNIST)
+    tables.notmnist = table("results/tuned-notmnist.csv", tuned=True, name="Gaussian 0.4", report=TUNED_NOTMNIST)
+    for kind, words in NOISES.items():
+        for data, page in (("mnist", f"{PAGE}#what-else-differs"), ("notmnist", TUNED_NOTMNIST)):
+            tables[f"noises_{data}_{kind}"] = table(
+                f"results/tuned-{data}-noises.csv",
+                tuned=True,
+                name=f"tested with {words}",
+                where={"kind": kind},
+                networks=data,
+                report=page,
+            )
+    tables.mnist_equal = table(
+        "results/tuned-mnist-equal-parameters.csv",
+        tuned=True,
+        name="Gaussian 0.4",
+        equal_parameters=True,
+        report=f"{PAGE}#with-as-many-parameters-as-nearest",
+    )
+    tables.skips = table(
+        "results/skips-mnist.csv",
+        axes=("model.skip", "model.stages"),
+        report=f"{PAGE}#skip-connections-and-depth",
+    )
+    tables.low_mnist = table(
+        "results/ablations/decoders-mnist.csv", name="Gaussian 0.4", left_out=LOW, report=f"{PAGE}#mnist"
+    )
+    tables.low_notmnist = table(
+        "results/ablations/decoders-notmnist.csv", name="Gaussian 0.4", left_out=LOW, report=f"{PAGE}#notmnist-small"
+    )
+    tables.low_mnist_equal = table(
+        "results/ablations/decoders-mnist-equal-parameters.csv",
+        name="Gaussian 0.4",
+        equal_parameters=True,
+        left_out=LOW,
+        report=f"{PAGE}#mnist",
+    )
+    tables.small_data = table(
+        "results/ablations/decoders-mnist-small-data.csv",
+        axes=("data.train_limit",),
+        left_out=LOW,
+        report=f"{PAGE}#few-training-images",
+    )
+    tables.gans = table(
+        "results/ablations/gans-mnist.csv",
+        task="gan",
+        name="KID, lower is better",
+        metric="kid",
+        rename={"upsample": "nearest", "transpose": "k3"},
+        report="docs/results-generators.md#figures",
+    )
+
+
+def _questions(questions: ConfigDict) -> None:
+    questions.free = question(
+        "You denoise small gray images, and three times the parameters do no harm",
+        ("mnist", "notmnist"),
+        "larger and natural images, colour, other levels of noise in training, longer training",
+    )
+    questions.equal = question(
+        "The same, with as many parameters as `nearest`",
+        ("mnist_equal",),
+        "any data set but MNIST",
+    )
+    questions.cheap = question(
+        "The same, with as many multiplications as `nearest` or fewer",
+        ("mnist", "notmnist"),
+        "widths chosen for equal multiplications; speed on a GPU",
+        most={"multiplications": 1.0},
+    )
+    questions.shifted = question(
+        "The noise differs from that of the training",
+        ("noises_*",),
+        "other levels; networks trained on these noises",
+    )
+    questions.skip = question(
+        "Your network has skip connections (U-Net)",
+        ("skips, model.skip=True*",),
+        "sub-pixel convolution; notMNIST; a learning rate for each decoder",
+    )
+    questions.plain = question(
+        "Your network has one to three stages without skip connections",
+        ("skips, model.skip=False*",),
+        "sub-pixel convolution; notMNIST; a learning rate for each decoder",
+    )
+    questions.few = question(
+        "You have 300 to 10,000 training images",
+        ("small_data*",),
+        "any decoder but `nearest` and `k3`; a learning rate that suits them; notMNIST",
+    )
+    questions.generate = question(
+        "You train a GAN",
+        ("gans",),
+        "more than three seeds; any decoder but `nearest` and `k3`; tuning; notMNIST",
+    )

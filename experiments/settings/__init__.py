@@ -1,0 +1,1 @@
+"""python -m experiments.settings: one verdict over all settings at which contenders were compared."""

@@ -1,0 +1,79 @@
+"""One verdict over all settings at which contenders were compared: heat map, summary, and what to take when.
+
+    python -m experiments.settings --config=configs/settings/decoders.py --document=docs/which-decoder.md [--out=FOLDER]
+
+It trains nothing. It reads the committed tables that the config names, writes its tables between the markers of the
+document, and next to it a heat map as PNG and as HTML page, whose settings open their reports and tables. Without
+--document and --out it prints the tables. Start it in the root of the repository.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from aeden.runtime import files
+from experiments import cli
+from experiments.settings import document, page
+from experiments.settings.advice import answer
+from experiments.settings.setting import Setting, settings_of
+
+DOCUMENT = flags.DEFINE_string("document", None, "Page with markers between which the tables are written.")
+OUT = flags.DEFINE_string("out", None, "Folder of the heat map; by default that of the document.")
+
+
+def parts_of(settings: Sequence[Setting], config: Any, folder: Path, root: Path) -> dict[str, str]:
+    """Everything that is written into a document: name of its markers -> Markdown.
+
+    Args:
+      settings: see `settings_of`.
+      config: see configs/settings/base.py.
+      folder: that of the document.
+      root: of the repository.
+    """
+    names = list(config.contenders)
+    answers = [answer(one, settings, names, config.reference) for one in config.questions.values()]
+    return {
+        "short": document.in_short(settings, config),
+        "advice": document.advice_table(answers, config),
+        "summary": document.summary_table(settings, config, equal_parameters=False),
+        "equal": document.summary_table(settings, config, equal_parameters=True),
+        "settings": document.settings_table(settings, folder, root),
+    }
+
+
+def title_of(text: str) -> str:
+    """The first heading of a page; "" for none."""
+    return next((line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")), "")
+
+
+def main() -> None:
+    """Writes the document and the heat map, or prints the tables."""
+    config, root = cli.CONFIG.value, Path.cwd()
+    path = Path(DOCUMENT.value) if DOCUMENT.value else None
+    if path is not None and not path.is_file():
+        raise ValueError(f"there is no document {path}: write the page first, with markers for each part")
+    settings = settings_of(config, root)
+    folder = path.parent if path else root
+    parts = parts_of(settings, config, folder.resolve(), root)
+    out = Path(OUT.value) if OUT.value else path.parent if path else None
+    if path is None or out is None:
+        print("\n".join(parts.values()))
+    if path is not None:
+        files.write_text(path, document.insert(path.read_text(), parts))
+        print(f"{len(settings)} settings: {path}")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        name = path.stem if path else cli.config_name()
+        title = (title_of(path.read_text()) if path else "") or name
+        page.save_picture(out / f"{name}.png", settings, config)
+        files.write_text(out / f"{name}.html", page.html(title, settings, config, out.resolve(), root))
+        print(f"heat map: {out / name}.png and .html")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main))

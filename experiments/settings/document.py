@@ -1,0 +1,205 @@
+"""The parts of a page that the command writes, as Markdown, and where they go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aeden.measures.random_effects import Pooled
+from experiments.ablate.seed_values import spoken
+from experiments.settings.advice import Advice
+from experiments.settings.scale import Scale, scale_of
+from experiments.settings.setting import COSTS, TASK_NAMES, Setting
+from experiments.settings.summary import FEWEST, WORDS, Summary, counted, summarise
+
+SHORT = {"equal for practical use": "equal", "no difference shown": "not shown"}
+
+
+def insert(text: str, parts: Mapping[str, str]) -> str:
+    """A page with each part between its markers, `<!-- begin NAME -->` and `<!-- end NAME -->`.
+
+    Args:
+      text: the page.
+      parts: name -> Markdown.
+
+    Raises:
+      ValueError: the page lacks a pair of markers, or has it twice.
+    """
+    for name, part in parts.items():
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+            raise ValueError(f"the page needs one line {begin} and after it one line {end}: the text goes between them")
+        before, after = text.index(begin) + len(begin), text.index(end)
+        text = f"{text[:before]}\n\n{part.strip()}\n\n{text[after:]}"
+    return text
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    # A bar would begin another cell.
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in (heads, ["---"] * len(heads), *rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def link(words: str, target: str, folder: Path, root: Path) -> str:
+    """A link from a page in `folder` to a file, with or without a heading, from the root of the repository."""
+    return f"[{words}]({relative(target, folder, root)})" if target else words
+
+
+def relative(target: str, folder: Path, root: Path) -> str:
+    """The address of a file, given from the root of the repository, in a page that lies in `folder`."""
+    path, mark, heading = target.partition("#")
+    return Path(os.path.relpath(root / path, folder)).as_posix() + mark + heading
+
+
+def advice_table(answers: Sequence[Advice], config: Any) -> str:
+    """If you do this, take that."""
+    rows = []
+    for one in answers:
+        words = config.contenders[one.take]
+        rows.append(
+            [one.situation, f"**{words}** (`{one.take}`)", _evidence(one, config.reference), one.strength, one.untested]
+        )
+    heads = ["if you do this", "take", "what was measured", "evidence that it is better", "what was not tested"]
+    return table(heads, rows)
+
+
+def _evidence(one: Advice, reference: str) -> str:
+    """What was measured, in a sentence."""
+    count = len(one.settings)
+    seeds = sorted({effect.comparison.pairs for setting in one.settings for effect in setting.effects.values()})
+    where = f"{count} setting{'s' if count > 1 else ''}, {_data(one.settings)}, {_range(seeds)} seeds"
+    tuned = "tuned" if all(setting.tuned for setting in one.settings) else "not tuned"
+    worse = "".join(f"; `{name}` worse in {number}" for name, number in one.worse.items())
+    if one.chosen is None:
+        return f"none shown to be better than `{reference}`{worse} ({where}, {tuned})"
+    scale, pooled = scale_of(one.settings), one.chosen.over_networks
+    size = f", {scale.number(pooled.mean)} {scale}" if pooled else ""
+    costs = ", ".join(f"{value:.1f} times the {COSTS[name]}" for name, value in one.chosen.costs.items())
+    better = f"better than `{reference}` in {one.chosen.counts['better']} of {one.chosen.settings}{size}"
+    return f"{better}{worse} ({where}, {tuned}){f'; {costs}' if costs else ''}"
+
+
+def _data(settings: Sequence[Setting]) -> str:
+    return " and ".join(dict.fromkeys(setting.data for setting in settings))
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+
+
+def summary_table(settings: Sequence[Setting], config: Any, equal_parameters: bool) -> str:
+    """Each contender over all settings that count: verdicts, means and intervals."""
+    members = counted(settings, equal_parameters)
+    everything = counted(settings, equal_parameters, everything=True)
+    scale = scale_of(members)
+    rows = []
+    for name in config.contenders:
+        summary, whole = summarise(members, name), summarise(everything, name)
+        if name != config.reference and whole.settings:
+            rows.append(_summary_row(name, summary, whole, scale))
+    clusters = list(dict.fromkeys(f"{one.task} {one.data}" for one in members if one.size))
+    heads = [
+        "",
+        "parameters",
+        "settings",
+        *(SHORT.get(word, word) for word in WORDS),
+        "networks",
+        f"mean, {scale}, and its 95 % interval",
+        "95 % prediction for another network",
+        "95 % prediction for another data set or task",
+        "with the settings left out: networks, mean",
+    ]
+    return table(heads, rows) + _cluster_note(clusters) + _margin_note(members)
+
+
+def _summary_row(name: str, summary: Summary, whole: Summary, scale: Scale) -> list[str]:
+    costs = f"x {whole.costs['parameters']:.1f}" if "parameters" in whole.costs else ""
+    counts = [str(summary.counts[word]) for word in WORDS] if summary.settings else [""] * len(WORDS)
+    networks, nested, all_of = summary.over_networks, summary.over_data, whole.over_networks
+    return [
+        f"`{name}`",
+        costs,
+        str(summary.settings),
+        *counts,
+        str(len(summary.networks)),
+        _mean(networks, scale),
+        _predicted(networks, scale),
+        _predicted(nested, scale),
+        f"{len(whole.networks)}, {_mean(all_of, scale)}" if len(whole.networks) > len(summary.networks) else "",
+    ]
+
+
+def _mean(pooled: Pooled | None, scale: Scale) -> str:
+    """Mean and interval; the interval only if there are enough groups for one that says something."""
+    if pooled is None:
+        return ""
+    mean = scale.number(pooled.mean)
+    return f"{mean} {scale.interval(pooled.low, pooled.high)}" if pooled.groups >= FEWEST else mean
+
+
+def _predicted(pooled: Pooled | None, scale: Scale) -> str:
+    if pooled is None or pooled.groups < FEWEST:
+        return ""
+    return scale.interval(pooled.predicted_low, pooled.predicted_high)
+
+
+def _cluster_note(clusters: Sequence[str]) -> str:
+    """Why there is no prediction for another data set, if there is none."""
+    if len(clusters) >= FEWEST:
+        return ""
+    return (
+        f"\nNo prediction for another data set or task: that takes {FEWEST}, and these are {' and '.join(clusters)}.\n"
+    )
+
+
+def _margin_note(members: Sequence[Setting]) -> str:
+    """Which settings count in the verdicts only, as their metric has no margin to measure differences by."""
+    names = sorted({one.metric.label for one in members if not one.size})
+    if not names:
+        return ""
+    count = sum(not one.size for one in members)
+    settings = f"{count} setting{'' if count == 1 else 's'} by {' and '.join(names)}"
+    return f"\nOnly the verdict counts, not the mean, of {settings}: this metric has no margin.\n"
+
+
+def in_short(settings: Sequence[Setting], config: Any) -> str:
+    """How often the contenders of `config.headline` are better and worse, as a list."""
+    members = counted(settings, equal_parameters=False)
+    lines = []
+    for name in config.headline:
+        one = summarise(members, name)
+        counts = f"better in {one.counts['better']} of {one.settings} settings, worse in {one.counts['worse']}"
+        scale, pooled = scale_of(members), one.over_networks
+        size = f"; {_mean(pooled, scale)} {scale}" if pooled else ""
+        networks = len(one.networks)
+        over = f" over {networks} kind{'' if networks == 1 else 's'} of networks" if pooled else ""
+        lines.append(f"- {config.contenders[name]} (`{name}`): {counts}{size}{over}\n")
+    clusters = dict.fromkeys(f"{TASK_NAMES.get(one.task, one.task)} {one.data}" for one in members)
+    begin = f"Compared with `{config.reference}`, of {len(members)} settings ({', '.join(clusters)}):\n\n"
+    return begin + "".join(lines)
+
+
+def settings_table(settings: Sequence[Setting], folder: Path, root: Path) -> str:
+    """Every setting with its source and its verdicts."""
+    rows = []
+    for one in settings:
+        pairs = sorted({effect.comparison.pairs for effect in one.effects.values()})
+        found = [
+            ", ".join(f"`{name}`" for name, effect in one.effects.items() if effect.word == word) for word in WORDS
+        ]
+        rows.append(
+            [
+                link(one.words, one.report, folder, root),
+                one.section,
+                link(Path(one.table).name, one.table, folder, root),
+                one.metric.label,
+                _range(pairs) if pairs else "0",
+                *found,
+            ]
+        )
+    heads = ["setting", "protocol", "table", "metric", "seeds", *(SHORT.get(word, word) for word in WORDS)]
+    notes = [f"{spoken(one.name)}: {note}" for one in settings for note in one.notes]
+    return table(heads, rows) + "".join(f"\n{note}\n" for note in notes)

@@ -1,0 +1,312 @@
+"""The verdict over settings: what it reads, what it refuses, and what it says of the committed tables."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from documents import link_problem
+from ml_collections import ConfigDict
+from scipy import stats
+
+from aeden.runtime import files
+from configs.settings import base, decoders
+from configs.settings.base import question, table
+from experiments import cli
+from experiments.settings import __main__ as command
+from experiments.settings import advice, document, page, scale, summary
+from experiments.settings.setting import settings_of
+
+PAGE = ROOT / "docs/which-decoder.md"
+
+
+@pytest.fixture(scope="module")
+def config():
+    return decoders.get_config()
+
+
+@pytest.fixture(scope="module")
+def settings(config):
+    return settings_of(config, ROOT)
+
+
+def named(settings, name):
+    return next(one for one in settings if one.name == name)
+
+
+# The committed tables
+
+
+def test_the_committed_page_says_what_the_tables_say(config, settings):
+    """Its generated parts and the HTML page are those of the tables; the picture has only to exist."""
+    text = PAGE.read_text()
+    parts = command.parts_of(settings, config, PAGE.parent, ROOT)
+    remedy = "make it again: python -m experiments.settings --config=configs/settings/decoders.py --document=..."
+    assert document.insert(text, parts) == text, remedy
+    title = command.title_of(text)
+    assert PAGE.with_suffix(".html").read_text() == page.html(title, settings, config, PAGE.parent, ROOT), remedy
+    assert PAGE.with_suffix(".png").exists()
+
+
+def test_the_settings_agree_with_the_published_grids(settings):
+    """docs/results-decoders.md: interval and verdict of MNIST, and of networks with skip connections."""
+    assert len(settings) >= 15
+    tuned = named(settings, "mnist").effects
+    one = tuned["subpixel"]
+    assert (one.comparison.mean, one.comparison.low, one.comparison.high) == pytest.approx((0.35, 0.24, 0.45), abs=6e-3)
+    assert (one.word, tuned["k3"].word) == ("better", "no difference shown")
+    assert tuned["k3"].comparison.corrected == pytest.approx(0.234, abs=1e-3)
+    assert one.costs["parameters"] == pytest.approx(83_841 / 28_353)
+    place = named(settings, "skips, model.skip=True, model.stages=3")
+    assert place.words == "MNIST, with skip connections, 3-stage network"
+    assert {name: effect.word for name, effect in place.effects.items()} == {"k3": "better", "k4": "better"}
+
+
+def test_every_link_of_the_html_page_leads_somewhere():
+    targets = re.findall(r'href="([^"]+)"', PAGE.with_suffix(".html").read_text())
+    assert len(targets) >= 30
+    assert [text for target in targets if (text := link_problem(target, PAGE, ROOT))] == []
+
+
+def test_every_setting_is_in_the_heat_map(config, settings):
+    """One row with a cell for each contender; the first cell of a setting is its link."""
+    rows = re.findall(r"<tr><td>.*?</tr>", PAGE.with_suffix(".html").read_text())
+    names = page.columns(settings, config)
+    assert len(rows) == len(settings)
+    for row in rows:
+        assert row.count('<td class="cell') == len(names)
+
+
+def test_tests_of_the_same_networks_are_averaged_seed_by_seed(settings):
+    """The error of sub-pixel convolution on MNIST is that of a t-test of the mean of four differences."""
+    names = ("mnist", "noises_mnist_salt_and_pepper", "noises_mnist_speckle", "noises_mnist_masking")
+    chosen = [named(settings, name) for name in names]
+    (found,) = summary.networks_of(summary.distinct(chosen, "subpixel"))
+    by_seed = np.mean([list(one.effects["subpixel"].by_seed.values()) for one in chosen], axis=0)
+    assert (found.mean, found.error) == pytest.approx((by_seed.mean(), stats.sem(by_seed)))
+    # In dB, the first of them is what the table says.
+    assert 0.1 * np.mean(list(chosen[0].effects["subpixel"].by_seed.values())) == pytest.approx(0.35, abs=6e-3)
+
+
+def test_the_same_runs_in_another_table_count_once(settings):
+    """`k3` has as many parameters as `nearest` in any case, so both tables have the same runs of it."""
+    both = [named(settings, "mnist"), named(settings, "mnist_equal")]
+    assert [len(summary.distinct(both, name)) for name in ("k3", "k4")] == [1, 2]
+
+
+def test_settings_at_a_rate_too_low_are_left_out(settings):
+    used = summary.counted(settings, equal_parameters=False)
+    assert {"low_mnist", "mnist_equal"}.isdisjoint(one.name for one in used)
+    assert summary.summarise(used, "bilinear").settings == 0
+    everything = summary.counted(settings, equal_parameters=False, everything=True)
+    assert summary.summarise(everything, "bilinear").counts["worse"] == 2
+
+
+# Tables of every kind
+
+
+def rows_of(values, dataset="mnist", **others):
+    """Rows of a table: contender -> metric by seed."""
+    return [
+        {"contender": name, "dataset": dataset, **others, "seed": seed, "psnr": value, "parameters": 10}
+        for name, own in values.items()
+        for seed, value in enumerate(own)
+    ]
+
+
+@pytest.fixture
+def make(tmp_path):
+    """(config, settings) of tables: name -> (rows, fields of the entry)."""
+
+    def made(tables, **questions):
+        config = base.get_config()
+        config.reference, config.headline = "a", ("b",)
+        config.contenders = ConfigDict({"a": "the reference", "b": "another", "c": "a third"}, sort_keys=False)
+        for name, (rows, fields) in tables.items():
+            files.write_csv(tmp_path / f"{name}.csv", rows)
+            config.tables[name] = table(f"{name}.csv", **fields)
+        for name, one in questions.items():
+            config.questions[name] = one
+        return config, settings_of(config, tmp_path)
+
+    return made
+
+
+LOW, HIGH = [20.0, 20.1, 19.9, 20.2, 20.0, 20.1], [20.5, 20.7, 20.3, 20.8, 20.4, 20.6]
+
+
+def test_an_entry_adds_the_settings_of_a_table(make):
+    """Axes, rows that are chosen, other names, and a data set that the table does not name."""
+    rows = [
+        {**row, "epochs": epochs, "kind": kind}
+        for epochs in (3, 12.0)
+        for kind in ("x", "y")
+        for row in rows_of({"old": LOW, "b": HIGH}, dataset=None)
+    ]
+    fields = {"axes": ("epochs",), "where": {"kind": "x"}, "rename": {"old": "a"}, "data": "photos", "tuned": True}
+    config, (first, second) = make({"longer": (rows, fields)})
+    assert (first.name, second.words) == ("longer, epochs=3", "photos, 12 epochs")
+    assert first.effects.keys() == {"b"}
+    assert first.effects["b"].comparison.mean == pytest.approx(0.5)
+    assert first.effects["b"].comparison.allowance == pytest.approx(0.05)  # the tuning's share
+    assert "| photos, 12 epochs |" in document.settings_table([first, second], ROOT, ROOT)
+    assert page.columns([first], config) == ["b"]
+
+
+def test_a_metric_of_which_less_is_better_and_other_units(make):
+    """mse with a margin: what is lower counts as positive, and different metrics share units of the margin."""
+    rows = [{**row, "mse": 1.0 - row["psnr"] / 100} for row in rows_of({"a": LOW, "b": HIGH})]
+    _, settings = make(
+        {"low": (rows, {"metric": "mse", "margin": 0.001}), "high": (rows, {}), "none": (rows, {"metric": "mse"})}
+    )
+    low, high, none = settings
+    assert low.effects["b"].word == "better"
+    assert low.effects["b"].comparison.mean < 0 < page.value(low.effects["b"])
+    assert page.value(low.effects["b"]) == pytest.approx(page.value(high.effects["b"]))  # 0.005 / 0.001, 0.5 / 0.1
+    assert str(scale.scale_of([high, none])) == "dB"
+    assert str(scale.scale_of(settings)) == "margins"
+    # Without a margin only the verdict counts.
+    assert np.isnan(page.value(none.effects["b"]))
+    found = summary.summarise([none], "b")
+    assert (found.counts["better"], found.over_networks) == (1, None)
+    assert "this metric has no margin" in document.summary_table(settings, decoders_like(settings), False)
+
+
+def decoders_like(settings):
+    return SimpleNamespace(contenders={"a": "", "b": ""}, reference="a")
+
+
+def test_seeds_without_a_finite_value_are_left_out_and_told(make):
+    _, (one,) = make({"t": (rows_of({"a": LOW, "b": [*HIGH[:5], float("nan")]}), {})})
+    assert one.effects["b"].comparison.pairs == 5
+    assert "1 of 6 runs of b" in document.settings_table([one], ROOT, ROOT)
+
+
+PLAIN = rows_of({"a": LOW, "b": HIGH})
+
+
+@pytest.mark.parametrize(
+    ("rows", "fields", "said"),
+    [
+        (PLAIN, {"metric": "fid"}, "cannot be about the metric 'fid'"),
+        (PLAIN, {"metric": "ssim"}, "has no column ssim: it has"),
+        (PLAIN, {"axes": ("epochs",)}, "has no column epochs"),
+        (PLAIN, {"where": {"dataset": "photos"}}, "no row has dataset=photos"),
+        (PLAIN, {"task": "sing"}, "unknown task 'sing'"),
+        ([*PLAIN, *PLAIN], {}, "two rows of a have seed 0: name the column"),
+        ([*PLAIN, {**PLAIN[0], "dataset": "x", "seed": 9}], {}, "several data sets"),
+        (rows_of({"a": LOW, "d": HIGH}), {}, "contender 'd' is unknown"),
+        (rows_of({"b": LOW}), {}, "no run of the reference a"),
+    ],
+)
+def test_a_table_that_is_not_what_its_entry_says_is_refused(make, rows, fields, said):
+    with pytest.raises(ValueError, match=said) as refused:
+        make({"t": (rows, fields)})
+    assert str(refused.value).startswith("t.csv (t): ")
+
+
+def test_configs_without_tables_and_wrong_names_are_refused(tmp_path, make):
+    empty = base.get_config()
+    with pytest.raises(ValueError, match="there are no tables"):
+        settings_of(empty, tmp_path)
+    empty.tables.gone = table("gone.csv")
+    with pytest.raises(ValueError, match="reference '' is none of the contenders"):
+        settings_of(empty, tmp_path)
+    empty.reference, empty.contenders.a = "a", "the reference"
+    with pytest.raises(ValueError, match=r"gone.csv \(gone\): there is no such table"):
+        settings_of(empty, tmp_path)
+    with pytest.raises(ValueError, match="a table has no field axis"):
+        table("gone.csv", axis=("epochs",))
+    config, settings = make({"t": (PLAIN, {})})
+    with pytest.raises(ValueError, match="no setting is named x: there are t"):
+        advice.answer(question("you", ("x",), ""), settings, list(config.contenders), "a")
+
+
+# Advice
+
+
+def noisy(seed, difference):
+    """Six values around 20, and those of a contender that is better by about `difference`."""
+    drawn = np.random.default_rng(seed)
+    reference = 20 + 0.1 * drawn.standard_normal(6)
+    return list(reference), list(reference + difference + 0.05 * drawn.standard_normal(6))
+
+
+def on(names, difference, **fields):
+    """A table for each data set in which b differs from a."""
+    tables = {}
+    for seed, name in enumerate(names):
+        reference, other = noisy(seed, difference)
+        tables[name] = (rows_of({"a": reference, "b": other}, dataset=name), fields)
+    return tables
+
+
+@pytest.mark.parametrize(
+    ("tables", "take", "strength"),
+    [
+        (on("xyz", 0.5, tuned=True), "b", "strong"),
+        (on("xy", 0.5, tuned=True), "b", "moderate"),
+        (on("x", 0.5, tuned=True), "b", "weak"),
+        (on("xyz", 0.5), "b", "weak"),  # not tuned
+        (on("xyz", 0.5, tuned=True, left_out="for a reason"), "b", "weak"),
+        (on("xyz", -0.5, tuned=True), "a", "none"),
+        (on("xyz", 0.0, tuned=True), "a", "none"),
+        ({**on("xyz", 0.5, tuned=True), **on("w", -0.5, tuned=True)}, "a", "none"),  # worse somewhere
+    ],
+)
+def test_what_is_recommended_and_how_strong_the_evidence_is(make, tables, take, strength):
+    config, settings = make(tables, one=question("you ask", ("*",), "much"))
+    found = advice.answer(config.questions.one, settings, list(config.contenders), "a")
+    assert (found.take, found.strength) == (take, strength)
+    assert f"| you ask | **{config.contenders[take]}** (`{take}`)" in document.advice_table([found], config)
+
+
+def test_a_contender_that_costs_too_much_is_not_recommended(make):
+    rows = [{**row, "parameters": {"a": 10, "b": 20}[row["contender"]]} for row in PLAIN]
+    config, settings = make({"t": (rows, {})})
+    for limit, take in ((1.0, "a"), (2.0, "b")):
+        asked = question("you", ("t",), "", most={"parameters": limit})
+        assert advice.answer(asked, settings, list(config.contenders), "a").take == take
+
+
+def test_three_data_sets_predict_another(make):
+    """With the networks nested in data sets; with two, the table says why it does not."""
+    config, settings = make(on("xyz", 0.5, tuned=True))
+    found = summary.summarise(settings, "b").over_data
+    assert 0 < found.predicted_low < 5 < found.predicted_high  # in margins
+    assert "takes 3" not in document.summary_table(settings, config, False)
+    assert "takes 3, and these are denoise x and denoise y" in document.summary_table(settings[:2], config, False)
+
+
+# The command
+
+
+def test_the_page_needs_its_markers():
+    text = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb"
+    assert document.insert(text, {"x": "new\n"}) == "a\n<!-- begin x -->\n\nnew\n\n<!-- end x -->\nb"
+    for wrong in ("a", "<!-- end x --><!-- begin x -->", text + text):
+        with pytest.raises(ValueError, match="one line <!-- begin x -->"):
+            document.insert(wrong, {"x": "new"})
+
+
+def test_the_command_writes_the_page_and_the_map(make, monkeypatch, tmp_path, capsys):
+    config, _ = make(on("xyz", 0.5, tuned=True), one=question("you", ("*",), "much"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    written = tmp_path / "docs/which.md"
+    parts = ("short", "advice", "summary", "equal", "settings")
+    written.write_text("# Which?\n" + "".join(f"\n<!-- begin {name} -->\n<!-- end {name} -->\n" for name in parts))
+    monkeypatch.setattr(cli, "CONFIG", SimpleNamespace(value=config))
+    monkeypatch.setattr(command, "OUT", SimpleNamespace(value=None))
+    monkeypatch.setattr(command, "DOCUMENT", SimpleNamespace(value="docs/which.md"))
+    command.main()
+    once = {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()}
+    assert once.keys() == {"which.md", "which.png", "which.html"}
+    assert "[x.csv](../x.csv)" in written.read_text()
+    assert "<h1>Which?</h1>" in once["which.html"].decode()
+    command.main()
+    assert once == {path.name: path.read_bytes() for path in (tmp_path / "docs").iterdir()}
+    monkeypatch.setattr(command, "DOCUMENT", SimpleNamespace(value="docs/gone.md"))
+    with pytest.raises(ValueError, match="there is no document"):
+        command.main()

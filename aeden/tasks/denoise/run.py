@@ -148,9 +148,11 @@ class DenoiseRun:
 
     def _draw(self, workdir: Path, fitted: Fitted, summary: dict[str, Any], artifacts: DecoderArtifacts | None) -> None:
         """Writes examples.npz, samples.png, responses.png and curves.png."""
-        cropped = self.dataset.cropped
-        shown = self.dataset.test if cropped is None else cropped.test.windows(cropped.test.side(SHOWN_PIXELS), SAMPLES)
-        images = restore_samples(self.model, fitted.state.params, self.noise, shown)
+        cropped, shown, index = self.dataset.cropped, self.dataset.test, None
+        if cropped is not None:
+            shown = cropped.test.windows(cropped.test.side(SHOWN_PIXELS), SAMPLES)
+            index = np.arange(len(shown), dtype=np.int32)
+        images = restore_samples(self.model, fitted.state.params, self.noise, shown, index)
         arrays = dict(images)
         if artifacts is not None:
             arrays |= {**artifacts.pictures, "residual power": artifacts.power}

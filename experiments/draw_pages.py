@@ -14,7 +14,8 @@ from pathlib import Path
 from absl import flags
 from PIL import Image
 
-from aeden.data import page_fonts, pages
+from aeden.data import pages
+from aeden.data.drawn_pages import page_fonts
 
 # A set of flags of its own, as other commands have flags of the same names.
 FLAGS = flags.FlagValues()

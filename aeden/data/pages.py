@@ -21,12 +21,12 @@ import PIL
 from PIL import features
 
 from aeden.data.dataset import Opened
-from aeden.data.page_canvas import Page
-from aeden.data.page_finish import BORDERS, SHARES, finish
-from aeden.data.page_fonts import Faces, find_faces
-from aeden.data.page_random import Dice, Real
-from aeden.data.page_scenes import SHARES as SCENES
-from aeden.data.page_scenes import draw_scene, make_theme
+from aeden.data.drawn_pages.page_canvas import Page
+from aeden.data.drawn_pages.page_finish import BORDERS, SHARES, finish
+from aeden.data.drawn_pages.page_fonts import Faces, find_faces
+from aeden.data.drawn_pages.page_random import Dice, Real
+from aeden.data.drawn_pages.page_scenes import SHARES as SCENES
+from aeden.data.drawn_pages.page_scenes import draw_scene, make_theme
 from aeden.data.splits import Split
 from aeden.runtime.cache import cache_folder, only_one
 

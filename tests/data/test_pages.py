@@ -9,8 +9,9 @@ import PIL
 import pytest
 from PIL import ImageFont, features
 
-from aeden.data import glyphs, page_fonts, page_scenes, pages
-from aeden.data.page_random import Dice
+from aeden.data import glyphs, pages
+from aeden.data.drawn_pages import page_fonts, page_scenes
+from aeden.data.drawn_pages.page_random import Dice
 from aeden.data.sources import open_dataset
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from PIL import Image, ImageFont
 
+from aeden.data.drawn_pages.page_random import Real
+from aeden.data.drawn_pages.page_words import BASIC, CHARACTERS
 from aeden.data.glyphs import font_files, split_families
-from aeden.data.page_random import Real
-from aeden.data.page_words import BASIC, CHARACTERS
 
 # A code point without a character: fonts draw their sign for missing characters.
 _MISSING = "\U0010ffff"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from aeden.data import page_fonts, page_words
-from aeden.data.page_canvas import Page, Style
-from aeden.data.page_figures import chart, diagram, geometry, picture
-from aeden.data.page_random import Real
+from aeden.data.drawn_pages import page_fonts, page_words
+from aeden.data.drawn_pages.page_canvas import Page, Style
+from aeden.data.drawn_pages.page_figures import chart, diagram, geometry, picture
+from aeden.data.drawn_pages.page_random import Real
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from aeden.data.page_random import Dice, Real
+from aeden.data.drawn_pages.page_random import Dice, Real
 
 # Share of each finish, by scene of `page_scenes.SHARES`.
 _PAPER = {"scan": 0.5, "photo": 0.25, "screen": 0.17, "fax": 0.08}

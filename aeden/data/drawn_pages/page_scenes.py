@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 
-from aeden.data import page_blocks as blocks
-from aeden.data import page_fonts, page_words
-from aeden.data.page_blocks import Column
-from aeden.data.page_canvas import Page, Theme
-from aeden.data.page_figures import chart, diagram, geometry
-from aeden.data.page_handwriting import handwriting
-from aeden.data.page_random import Dice, Real
+from aeden.data.drawn_pages import page_blocks as blocks
+from aeden.data.drawn_pages import page_fonts, page_words
+from aeden.data.drawn_pages.page_blocks import Column
+from aeden.data.drawn_pages.page_canvas import Page, Theme
+from aeden.data.drawn_pages.page_figures import chart, diagram, geometry
+from aeden.data.drawn_pages.page_handwriting import handwriting
+from aeden.data.drawn_pages.page_random import Dice, Real
 
 Families = tuple[tuple[str, ...], ...]
 

@@ -8,9 +8,9 @@ import math
 
 from PIL import Image
 
-from aeden.data import page_words
-from aeden.data.page_canvas import Page, Pen, Point
-from aeden.data.page_random import Dice, Real
+from aeden.data.drawn_pages import page_words
+from aeden.data.drawn_pages.page_canvas import Page, Pen, Point
+from aeden.data.drawn_pages.page_random import Dice, Real
 
 Corners = tuple[Real, Real, Real, Real]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image, ImageDraw
 
-from aeden.data import page_fonts
-from aeden.data.page_random import Dice, Real
+from aeden.data.drawn_pages import page_fonts
+from aeden.data.drawn_pages.page_random import Dice, Real
 
 Point = tuple[Real, Real]
 

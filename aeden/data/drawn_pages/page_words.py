@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection
 
-from aeden.data.page_random import Dice, Real
+from aeden.data.drawn_pages.page_random import Dice, Real
 
 # Letters from frequent to rare, vowels and consonants apart.
 SCRIPTS = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from aeden.data.page_canvas import Page, Pen, Point
-from aeden.data.page_figures import curve
-from aeden.data.page_random import Dice, Real
+from aeden.data.drawn_pages.page_canvas import Page, Pen, Point
+from aeden.data.drawn_pages.page_figures import curve
+from aeden.data.drawn_pages.page_random import Dice, Real
 
 # The strokes of a letter. Units are the height of a small letter; y points upwards from the line of writing.
 Letter = list[list[Point]]

@@ -258,7 +258,9 @@ def check(cells: Iterable[Cell]) -> None:
         first.setdefault(cell.kind, cell)
     for cell in first.values():
         with _naming(cell.kind):
-            prepare(cell.config, dataset_of(cell.config))
+            dataset = dataset_of(cell.config)
+            grid_checks.check_judged(cell.config.task, dataset)
+            prepare(cell.config, dataset)
 
 
 def digests(cells: Iterable[Cell]) -> dict[str, str]:

@@ -6,8 +6,13 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from aeden.data.dataset import Dataset
+from aeden.tasks.gan import judge
+
 # What costs, pairing and comparisons at equal steps presume to be the same for all runs of a contender at a setting.
 FIXED = ("task", "batch_size", "epochs", "steps", "log_every", "steps_per_dispatch", "stack.labels")
+# The same for generators: fields of their networks, and of how samples are drawn and judged.
+FIXED += ("gan.latent", "gan.modes", "gan.width", "gan.samples", "gan.truncation")
 FIXED_SECTIONS = ("model.", "data.", "eval.", "checkpoint.")
 
 
@@ -49,6 +54,15 @@ def check_axes(axes: Mapping[str, Any]) -> None:
     for name, values in axes.items():
         if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
             raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
+
+
+def check_judged(task: str, dataset: Dataset) -> None:
+    """Refuses generators of data that no judge can be trained on: nothing would be left to compare them by."""
+    if task == "gan" and (why := judge.obstacle(dataset)):
+        raise ValueError(
+            f"a grid compares generators by a classifier of the classes, and {dataset.name} {why}: use data with labels, "
+            "such as a folder with a subfolder for each class"
+        )
 
 
 def check_left_out(names: Any, kinds: Mapping[str, tuple[str, str]], reference: str) -> None:

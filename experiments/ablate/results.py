@@ -58,8 +58,12 @@ def levels(cell: Cell, summary: Summary) -> list[Row]:
 
 
 def judged(cell: Cell, summary: Summary) -> list[Row]:
-    """The metrics of a GAN's samples, of the samples of its untrained generator, and of real images: one row each."""
-    sets = {"trained": summary["test"], "untrained": summary["untrained"], "real": summary["real"]}
+    """The metrics of a GAN's samples, of the samples of its untrained generator, and of real images: one row each.
+
+    Samples at further truncations of the latent vectors have a row too.
+    """
+    truncated = {f"truncated at {limit}": figures for limit, figures in summary.get("truncations", {}).items()}
+    sets = {"trained": summary["test"], **truncated, "untrained": summary["untrained"], "real": summary["real"]}
     return [
         {
             "generator": "none" if name == "real" else cell.contender,

@@ -249,7 +249,7 @@ def _trial(template: Cell, number: int, values: Mapping[str, float], seed: int) 
     """A trial of a contender: validated only, so that the choice does not depend on the test split."""
     cell = dataclasses.replace(_changed(template, values), seed=seed, trial=number)
     # What a test measures does not make it another trial.
-    untested = {"eval.levels": (), "eval.noises": (), "eval.extras": False, "eval.test": False}
+    untested = {"eval.levels": (), "eval.noises": (), "eval.extras": False, "eval.test": False, "gan.truncations": ()}
     for name, value in {"seed": seed, **untested}.items():
         set_field(cell.config, name, value, "tuning")
     return cell

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from aeden.measures import sample_quality
 from aeden.measures.image_quality import RESTORATION_METRICS
 from aeden.runtime.devices import AXIS
 from aeden.tasks.execute import prepare
@@ -16,8 +17,14 @@ from experiments.ablate import grid, metrics, search_space
 from experiments.ablate.grid import Cell
 from experiments.ablate.run_config import set_field
 
-# Task -> the figures of its validation that a choice can be about.
-VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
+# Task -> the figures of its validation that a choice can be about. Of samples, those that neither few good ones nor many
+# bad ones are best at: precision and the share of confident samples reward a generator that has lost its variety, recall
+# one whose samples are anywhere.
+VALIDATED: dict[str, Iterable[str]] = {
+    "denoise": RESTORATION_METRICS,
+    "stack": SCORES,
+    "gan": (sample_quality.KID.name, sample_quality.FID.name, sample_quality.COVERAGE.name),
+}
 
 
 def check(settings: Any, templates: Sequence[Cell]) -> None:

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from aeden.measures.seed_spread import plus_minus
 from aeden.runtime.files import Row
 from aeden.tasks.execute import TASKS
 from aeden.tasks.gan.task import set_figures
 from aeden.tasks.task import Summary
 from experiments.ablate import metrics
 from experiments.ablate.grid import Cell
+
+# Relative spread of values that are equal but for the last bits of their computation.
+ROUNDING = 1e-12
 
 
 def row(cell: Cell, summary: Summary, folder: str) -> Row:
@@ -133,10 +137,10 @@ def spread(values: Sequence[float]) -> str:
     if not values:
         return ""
     mean = float(np.mean(values))
-    if min(values) == max(values) or not math.isfinite(mean):
-        return f"{values[0]:,}" if isinstance(values[0], int) and math.isfinite(mean) else f"{mean:.4g}"
-    deviation = float(np.std(values, ddof=1))
-    places = max(int(1 - np.floor(np.log10(deviation))), 0)
-    if places > 6:
-        return f"{mean:.4g} ± {deviation:.2g}"
-    return f"{mean:.{places}f} ± {deviation:.{places}f}"
+    if not math.isfinite(mean):
+        return f"{mean:.4g}"
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    # Values that differ by rounding only are the same.
+    if deviation <= ROUNDING * abs(mean):
+        return f"{values[0]:,}" if isinstance(values[0], int) else f"{mean:.4g}"
+    return plus_minus(mean, deviation)

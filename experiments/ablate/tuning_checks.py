@@ -39,8 +39,6 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
     """
     tuning = settings.tuning
     _check_metric(settings)
-    if settings.shared_run:
-        raise ValueError("tuning.fields and shared_run are both set: a grid with a shared run is not tuned")
     for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0), ("seed", 0)):
         if tuning[name] < least:
             raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")

@@ -15,8 +15,8 @@ Codes differ in scale, so the rate of the regression is tuned for each contender
 by the accuracy on the validation split, each on an encoder of its own seed. Twelve comparisons take nine seeds.
 Differences below half a point do not count.
 
-72 pre-trainings of three epochs, and 135 trials and 135 runs of the regression: 1,000 steps, or ten epochs with all labels,
-forward through the encoder only. Not measured yet.
+72 pre-trainings of three epochs, and 135 trials and 135 runs of the regression: 1,000 steps, or ten epochs with all
+labels, forward through the encoder only. Not measured yet.
 """
 
 from collections.abc import Mapping

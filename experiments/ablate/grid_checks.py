@@ -79,8 +79,8 @@ def check_judged(task: str, dataset: Dataset) -> None:
     """Refuses generators of data that no judge can be trained on: nothing would be left to compare them by."""
     if task == "gan" and (why := judge.obstacle(dataset)):
         raise ValueError(
-            f"a grid compares generators by a classifier of the classes, and {dataset.name} {why}: use data with labels, "
-            "such as a folder with a subfolder for each class"
+            f"a grid compares generators by a classifier of the classes, and {dataset.name} {why}: use data with "
+            "labels, such as a folder with a subfolder for each class"
         )
 
 

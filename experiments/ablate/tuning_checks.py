@@ -17,9 +17,8 @@ from experiments.ablate import grid, metrics, search_space
 from experiments.ablate.grid import Cell
 from experiments.ablate.run_config import set_field
 
-# Task -> the figures of its validation that a choice can be about. Of samples, those that neither few good ones nor many
-# bad ones are best at: precision and the share of confident samples reward a generator that has lost its variety, recall
-# one whose samples are anywhere.
+# Task -> the figures of its validation that a choice can be about. Of samples, those that see both lost variety and bad
+# samples: precision and the share of confident samples reward the former, recall does not punish the latter.
 VALIDATED: dict[str, Iterable[str]] = {
     "denoise": RESTORATION_METRICS,
     "stack": SCORES,

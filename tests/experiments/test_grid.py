@@ -342,7 +342,7 @@ def test_the_grid_of_generators_has_a_variant_with_classes():
         cells = grid.expand(generators_notmnist.get_config(variant))
         assert {cell.config.gan.conditional for cell in cells} == {conditional}
         assert {cell.config.data.name for cell in cells} == {"notmnist"}
-    with pytest.raises(ValueError, match="'classes' is no variant of this grid: .* unconditional, conditional"):
+    with pytest.raises(ValueError, match=r"'classes' is no variant of this grid: .* unconditional, conditional"):
         generators_mnist.get_config("classes")
 
 

@@ -125,8 +125,8 @@ def learnt(dataset: Dataset, kind: str) -> Split:
 def compared(dataset: Dataset, kind: str, count: int) -> np.ndarray:
     """At most `count` training images that samples are compared with: uint8 [n, h, w, c].
 
-    Those of "half" are evenly spread over the images that the judge has not seen, in case these are sorted by class. For
-    "all" they are the first ones, as in all runs before there was another kind.
+    Those of "half" are evenly spread over the images that the judge has not seen, in case these are sorted by class.
+    For "all" they are the first ones, as in all runs before there was another kind.
     """
     if kind == "all":
         return np.asarray(dataset.train.images[:count])

@@ -73,8 +73,8 @@ def truncated(latent: np.ndarray, limit: float) -> np.ndarray:
 
     The truncation trick of Brock et al. 2019, "Large scale GAN training for high fidelity natural image synthesis",
     section 3.1: samples near the mode are more typical and less varied. There, entries beyond the limit are drawn
-    again. Here, each keeps its quantile, so that the same latent vectors can be followed over several limits; and as the order
-    of the entries stays, so does the cluster that they select (`gan.modes`).
+    again. Here, each keeps its quantile, so that the same latent vectors can be followed over several limits; and as
+    the order of the entries stays, so does the cluster that they select (`gan.modes`).
 
     Args:
       latent: standard normal, [n, d].

@@ -18,9 +18,9 @@ judged with truncated latents, to find a setting with a recall of 0.7 or more an
 
 A run is made cheaper than one of gans_mnist.py: half the steps, half the channels, a penalty in every fourth step. By
 counting multiplications per image and step (four passes of the generator; eight of the discriminator, eleven with the
-penalty) that is 42 million in place of 136 for nearest and subpixel, 26 of 88 for k4, 20 of 71 for k3: a sixth to a
-seventh per run. 36 trials and 28 runs. Not measured yet: neither the time nor whether such small networks
-are good enough, and the weight of the penalty is that of gans_mnist.py, not tuned.
+penalty) that is 26 million in place of 88 for nearest and k4, 20 of 71 for k3, 42 of 136 for subpixel: a seventh per
+run. 36 trials and 28 runs. Not measured yet: neither the time nor whether such small networks are good enough. The
+weight of the penalty is that of gans_mnist.py, not tuned.
 """
 
 from ml_collections import ConfigDict

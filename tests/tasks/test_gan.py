@@ -293,7 +293,7 @@ def run(config, dataset, folder):
 def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_path, monkeypatch):
     monkeypatch.setitem(judging.RECIPE, "features", 4)
     monkeypatch.setitem(judging.RECIPE, "batch", 16)
-    config.gan.conditional = True
+    config.gan.conditional, config.gan.judge, config.gan.truncations = True, "half", (0.5,)
     whole = run(config, dataset, tmp_path / "whole")
     assert {path.name for path in (tmp_path / "whole").iterdir()} == {
         "checkpoints",
@@ -320,6 +320,12 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     }
     assert sum(test["class_share"]) == pytest.approx(1)
     assert len(whole["classifier"]["sha256"]) == 64
+    assert whole["classifier"]["kind"] == "half"
+    assert whole["truncations"]["0.5"].keys() == whole["real"].keys()
+    assert whole["real"]["agreement"] == whole["classifier"]["accuracy"]
+    lines = gan_task.closing(whole)
+    assert any(line.startswith("  truncated 0.5 ") and "of its class" in line for line in lines)
+    assert lines[-1].endswith("on images that it was not trained on")
 
     with monkeypatch.context() as patch:
         patch.setattr(gan_task, "TrainBatches", stopping(TrainBatches, [(0, 4)]))
@@ -330,6 +336,22 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     assert cut["classifier"] == whole["classifier"]
     files = [tmp_path / name / "metrics.csv" for name in ("cut", "whole")]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.proof
+def test_a_trial_ends_with_the_figures_of_the_validation_split(config, dataset, tmp_path, monkeypatch):
+    monkeypatch.setitem(judging.RECIPE, "features", 4)
+    monkeypatch.setitem(judging.RECIPE, "batch", 16)
+    config.eval.test, config.gan.r1_every, config.gan.discriminator_rate = False, 2, 2.0
+    trial = run(config, dataset, tmp_path / "trial")
+    assert trial["validation"].keys() >= {"kid", "fid", "coverage"}
+    assert (trial["test"], trial["real"]) == ({}, None)
+    assert not (tmp_path / "trial/samples.png").exists()
+    assert gan_task.closing(trial)[0].startswith("  not tested (eval.test=False); validation: fid ")
+    again = prepare(config, dataset)
+    state = again.make_training(again.objective(None, None)).initial_state()
+    judge = judging.load_judge(dataset, tmp_path)
+    assert again._validate(judge, jax.device_get(state.average)) != trial["validation"]
 
 
 def test_samples_or_parameters_that_are_no_numbers_end_a_gan(config, dataset, rng):

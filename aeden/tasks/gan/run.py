@@ -170,9 +170,10 @@ class GanRun:
         for limit in self.truncations:
             nearer = self.sampler.inputs(Stream.TEST, self.samples, limit)
             sets[f"{limit:g}"] = self.sampler.images(average, nearer)
-        labels = {}
-        if self.conditional:
-            labels = {**dict.fromkeys(sets, self.sampler.labels(inputs)), "real": self.dataset.test.labels}
+        made_for, real = self.sampler.labels(inputs), self.dataset.test.labels
+        labels: dict[str, np.ndarray] = {}
+        if made_for is not None and real is not None:
+            labels = {**dict.fromkeys(sets, made_for), "real": real}
         judged = judge_samples(judge, self.dataset, sets, self.stride, labels)
         test = dict(judged["trained"])
         for suffix, name in (("floor", "real"), ("untrained", "untrained")):

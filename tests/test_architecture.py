@@ -42,7 +42,8 @@ def imported(path):
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
                 names.add(full if full in MODULES else node.module)
-    return names & MODULES.keys()
+    # `aeden` itself is no more than its version.
+    return names & MODULES.keys() - {"aeden"}
 
 
 def package(name):

@@ -8,10 +8,11 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
-from aeden.data.image_files import SUFFIXES
+from aeden.data.image_limits import ImageError
+from aeden.data.image_members import OTHER_IMAGES, SUFFIXES, list_files
 
 STANDARD = "-"
 
@@ -49,10 +50,10 @@ class Found:
 def find_inputs(names: Sequence[str], output: Path | None) -> Found:
     """The images that are named.
 
-    A folder stands for all files in it and its subfolders that have the suffix of an image, without hidden ones; links
-    to folders are not followed. A pattern with *, ? or [ stands for the files and folders it matches; ** matches any
-    number of folders. The place of an image below the output folder is its path relative to the folder that was named,
-    or to the part of the pattern before the first wildcard.
+    A folder stands for all files in it and its subfolders that have the suffix of an image, without hidden ones, by the
+    rules of `aeden.data.image_members.iterate_files`. A pattern with *, ? or [ stands for the files and folders that it
+    matches; ** matches any number of folders. The place of an image below the output folder is its path relative to the
+    folder that was named, or to the part of the pattern before the first wildcard.
 
     Args:
       names: files, folders, patterns, or "-" for standard input. A name that exists is never taken for a pattern.
@@ -119,32 +120,28 @@ def _add(found: Found, path: Path, base: Path | None, output: Path | None) -> No
 
 
 def _add_folder(found: Found, folder: Path, base: Path, output: Path | None) -> None:
+    """Adds the images of a folder and its subfolders, but for those of the output folder."""
     before, others = len(found.inputs) + len(found.problems), Counter[str]()
-    for path in _walk(found, folder, output):
-        if path.suffix.lower() not in SUFFIXES:
-            others[path.suffix.lower() or "none"] += 1
-        elif not path.is_file():
-            found.problems.append(f"{path}: not a file, so it is left out")
-        else:
-            found.inputs.append(Input(str(path), path, path.relative_to(base)))
+    results = output.resolve() if output and output.resolve() != folder.resolve() else None
+    try:
+        for name, path in list_files(folder):
+            suffix = PurePosixPath(name).suffix.lower()
+            if isinstance(path, ImageError):
+                # Nothing is missing where a link leads to a folder that is read anyway.
+                lines = found.notes if str(path).endswith("not followed") else found.problems
+                lines.append(f"{folder / name}: {path}")
+            elif results and results in path.resolve().parents:
+                continue
+            elif suffix in OTHER_IMAGES:
+                found.problems.append(f"{path}: aeden does not read {suffix} files: convert it to PNG")
+            elif suffix not in SUFFIXES:
+                others[suffix or "none"] += 1
+            else:
+                found.inputs.append(Input(str(path), path, path.relative_to(base)))
+    except ValueError as error:
+        found.problems.append(str(error))
     if others:
         listed = ", ".join(f"{count} of suffix {suffix}" for suffix, count in sorted(others.items()))
         found.notes.append(f"{folder}: files that are no images were left out: {listed}")
     if len(found.inputs) + len(found.problems) == before:
         found.problems.append(f"{folder}: no image is in this folder; images have the suffixes {', '.join(SUFFIXES)}")
-
-
-def _walk(found: Found, folder: Path, output: Path | None) -> Iterator[Path]:
-    """The files of a folder and its subfolders, in order, without hidden ones and without the output folder."""
-    left_out = output.resolve() if output else None
-
-    def unreadable(error: OSError) -> None:
-        found.problems.append(f"{error.filename}: {error.strerror}")
-
-    for parent, folders, names in os.walk(folder, onerror=unreadable):
-        kept = [Path(parent, name) for name in sorted(folders) if not name.startswith(".")]
-        for path in kept:
-            if path.is_symlink():
-                found.notes.append(f"{path}: a link to a folder, which is not followed")
-        folders[:] = [path.name for path in kept if not path.is_symlink() and path.resolve() != left_out]
-        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))

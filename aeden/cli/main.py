@@ -60,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def start() -> NoReturn:
     """Runs the command line of this process and ends it."""
     signal.signal(signal.SIGTERM, _stop)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this; reading gives nothing, writing fails
+            setattr(sys, name, open(os.devnull))  # noqa: SIM115 (open until the process ends)
     status = main()
     try:
         sys.stdout.flush()

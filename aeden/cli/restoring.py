@@ -292,5 +292,5 @@ def _write_standard_output(name: str, pages: Iterator[Page]) -> None:
     try:
         sys.stdout.buffer.write(content.getbuffer())
         sys.stdout.buffer.flush()
-    except BrokenPipeError as error:
+    except (BrokenPipeError, io.UnsupportedOperation) as error:
         raise ImageError("standard output was closed before all of the image was written") from error

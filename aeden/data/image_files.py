@@ -37,6 +37,7 @@ __all__ = [
 
 # What Pillow may read, whatever the suffix says. Others start a program (EPS), or are reduced to 8 bits without a word.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "PPM")
+NO_IMAGE = "neither a PNG, JPEG, GIF, BMP, TIFF, WebP or AVIF nor a PGM or PPM image: convert it to PNG"
 # Orientation of EXIF -> how often to turn by 90 degrees counterclockwise after mirroring left to right, if at all.
 ORIENTATIONS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 ORIENTATION = 0x0112
@@ -166,7 +167,7 @@ def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limit
         if not isinstance(error, ImageError) and content.startswith(image_tiff.PREFIXES):
             return _only_tifffile(content, frame, value_range, limits)
         if isinstance(error, UnidentifiedImageError):
-            raise ImageError(f"not an image that aeden reads ({', '.join(SUFFIXES)}): convert it to PNG") from error
+            raise ImageError(NO_IMAGE) from error
         raise
     with image:
         limits.check_pixels(image.width, image.height)

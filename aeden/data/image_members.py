@@ -67,6 +67,16 @@ def files_on_disk(source: Path, limits: Limits = LIMITS) -> Iterator[Path]:
             yield found.path
 
 
+def list_files(folder: Path, limits: Limits = LIMITS) -> Iterator[tuple[str, Path | ImageError]]:
+    """Yields (relative path, path) of every file of a folder, whatever its suffix, by the rules of `iterate_files`.
+
+    Raises:
+      ValueError: the folder cannot be read, or there are more entries than the limits allow.
+    """
+    for name, found in _folder(folder, limits):
+        yield name, found.path if isinstance(found, _OnDisk) else found
+
+
 def _content(file: _OnDisk | PackedFile, source: Path) -> bytes | ImageError:
     try:
         with one_line_errors(source):
@@ -170,6 +180,7 @@ class _OnDisk:
 
 
 Entry = tuple[str, _OnDisk | PackedFile | ImageError]
+FolderEntry = tuple[str, _OnDisk | ImageError]
 
 
 def _all_files(source: Path, limits: Limits) -> Iterator[Entry]:
@@ -181,7 +192,7 @@ def _all_files(source: Path, limits: Limits) -> Iterator[Entry]:
     yield from _folder(source, limits) if source.is_dir() else archive_files(source, limits)
 
 
-def _folder(source: Path, limits: Limits) -> Iterator[Entry]:
+def _folder(source: Path, limits: Limits) -> Iterator[FolderEntry]:
     try:
         os.scandir(source).close()
     except OSError as error:
@@ -191,7 +202,7 @@ def _folder(source: Path, limits: Limits) -> Iterator[Entry]:
         yield entry
 
 
-def _walk(folder: Path, prefix: str, root: Path, linked: set[Path], limits: Limits) -> Iterator[Entry]:
+def _walk(folder: Path, prefix: str, root: Path, linked: set[Path], limits: Limits) -> Iterator[FolderEntry]:
     """The files below a folder, sorted by path. `linked` are the folders outside of `root` that links have led to."""
     try:
         with os.scandir(folder) as scan:

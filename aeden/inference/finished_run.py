@@ -60,7 +60,7 @@ def load_run(folder: Path) -> Restorer:
             f"{folder}: checkpoint {summary['tested_step']}, the result of this run, is missing or damaged: train "
             "again into another --workdir"
         )
-    model = _build(folder, config, params)
+    model = _build(folder, config["model"], params)
     return make_restorer(model, params, str(folder), dict(config["noise"]))
 
 
@@ -92,13 +92,18 @@ def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return summary, config
 
 
-def _build(folder: Path, config: dict[str, Any], params: PyTree) -> Network:
+def _build(folder: Path, recorded: dict[str, Any], params: PyTree) -> Network:
     """The network of a run, checked against its parameters.
+
+    Args:
+      folder: the run folder, for messages.
+      recorded: the fields of `model` that the run recorded.
+      params: its parameters.
 
     Raises:
       ValueError: they do not fit.
     """
-    parts = ConfigDict({"model": {**MODEL_DEFAULTS, **config["model"]}})
+    parts = ConfigDict({"model": {**MODEL_DEFAULTS, **recorded}})
     try:
         shape = _image_shape(parts.model, params)
         model = build_model(parts, shape)

@@ -215,16 +215,18 @@ def test_folders_keep_their_structure_and_hidden_files_are_left_out(run, tmp_pat
         save(tmp_path / name, values())
     (tmp_path / "photos/notes.txt").write_text("no image")
     (tmp_path / "photos/sub/self").symlink_to(tmp_path / "photos")
+    save(tmp_path / "elsewhere/e.png", values())
+    (tmp_path / "photos/link").symlink_to(tmp_path / "elsewhere")
     assert run("photos", "-o", "out") == 0
-    assert tree(tmp_path / "out") == ["a.png", "sub/b.png"]
+    assert tree(tmp_path / "out") == ["a.png", "link/e.png", "sub/b.png"]
     captured = capsys.readouterr()
-    assert captured.out.splitlines()[-1] == "2 restored"
+    assert captured.out.splitlines()[-1] == "3 restored"
     assert "1 of suffix .txt" in captured.err
     assert "photos/sub/self: a link to a folder" in captured.err
     # Once more into the folder itself: the results of the first time are no images to restore.
     assert run("photos", "-o", "photos/clean") == 0
     assert run("photos", "-o", "photos/clean", "--force") == 0
-    assert tree(tmp_path / "photos/clean") == ["a.png", "sub/b.png"]
+    assert tree(tmp_path / "photos/clean") == ["a.png", "link/e.png", "sub/b.png"]
 
 
 def test_patterns_keep_the_structure_from_the_first_wildcard_on(run, tmp_path, capsys):
@@ -356,13 +358,15 @@ def bad_files(folder):
     (folder / "half.png").write_bytes((folder / "half.png").read_bytes()[:3000])
     os.mkfifo(folder / "pipe.png")
     (folder / "gone.png").symlink_to("nowhere")
+    (folder / "photo.heic").write_bytes(b"any")
     return {
         "broken.tif": "",
-        "text.png": "not an image that aeden reads",
+        "text.png": "",
         "empty.jpg": "empty file",
         "half.png": "",
         "pipe.png": "not a file",
-        "gone.png": "",
+        "gone.png": "a link to a file that does not exist",
+        "photo.heic": "convert it to PNG",
     }
 
 

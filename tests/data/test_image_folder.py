@@ -10,7 +10,7 @@ from image_writers import png
 from PIL import Image
 
 from aeden.data import image_folder
-from aeden.data.image_files import SUFFIXES, Limits
+from aeden.data.image_files import NO_IMAGE, Limits
 from aeden.data.sources import open_dataset
 
 
@@ -64,8 +64,7 @@ def test_unreadable_images_are_skipped_and_counted(tmp_path, images):
     Image.fromarray(images[0]).save(content, "png")
     (tmp_path / "B" / "cut.png").write_bytes(content.getvalue()[:40])
     assert image_folder.load(tmp_path)[1] == (
-        "2 unreadable images were skipped: A/empty.png (empty file: copy it again); "
-        f"B/cut.png (not an image that aeden reads ({', '.join(SUFFIXES)}): convert it to PNG)",
+        f"2 unreadable images were skipped: A/empty.png (empty file: copy it again); B/cut.png ({NO_IMAGE})",
     )
 
 

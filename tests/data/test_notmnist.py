@@ -101,7 +101,7 @@ def test_images_are_read_by_the_rules_of_all_images(letters):
     assert note.startswith("3 unreadable images were skipped: ")
     for name in strays:
         assert f"notMNIST_small.tar.gz: notMNIST_small/{name} (not in a folder named A to J)" in note
-    assert "notMNIST_small/D/broken.png (not an image that aeden reads" in note
+    assert "notMNIST_small/D/broken.png (neither a PNG, JPEG" in note
 
 
 def test_three_images_are_too_few(letters):

@@ -12,7 +12,9 @@ from ml_collections import ConfigDict
 
 from aeden.inference.finished_run import MODEL_DEFAULTS, load_restorer, load_run, radius_of
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
-from aeden.nn.parameters import apply
+from aeden.nn.parameters import apply, make_init
+from aeden.nn.restore import restore
+from aeden.nn.unet import UNet
 from aeden.runtime import files
 from aeden.tasks.model_from_config import build_model
 from aeden.training.checkpoints import Checkpoints, newest_params
@@ -117,20 +119,39 @@ def test_what_is_no_finished_run_is_refused_in_one_line(finished_run, tmp_path, 
     assert str(folder) in str(refused.value)
 
 
-def test_a_dense_run(finished_run, tmp_path, rng):
-    folder = tmp_path / "dense"
+def run_of(model, shape, fields, finished_run, folder):
+    """A finished run of another network, with the parameters that it starts from; the folder and the parameters."""
     shutil.copytree(finished_run, folder, ignore=shutil.ignore_patterns("checkpoints"))
     record = files.read_json(folder / "config.json")
-    record["config"]["model"] |= {"architecture": "dense", "hidden": [5]}
+    record["config"]["model"] |= fields
     files.write_json(folder / "config.json", record)
-    model, images = DenseAutoencoder((6, 6, 3), (5,)), noisy_images(rng, 1, 6, 6, 3)
-    params = model.init(jax.random.key(0), jnp.asarray(images))["params"]
+    params = make_init(model, shape)(jax.random.key(0))
     checkpoints = Checkpoints(folder / "checkpoints")
     checkpoints.save(files.read_json(folder / "summary.json")["tested_step"], {"params": params})
     checkpoints.close()
+    return folder, params
+
+
+def test_a_dense_run(finished_run, tmp_path, rng):
+    model, images = DenseAutoencoder((6, 6, 3), (5,)), noisy_images(rng, 1, 6, 6, 3)
+    fields = {"architecture": "dense", "hidden": [5]}
+    folder, params = run_of(model, (6, 6, 3), fields, finished_run, tmp_path / "dense")
     restorer = load_run(folder)
     assert (restorer.size, restorer.channels) == ((6, 6), 3)
-    np.testing.assert_allclose(restorer(images), nn.sigmoid(apply(model, params, jnp.asarray(images))), atol=1e-6)
+    np.testing.assert_allclose(restorer(images), restore(model, params, jnp.asarray(images)), atol=1e-6)
+
+
+def test_a_run_of_a_unet_that_is_told_the_level(finished_run, tmp_path, rng):
+    options = {"features": (2,), "factors": (2,), "blocks": 1, "residual": True, "level_input": True}
+    model, images = UNet(channels=3, lowering="reference", **options), noisy_images(rng, 2, 7, 6, 3)
+    fields = {"architecture": "unet", "decoder": "upsample", "lowering": "reference", **options}
+    folder, params = run_of(model, (8, 8, 3), fields, finished_run, tmp_path / "unet")
+    restorer = load_run(folder)
+    assert (restorer.channels, restorer.stride, restorer.takes_level, restorer.padding) == (3, 2, True, "reflect")
+    expected = restore(model, params, jnp.asarray(images), jnp.float32(0.2))
+    np.testing.assert_allclose(restorer(images, 0.2), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="needs to know the noise level"):
+        restorer(images)
 
 
 def test_a_level_for_a_network_that_takes_none_is_refused(finished_run):

@@ -37,7 +37,8 @@ def make_program(model: Network, params: PyTree, half: bool = False) -> bytes:
         kept = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16 if half else np.float32), params)
 
     def compute(images: Array, *levels: Array) -> Array:
-        restored = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), kept)
+        # A part of the program: outside it, the conversion would put float32 values into the file.
+        restored = jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.float32), kept)
         return _any_size(model, restored, images, *levels)
 
     if isinstance(model, DenseAutoencoder):

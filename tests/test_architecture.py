@@ -9,7 +9,7 @@ from conftest import ROOT
 
 # A package imports only from packages before it; the entries of one group do not import each other.
 ORDER = (
-    ("aeden.shapes", "aeden.plots", "configs"),
+    ("aeden.shapes", "aeden.shipped", "aeden.plots", "configs"),
     ("aeden.random_keys", "aeden.runtime", "aeden.nn", "aeden.measures", "aeden.transforms"),
     ("aeden.data",),
     ("aeden.training",),

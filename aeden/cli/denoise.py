@@ -25,7 +25,11 @@ def add_parser(subparsers: Any) -> None:
     )
     # Numbers such as -1e3 would be taken for options: argparse knows no exponents.
     parser._negative_number_matcher = re.compile(r"-(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$", re.IGNORECASE)
-    parser.add_argument("run_folder", metavar="RUN", help="the folder of a finished denoising run")
+    parser.add_argument(
+        "run_folder",
+        metavar="RUN",
+        help="the folder of a finished denoising run, an exported folder, or a model of `aeden models`",
+    )
     parser.add_argument(
         "inputs", metavar="INPUT", nargs="+", help="image, folder with all its subfolders, quoted pattern, or -"
     )

@@ -1,67 +1,92 @@
-"""A trained model, ready to restore images: the result of a finished denoising run."""
+"""A trained model, ready to restore images: of a finished denoising run, an exported folder or one that ships."""
 
 from __future__ import annotations
 
-import functools
-import math
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from ml_collections import ConfigDict
-
+from aeden import shipped
+from aeden.inference.exported import is_exported, load_exported
 from aeden.inference.restorer import Restorer
-from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
-from aeden.nn.decoders import DECODERS
-from aeden.nn.restore import restore, takes_level
-from aeden.nn.unet import Network, UNet
+from aeden.inference.trained_network import MODEL_DEFAULTS, build_network, make_restorer, radius_of
+from aeden.nn.unet import Network
 from aeden.runtime import files, run_folder
 from aeden.shapes import PyTree
-from aeden.tasks.model_from_config import CONV_ONLY, UNET_ONLY, build_model
 from aeden.training.checkpoints import newest_params
 
-__all__ = ["Restorer", "load_restorer", "load_run", "make_restorer", "radius_of"]
+__all__ = [
+    "MODEL_DEFAULTS",
+    "FinishedRun",
+    "Restorer",
+    "load_restorer",
+    "load_run",
+    "make_restorer",
+    "radius_of",
+    "read_run",
+]
 
-# The fields of `model` and their defaults, as in `configs/base.py`, for runs that are older than a field. The package
-# is installed without `configs/`.
-MODEL_DEFAULTS: dict[str, Any] = {
-    **CONV_ONLY,
-    **UNET_ONLY,
-    "architecture": "conv",
-    "hidden": (512,),
-    "tied": False,
-    "init": "he",
-    "dtype": "float32",
-}
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A finished denoising run.
+
+    Attributes:
+      folder: the run folder.
+      model: its network.
+      params: the parameters that it tested, as NumPy arrays.
+      settings: its config, as nested dicts.
+      summary: its summary.json.
+    """
+
+    folder: Path
+    model: Network
+    params: PyTree
+    settings: dict[str, Any]
+    summary: dict[str, Any]
 
 
 def load_restorer(name: str) -> Restorer:
-    """A restorer by its name: the folder of a finished denoising run.
+    """A restorer by its name: a model that ships with aeden, an exported folder, or the folder of a finished run.
+
+    The name of a model that ships always means this model, whatever the working directory holds: there a folder
+    `photos` is likely to hold photos. `./photos` means the folder.
 
     Raises:
-      ValueError, OSError: see `load_run`.
+      ValueError, OSError: see `load_run` and `aeden.inference.exported.load_exported`.
     """
-    return load_run(Path(name))
+    if name in shipped.SHIPPED:
+        return load_exported(shipped.FOLDER / name, name)
+    folder = Path(name)
+    return load_exported(folder) if is_exported(folder) else load_run(folder)
 
 
 def load_run(folder: Path) -> Restorer:
-    """The restorer of a finished denoising run: the checkpoint that the run tested, last or best as its config says.
+    """The restorer of a finished denoising run.
+
+    Raises:
+      ValueError, OSError: see `read_run`.
+    """
+    run = read_run(folder)
+    return make_restorer(run.model, run.params, str(folder), dict(run.settings["noise"]))
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """A finished denoising run, with the checkpoint that it tested, last or best as its config says.
 
     Raises:
       ValueError: the folder holds no finished denoising run, or its record or checkpoint is damaged.
       OSError: the folder cannot be read.
     """
-    summary, config = _read_record(folder)
+    summary, settings = _read_record(folder)
     step, params = newest_params(folder / "checkpoints", summary.get("tested_step"))
     if step != summary.get("tested_step", step):
         raise ValueError(
             f"{folder}: checkpoint {summary['tested_step']}, the result of this run, is missing or damaged: train "
             "again into another --workdir"
         )
-    model = _build(folder, config["model"], params)
-    return make_restorer(model, params, str(folder), dict(config["noise"]))
+    model = build_network(folder, settings["model"], params)
+    return FinishedRun(folder, model, params, settings, summary)
 
 
 def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -72,7 +97,10 @@ def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise ValueError(f"{folder} {what}: name the folder of a finished denoising run, such as runs/transpose_mnist")
+        raise ValueError(
+            f"{folder} {what}: name the folder of a finished denoising run, such as "
+            "runs/transpose_mnist, an exported folder, or a model that `aeden models` lists"
+        )
     try:
         summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
     except files.DamagedFileError as error:
@@ -90,84 +118,3 @@ def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if not all(isinstance(config.get(section), dict) for section in ("model", "noise")):
         raise ValueError(f"{folder}/config.json is damaged: take another run")
     return summary, config
-
-
-def _build(folder: Path, recorded: dict[str, Any], params: PyTree) -> Network:
-    """The network of a run, checked against its parameters.
-
-    Args:
-      folder: the run folder, for messages.
-      recorded: the fields of `model` that the run recorded.
-      params: its parameters.
-
-    Raises:
-      ValueError: they do not fit.
-    """
-    parts = ConfigDict({"model": {**MODEL_DEFAULTS, **recorded}})
-    try:
-        shape = _image_shape(parts.model, params)
-        model = build_model(parts, shape)
-        wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *shape)))["params"]
-        fits = _shapes(wanted) == _shapes(params)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder}: its network cannot be built ({error}): take another run") from error
-    if not fits:
-        raise ValueError(f"{folder}: its checkpoint does not fit its config.json: take another run")
-    return model
-
-
-def _shapes(params: PyTree) -> dict[str, tuple[int, ...]]:
-    """Path of each parameter -> its shape."""
-    return {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
-
-
-def _image_shape(model: ConfigDict, params: PyTree) -> tuple[int, int, int]:
-    """Height, width and channels of the images that parameters are for; any size for a convolutional network.
-
-    A run does not record them. A dense network has one input for each value of an image: a square gray image if that is
-    possible, or else a square colour image.
-    """
-    if model.architecture != "dense":
-        return 32, 32, int(np.shape(params["decoder"]["out"]["kernel"])[-1])
-    values = int(np.shape(params["encoder_0"]["kernel"])[0])
-    for channels in (1, 3):
-        side = math.isqrt(values // channels)
-        if side * side * channels == values:
-            return side, side, channels
-    raise ValueError("a dense network restores square images only")
-
-
-def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, Any]) -> Restorer:
-    """A restorer of a network and its parameters.
-
-    Args:
-      model: the network.
-      params: its parameters.
-      name: what it is called in messages.
-      noise: the `noise` section of the config it was trained with.
-    """
-    on_device = jax.device_put(params)
-    compiled = jax.jit(functools.partial(restore, model))
-
-    def compute(images: np.ndarray, level: float | None) -> np.ndarray:
-        levels = None if level is None else np.full(len(images), level, np.float32)
-        return np.asarray(compiled(on_device, images, levels), np.float32)
-
-    if isinstance(model, DenseAutoencoder):
-        height, width, channels = model.shape
-        return Restorer(name, channels, 1, max(height, width), noise, (height, width), False, "edge", compute)
-    padding = "reflect" if isinstance(model, UNet) else "edge"
-    radius, told = radius_of(model), takes_level(model)
-    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute)
-
-
-@functools.lru_cache
-def radius_of(model: ConvAutoencoder | UNet) -> int:
-    """The distance, in pixels along an axis, of the farthest input pixel that an output pixel depends on.
-
-    The decoder `point_sampling` reads where its learnt offsets lead. For it, the distance is that of a bilinear resize
-    and two pixels more at the input of each of its layers.
-    """
-    if DECODERS[model.decoder].moves:
-        return model.clone(decoder="upsample", resize="bilinear").receptive_radius() + 4 * model.stride
-    return model.receptive_radius()

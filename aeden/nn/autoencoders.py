@@ -218,7 +218,7 @@ class DenseAutoencoder(nn.Module):
         """The code of images: [b, h, w, c] -> [b, hidden[-1]]."""
         if x.shape[1:] != self.shape:
             raise ValueError(f"this autoencoder takes [batch, {', '.join(map(str, self.shape))}], not {x.shape}")
-        code = x.reshape(len(x), -1)
+        code = x.reshape(x.shape[0], -1)
         for layer in self.encoder:
             code = relu(layer(code))
         return code
@@ -229,7 +229,7 @@ class DenseAutoencoder(nn.Module):
             code = self.decoder[i](code, self.encoder[i].kernel.T if self.tied else None)
             if i:
                 code = relu(code)
-        return code.astype(jnp.float32).reshape(len(code), *self.shape)
+        return code.astype(jnp.float32).reshape(code.shape[0], *self.shape)
 
     def multiplications(self, height: int, width: int) -> int:
         """Number of multiplications for one image; height and width are ignored, since `shape` fixes the size."""

@@ -78,17 +78,17 @@ def sample(x: Float[Array, "b h w c"], offsets: Float[Array, "b h w s t g o"]) -
     return total.reshape(b, h, w, s, t, c).swapaxes(2, 3).reshape(b, h * s, w * t, c)
 
 
-def _points(offset: Array, pixel: Array, factor: int, axis: int, size: int) -> Array:
-    """Coordinates of the points along one axis, in [0, size - 1]."""
+def _points(offset: Array, pixel: Array, factor: int, axis: int, size: Any) -> Array:
+    """Coordinates of the points along one axis, in [0, size - 1]. `size` may be symbolic, as in `jax.export`."""
     shape = [1] * offset.ndim
     shape[axis] = factor
     start = ((jnp.arange(factor) + 0.5) / factor - 0.5).reshape(shape)
     return jnp.clip(pixel + start + offset, 0.0, size - 1.0)
 
 
-def _neighbours(points: Array, size: int) -> list[tuple[Array, Array]]:
+def _neighbours(points: Array, size: Any) -> list[tuple[Array, Array]]:
     """The two pixels next to each point, and their weights."""
-    low = jnp.clip(jnp.floor(points), 0, max(size - 2, 0))
+    low = jnp.clip(jnp.floor(points), 0, jnp.maximum(size - 2, 0))
     upper = points - low
     index = low.astype(jnp.int32)
     return [(index, 1.0 - upper), (jnp.minimum(index + 1, size - 1), upper)]

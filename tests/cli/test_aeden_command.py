@@ -66,3 +66,5 @@ def test_the_guide_names_every_option():
         build_parser().parse_args(["denoise", "--help"])
     for option in ("--force", "--strength", "--level", "--range", "--compare", "--tile", "--overlap", "--debug"):
         assert f"`{option}" in guide, option
+    for option in ("--format", "--half", "--license", "--purpose", "--made-by", "--force"):
+        assert f"`{option}" in guide, option

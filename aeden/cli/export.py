@@ -1,0 +1,66 @@
+"""`aeden export RUN OUT`: write a trained model in files that others can load."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+DESCRIPTION = """\
+Write the network of a finished denoising run to a folder that others can load: model.safetensors, config.json and
+README.md, a model card with the front matter of Hugging Face. `aeden denoise` takes the folder in place of a run.
+
+What was written is read again and compared with the run; if it restores other pixels, nothing is left."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the arguments, see `aeden.cli.main`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "export",
+        help="write a trained model for others",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run_folder", metavar="RUN", help="the folder of a finished denoising run")
+    parser.add_argument("output", metavar="OUT", help="the folder to write")
+    parser.add_argument("--half", action="store_true", help="parameters of 16 bits: half the size")
+    parser.add_argument(
+        "--format",
+        default="safetensors",
+        metavar="FORMAT",
+        help="safetensors (default), or jax, which adds model.jax: a program that needs jax alone",
+    )
+    parser.add_argument("--license", default="", help="license of the model, such as apache-2.0")
+    parser.add_argument("--purpose", default="", metavar="TEXT", help="what the model is for, in one line")
+    parser.add_argument("--made-by", default="", metavar="COMMAND", help="the command that trains it again")
+    parser.add_argument("--force", action="store_true", help="replace an earlier export")
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exports the run; returns 0.
+
+    Raises:
+      ValueError, OSError: see `aeden.inference.export.export_run`.
+    """
+    from pathlib import Path
+
+    from aeden.inference.export import Options, export_run
+
+    options = Options(
+        format=arguments.format,
+        half=arguments.half,
+        license=arguments.license,
+        purpose=arguments.purpose,
+        made_by=arguments.made_by,
+        force=arguments.force,
+    )
+    done = export_run(Path(arguments.run_folder), Path(arguments.output), options)
+    written = ", ".join(f"{name} {size / 1e6:.2f} MB" if size >= 1e4 else name for name, size in done.sizes.items())
+    print(f"{arguments.run_folder} -> {arguments.output}: {written}")
+    print(
+        f"restores as the run does: pixels differ by at most {done.difference:.1g} of 1 (allowed: {done.tolerance:.2g})"
+    )
+    if not options.license:
+        print("note: the card says that the license is unknown: export again with --license to name one")
+    return 0

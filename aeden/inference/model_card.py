@@ -1,0 +1,177 @@
+"""The model card of an export: README.md, with the front matter that Hugging Face reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+HEADER = "| noise | noisy: PSNR, dB | restored: PSNR, dB | noisy: SSIM | restored: SSIM |"
+JAX_SNIPPET = """\
+`model.jax` needs jax alone (`pip install jax flatbuffers`):
+
+```python
+import jax
+import numpy
+from jax import export
+
+with open("model.jax", "rb") as file:
+    restore = export.deserialize(bytearray(file.read())).call
+noisy = numpy.random.uniform(size=({example})).astype("float32")  # values in [0, 1]
+restored = restore({arguments})
+```
+
+It takes {shape}, and runs on CPUs, CUDA, ROCm and TPUs. jax loads
+such files for at least six months of its releases.
+"""
+
+
+def model_card(settings: dict[str, Any], summary: dict[str, Any], name: str, program: bool) -> str:
+    """The text of the card.
+
+    Args:
+      settings: config.json of the export, see `aeden.inference.export.describe`.
+      summary: summary.json of the run. What it does not have is said not to be known.
+      name: the title.
+      program: whether there is a model.jax.
+    """
+    parts = [
+        _front_matter(settings),
+        f"# {plain(name)}\n",
+        _introduction(settings),
+        "## Use\n",
+        _use(settings, program),
+        "## Trained on\n",
+        _training(settings, summary),
+        "## Results\n",
+        _results(settings, summary),
+        "## Limits\n",
+        _limits(settings),
+        "## Make it again\n",
+        _made_by(settings, summary),
+    ]
+    return "\n".join(part.rstrip("\n") + "\n" for part in parts)
+
+
+def _front_matter(settings: dict[str, Any]) -> str:
+    """YAML, whose strings are written as those of JSON, which YAML takes."""
+    model, data = settings["model"], settings["dataset"]["name"]
+    network = "autoencoder" if model["architecture"] != "unet" else "unet"
+    tags = ["denoising", "image-restoration", network, "jax", "flax"]
+    lines = [
+        f"license: {json.dumps(str(settings['license']).lower())}",
+        "library_name: aeden",
+        "pipeline_tag: image-to-image",
+        f"tags: {json.dumps(tags)}",
+        f"datasets: {json.dumps([plain(data)] if data else [])}",
+        "metrics: [psnr, ssim]",
+    ]
+    return "\n".join(["---", *lines, "---", ""])
+
+
+def plain(text: Any) -> str:
+    """A name without what Markdown or a terminal would take for its own; of a path, only the last part."""
+    last = str(text).rstrip("/").rpartition("/")[2] if str(text).startswith(("/", "~", ".")) else str(text)
+    return "".join(one for one in last if one.isprintable() and one not in "<>|`[]") or "model"
+
+
+def _introduction(settings: dict[str, Any]) -> str:
+    model = settings["model"]
+    kind = {"unet": "U-Net", "conv": "convolutional autoencoder", "dense": "dense autoencoder"}[model["architecture"]]
+    decoder = "" if model["architecture"] == "dense" else f" with the decoder `{model['decoder']}`"
+    colour = {1: "gray", 3: "colour"}.get(settings["channels"], f"{settings['channels']}-channel")
+    size = f" of {settings['size'][0]} x {settings['size'][1]} pixels" if settings["size"] else " of any size"
+    bits = {"float16": "half precision", "float32": "float32"}[settings["dtype"]]
+    purpose = f"{_line(settings['purpose'])}\n\n" if settings["purpose"] else ""
+    return (
+        f"{purpose}Removes noise from {colour} images{size}: a {kind}{decoder} of {settings['parameters']:,} "
+        f"parameters, kept in {bits}.\n"
+    )
+
+
+def _line(text: str) -> str:
+    """A text in one line."""
+    return " ".join(text.split())
+
+
+def _use(settings: dict[str, Any], program: bool) -> str:
+    level = " --level 0.1" if settings["takes_level"] else ""
+    text = f"With aeden {settings['aeden_version']} or newer, in the folder above this one, called FOLDER here:\n\n    aeden denoise FOLDER noisy.png -o clean.png{level}\n"
+    if not program:
+        return text
+    if settings["size"]:
+        height, width = settings["size"]
+        shape = f"images [n, {height}, {width}, {settings['channels']}], any number of them"
+    else:
+        height, width = 100, 150
+        shape = f"images [n, height, width, {settings['channels']}] of any number, height and width"
+    arguments = 'noisy, numpy.full(2, 0.1, "float32")' if settings["takes_level"] else "noisy"
+    if settings["takes_level"]:
+        shape += ", and the noise level of each, [n]"
+    example = f"2, {height}, {width}, {settings['channels']}"
+    return text + "\n" + JAX_SNIPPET.format(example=example, arguments=arguments, shape=shape)
+
+
+def _training(settings: dict[str, Any], summary: dict[str, Any]) -> str:
+    noise, data = settings["noise"], settings["dataset"]
+    name = plain(data["name"]) if data["name"] else "not recorded"
+    lines = [f"- data: {name}, sha256 `{data['sha256'] or 'not recorded'}`"]
+    counts = summary.get("examples")
+    if isinstance(counts, dict):
+        lines.append("- examples: " + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
+    if summary.get("noise", {}).get("kind") == "pairs":
+        lines.append("- noise: that of the noisy images that came with the clean ones")
+    else:
+        clipped = "clipped to [0, 1]" if noise.get("clip", True) else "not clipped"
+        lines.append(f"- noise: {noise.get('kind', 'gaussian')}, level {levels_of(noise)}, {clipped}")
+    told = "is told the noise level" if settings["takes_level"] else "is not told the noise level"
+    lines.append(f"- the network {told}")
+    if "steps" in summary:
+        seconds = summary.get("wall_seconds")
+        hardware = summary.get("hardware", {})
+        where = f" on {hardware.get('cores', '?')} cores of {hardware.get('processor', '?')}" if hardware else ""
+        lines.append(f"- {summary['steps']:,} steps" + (f" in {seconds / 60:.1f} minutes{where}" if seconds else ""))
+    return "\n".join(lines) + "\n"
+
+
+def levels_of(noise: dict[str, Any]) -> str:
+    """The noise levels of a training, e.g. "0.05 to 0.45", in the unit of `noise.level`."""
+    low, high = noise.get("level", 0.0), noise.get("level_max") or 0.0
+    return f"{low:.3g} to {high:.3g}" if high > low else f"{low:.3g}"
+
+
+def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
+    """Figures of the test of the run, before the export."""
+    rows = {"that of the training": summary, **(summary.get("levels") or {}), **(summary.get("noises") or {})}
+    lines = []
+    for noise, row in rows.items():
+        noisy, restored = row.get("noisy") or {}, row.get("test") or {}
+        if all(metric in one for one in (noisy, restored) for metric in ("psnr", "ssim")):
+            name = noise if noise.startswith("that") or ":" in noise else f"level {float(noise):.3g}"
+            figures = f"{noisy['psnr']:.2f} | {restored['psnr']:.2f} | {noisy['ssim']:.4f} | {restored['ssim']:.4f}"
+            lines.append(f"| {name} | {figures} |")
+    if not lines:
+        return "The run was not tested.\n"
+    of = f"On {summary['examples']['test']:,} test images" if "examples" in summary else "On the test images"
+    seed = f" One run, seed {settings['seed']}." if settings["seed"] is not None else ""
+    return "\n".join([f"{of}.{seed}\n", HEADER, "|---|---|---|---|---|", *lines]) + "\n"
+
+
+def _limits(settings: dict[str, Any]) -> str:
+    noise = settings["noise"]
+    return (
+        "It restores what it was trained for: images like those of its data, with noise like that of its training "
+        f"({noise.get('kind', 'gaussian')}, level {levels_of(noise)}). It removes detail that looks like noise and may "
+        "invent detail that was not there, so do not use it where a pixel is evidence, as in medicine or forensics. It "
+        "removes no blur, no compression artifacts and no stains, unless it was trained to.\n"
+    )
+
+
+def _made_by(settings: dict[str, Any], summary: dict[str, Any]) -> str:
+    command = f"    {_line(settings['made_by'])}\n\n" if settings["made_by"] else ""
+    commit = str(summary.get("commit", "unknown"))
+    versions = summary.get("versions") or {}
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items()) or "not recorded"
+    return (
+        f"{command}The whole config of the training is in `config.json`, section `training`. Commit: {commit}. "
+        f"Versions: {listed}.\n"
+    )

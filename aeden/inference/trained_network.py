@@ -1,0 +1,114 @@
+"""From a recorded config and parameters to a network that restores images."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from aeden.inference.restorer import Restorer
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
+from aeden.nn.decoders import DECODERS
+from aeden.nn.restore import restore, takes_level
+from aeden.nn.unet import Network, UNet
+from aeden.shapes import PyTree
+from aeden.tasks.model_from_config import CONV_ONLY, UNET_ONLY, build_model
+
+# The fields of `model` and their defaults, as in `configs/base.py`, for runs that are older than a field. The package
+# is installed without `configs/`.
+MODEL_DEFAULTS: dict[str, Any] = {
+    **CONV_ONLY,
+    **UNET_ONLY,
+    "architecture": "conv",
+    "hidden": (512,),
+    "tied": False,
+    "init": "he",
+    "dtype": "float32",
+}
+
+
+def build_network(folder: Path, recorded: dict[str, Any], params: PyTree) -> Network:
+    """The network of a recorded config, checked against its parameters.
+
+    Args:
+      folder: where it was found, for messages.
+      recorded: the section `model` of its config, as it was written.
+      params: its parameters.
+
+    Raises:
+      ValueError: they do not fit.
+    """
+    parts = ConfigDict({"model": {**MODEL_DEFAULTS, **recorded}})
+    try:
+        shape = _image_shape(parts.model, params)
+        model = build_model(parts, shape)
+        wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *shape)))["params"]
+        fits = _shapes(wanted) == _shapes(params)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder}: its network cannot be built ({error}): take another run") from error
+    if not fits:
+        raise ValueError(f"{folder}: the file of its parameters does not fit its config.json: take another run")
+    return model
+
+
+def _shapes(params: PyTree) -> dict[str, tuple[int, ...]]:
+    """Path of each parameter -> its shape."""
+    return {jax.tree_util.keystr(path): np.shape(leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+
+
+def _image_shape(model: ConfigDict, params: PyTree) -> tuple[int, int, int]:
+    """Height, width and channels of the images that parameters are for; any size for a convolutional network.
+
+    A run does not record them. A dense network has one input for each value of an image: a square gray image if that is
+    possible, or else a square colour image.
+    """
+    if model.architecture != "dense":
+        return 32, 32, int(np.shape(params["decoder"]["out"]["kernel"])[-1])
+    values = int(np.shape(params["encoder_0"]["kernel"])[0])
+    for channels in (1, 3):
+        side = math.isqrt(values // channels)
+        if side * side * channels == values:
+            return side, side, channels
+    raise ValueError("a dense network restores square images only")
+
+
+def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, Any]) -> Restorer:
+    """A restorer of a network and its parameters.
+
+    Args:
+      model: the network.
+      params: its parameters.
+      name: what it is called in messages.
+      noise: the `noise` section of the config it was trained with.
+    """
+    on_device = jax.device_put(params)
+    compiled = jax.jit(functools.partial(restore, model))
+
+    def compute(images: np.ndarray, level: float | None) -> np.ndarray:
+        levels = None if level is None else np.full(len(images), level, np.float32)
+        return np.asarray(compiled(on_device, images, levels), np.float32)
+
+    if isinstance(model, DenseAutoencoder):
+        height, width, channels = model.shape
+        return Restorer(name, channels, 1, max(height, width), noise, (height, width), False, "edge", compute)
+    padding = "reflect" if isinstance(model, UNet) else "edge"
+    radius, told = radius_of(model), takes_level(model)
+    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute)
+
+
+@functools.lru_cache
+def radius_of(model: ConvAutoencoder | UNet) -> int:
+    """The distance, in pixels along an axis, of the farthest input pixel that an output pixel depends on.
+
+    The decoder `point_sampling` reads where its learnt offsets lead. For it, the distance is that of a bilinear resize
+    and two pixels more at the input of each of its layers.
+    """
+    if DECODERS[model.decoder].moves:
+        return model.clone(decoder="upsample", resize="bilinear").receptive_radius() + 4 * model.stride
+    return model.receptive_radius()

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from aeden.inference.restorer import Restorer
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.decoders import DECODERS
+from aeden.nn.parameters import count_parameters
 from aeden.nn.restore import restore, takes_level
 from aeden.nn.unet import Network, UNet
 from aeden.runtime import files, run_folder
@@ -61,7 +62,7 @@ def load_run(folder: Path) -> Restorer:
             "again into another --workdir"
         )
     model = _build(folder, config, params)
-    return make_restorer(model, params, str(folder), dict(config["noise"]))
+    return make_restorer(model, params, str(folder), dict(config["noise"]), config.get("seed"))
 
 
 def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -132,7 +133,9 @@ def _image_shape(model: ConfigDict, params: PyTree) -> tuple[int, int, int]:
     raise ValueError("a dense network restores square images only")
 
 
-def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, Any]) -> Restorer:
+def make_restorer(
+    model: Network, params: PyTree, name: str, noise: dict[str, Any], seed: int | None = None
+) -> Restorer:
     """A restorer of a network and its parameters.
 
     Args:
@@ -140,7 +143,9 @@ def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, An
       params: its parameters.
       name: what it is called in messages.
       noise: the `noise` section of the config it was trained with.
+      seed: of its training; None if unknown.
     """
+    number = count_parameters(params)
     on_device = jax.device_put(params)
     compiled = jax.jit(functools.partial(restore, model))
 
@@ -150,10 +155,12 @@ def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, An
 
     if isinstance(model, DenseAutoencoder):
         height, width, channels = model.shape
-        return Restorer(name, channels, 1, max(height, width), noise, (height, width), False, "edge", compute)
+        return Restorer(
+            name, channels, 1, max(height, width), noise, (height, width), False, "edge", compute, number, seed
+        )
     padding = "reflect" if isinstance(model, UNet) else "edge"
     radius, told = radius_of(model), takes_level(model)
-    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute)
+    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute, number, seed)
 
 
 @functools.lru_cache

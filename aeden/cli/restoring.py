@@ -87,13 +87,18 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
     return 1 if failed else 0
 
 
-def _load(run: str, options: Options) -> Restorer:
-    """The restorer of a run. Compiled programs are kept for the next start."""
+def keep_programs() -> None:
+    """Keeps compiled programs for the next start."""
     folder = "jax_compilation_cache_dir"
     if getattr(jax.config, folder) is None:
         jax.config.update(folder, str(cache.cache_folder() / "xla"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _load(run: str, options: Options) -> Restorer:
+    """The restorer of a run."""
+    keep_programs()
     restorer = load_restorer(run)
     if options.level is not None and not restorer.takes_level:
         raise ValueError(f"{run} restores all noise levels alike, without being told: leave out --level")

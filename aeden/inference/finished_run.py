@@ -68,7 +68,7 @@ def load_run(folder: Path) -> Restorer:
       ValueError, OSError: see `read_run`.
     """
     run = read_run(folder)
-    return make_restorer(run.model, run.params, str(folder), dict(run.settings["noise"]))
+    return make_restorer(run.model, run.params, str(folder), dict(run.settings["noise"]), run.settings.get("seed"))
 
 
 def read_run(folder: Path) -> FinishedRun:

@@ -24,6 +24,8 @@ class Restorer:
       padding: how the network itself continues an image whose height or width is no multiple of the stride, as a mode
         of `numpy.pad`.
       compute: (images, level) -> restored images; for `__call__`.
+      parameters: how many it has; None if unknown.
+      seed: of its training; None if unknown.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Restorer:
     takes_level: bool
     padding: str
     compute: Callable[[np.ndarray, float | None], np.ndarray]
+    parameters: int | None = None
+    seed: int | None = None
 
     def __call__(self, images: np.ndarray, level: float | None = None) -> np.ndarray:
         """Restores images.

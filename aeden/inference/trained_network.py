@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from aeden.inference.restorer import Restorer
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.decoders import DECODERS
+from aeden.nn.parameters import count_parameters
 from aeden.nn.restore import restore, takes_level
 from aeden.nn.unet import Network, UNet
 from aeden.shapes import PyTree
@@ -78,7 +79,9 @@ def _image_shape(model: ConfigDict, params: PyTree) -> tuple[int, int, int]:
     raise ValueError("a dense network restores square images only")
 
 
-def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, Any]) -> Restorer:
+def make_restorer(
+    model: Network, params: PyTree, name: str, noise: dict[str, Any], seed: int | None = None
+) -> Restorer:
     """A restorer of a network and its parameters.
 
     Args:
@@ -86,7 +89,9 @@ def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, An
       params: its parameters.
       name: what it is called in messages.
       noise: the `noise` section of the config it was trained with.
+      seed: of its training; None if unknown.
     """
+    number = count_parameters(params)
     on_device = jax.device_put(params)
     compiled = jax.jit(functools.partial(restore, model))
 
@@ -96,10 +101,12 @@ def make_restorer(model: Network, params: PyTree, name: str, noise: dict[str, An
 
     if isinstance(model, DenseAutoencoder):
         height, width, channels = model.shape
-        return Restorer(name, channels, 1, max(height, width), noise, (height, width), False, "edge", compute)
+        return Restorer(
+            name, channels, 1, max(height, width), noise, (height, width), False, "edge", compute, number, seed
+        )
     padding = "reflect" if isinstance(model, UNet) else "edge"
     radius, told = radius_of(model), takes_level(model)
-    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute)
+    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute, number, seed)
 
 
 @functools.lru_cache

@@ -1,0 +1,105 @@
+"""`aeden evaluate RUN... --images IMAGES`: how well runs restore images, beside methods that need no training."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NamedTuple
+
+DESCRIPTION = """\
+Measure how well trained runs restore your images.
+
+The images are clean. Noise is added to them, the same for every method, and each run restores them. A table says how
+near the results are to the clean images: PSNR and SSIM, mean over the images. Each folder has rows of its own."""
+
+
+class Level(NamedTuple):
+    """A noise level: as it was written, and its value."""
+
+    text: str
+    value: float
+
+
+LEVELS = [Level(f"{level}/255", level / 255) for level in (15, 25, 50)]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the arguments, see `aeden.cli.main`."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "evaluate",
+        help="measure how well runs restore images",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("runs", metavar="RUN", nargs="*", help="the folder of a finished denoising run")
+    parser.add_argument("--images", nargs="+", required=True, metavar="IMAGES", help="clean images: folders or files")
+    parser.add_argument(
+        "--level",
+        nargs="+",
+        type=_level,
+        default=LEVELS,
+        metavar="L",
+        dest="levels",
+        help="noise levels, such as 0.1 or 25/255 (15/255 25/255 50/255)",
+    )
+    parser.add_argument("--noise", default="gaussian", metavar="KIND", help="kind of the noise (gaussian)")
+    parser.add_argument(
+        "--clip",
+        action=argparse.BooleanOptionalAction,
+        help="clip the noisy images to [0, 1], or do not; both if neither is given",
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the noise (0)")
+    parser.add_argument("--classical", action="store_true", help="also methods that need no training")
+    parser.add_argument(
+        "--tune", nargs="+", default=[], metavar="IMAGES", help="training images to tune the classical methods on"
+    )
+    parser.add_argument("--limit", type=_positive, metavar="N", help="take the first N images of each folder")
+    parser.add_argument("--tile", type=_positive, default=512, metavar="PIXELS", help="as of aeden denoise (512)")
+    parser.add_argument("-o", "--output", metavar="TABLE.csv", help="also write the table to this file")
+    parser.add_argument("--per-image", action="store_true", help="TABLE.csv gets a row for each image, too")
+    parser.add_argument("--force", action="store_true", help="replace TABLE.csv if it exists")
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the table; returns 1 if an image or a method had to be left out.
+
+    Raises:
+      ValueError: the options contradict each other, there is no image, or a run cannot be used.
+      OSError: a run cannot be read, or the table cannot be written.
+    """
+    if not arguments.runs and not arguments.classical:
+        raise ValueError("nothing to evaluate: name a RUN before --images, or give --classical")
+    if arguments.tune and not arguments.classical:
+        raise ValueError("--tune is for the classical methods: give --classical too")
+    if arguments.per_image and not arguments.output:
+        raise ValueError("--per-image adds its rows to a file: name one with -o TABLE.csv")
+    from aeden.cli.evaluating import evaluate
+
+    return evaluate(arguments)
+
+
+def _level(text: str) -> Level:
+    number, slash, unit = text.partition("/")
+    try:
+        level = float(number) / (float(unit) if slash else 1.0)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text} is no level: write it as 0.1 or 25/255") from None
+    if not 0 <= level <= 1:
+        remedy = f": for {text} of 255 write {text}/255" if not slash and 1 < level <= 255 else ": 1 is white"
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1{remedy}")
+    return Level(text, level)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**31 - 1}")
+    return number

@@ -16,10 +16,10 @@ from types import FrameType
 from typing import NoReturn
 
 import aeden
-from aeden.cli import denoise
+from aeden.cli import demo, denoise
 from aeden.cli.messages import one_line, quiet_libraries
 
-SUBCOMMANDS = (denoise,)
+SUBCOMMANDS = (denoise, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
+from aeden.cli.programs import keep_programs
 from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
 from aeden.data.image_metadata import metadata_of
@@ -22,7 +22,7 @@ from aeden.data.image_output import Page, check_holds, format_of_suffix, write_i
 from aeden.inference.finished_run import Restorer, load_restorer
 from aeden.inference.noise_level import NoiseEstimate, estimate_noise
 from aeden.inference.tiles import calls, plan_tiles, restored_rows
-from aeden.runtime import cache, files
+from aeden.runtime import files
 
 # The estimate is far from the training noise if it is so many times above or below.
 FAR = 1.5
@@ -89,11 +89,7 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
 
 def _load(run: str, options: Options) -> Restorer:
     """The restorer of a run. Compiled programs are kept for the next start."""
-    folder = "jax_compilation_cache_dir"
-    if getattr(jax.config, folder) is None:
-        jax.config.update(folder, str(cache.cache_folder() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    keep_programs()
     restorer = load_restorer(run)
     if options.level is not None and not restorer.takes_level:
         raise ValueError(f"{run} restores all noise levels alike, without being told: leave out --level")

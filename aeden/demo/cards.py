@@ -15,26 +15,28 @@ from aeden.demo.comparison import Card
 
 # The difference whose colour is full, and the powers of ten that a spectrum shows.
 DIFFERENCE = 0.2
-DECADES = 6.0
+DECADES = 5.0
 # Images with no side longer than this are enlarged so that their pixels are seen.
 SMALL = 96
 
 LEGEND = (
     "Difference: red where the image is brighter than the clean one (without added noise: than your image), blue "
-    f"where it is darker, full from {DIFFERENCE:g} of the range on. Spectrum: log magnitude, frequency 0 in "
-    "the middle, the same colours in all; bright points away from the middle are a pattern, such as a checkerboard."
+    f"where it is darker, full from {DIFFERENCE:g} of the range on. Spectrum: log magnitude without the "
+    "mean, frequency 0 in the middle, the same colours in all; bright points away from the middle are a pattern such as a checkerboard."
 )
 
 STYLE = """
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: 1rem; }
-.cards section { border: 1px solid var(--border-color-primary); border-radius: .5rem; padding: .75rem; min-width: 0; }
-.cards h3 { margin: 0 0 .25rem; font-size: 1rem; overflow-wrap: anywhere; }
-.cards p, .legend { margin: 0 0 .5rem; font-size: .9rem; color: var(--body-text-color); }
+.cards section { border: 1px solid var(--border-color-primary); border-radius: .5rem; padding: .75rem; min-width: 0;
+  display: grid; grid-row: span 4; grid-template-rows: subgrid; row-gap: .5rem; }
+.cards h3 { margin: 0; font-size: 1rem; overflow-wrap: anywhere; }
+.cards p, .legend { margin: 0; font-size: .9rem; color: var(--body-text-color); }
 .cards .pair { display: grid; grid-template-columns: 1fr 1fr; gap: .5rem; }
-.cards figure { margin: 0 0 .5rem; }
+.cards figure { margin: 0; }
 .cards img { width: 100%; height: auto; display: block; margin: 0; border: 1px solid var(--border-color-primary); }
 .cards img.small { image-rendering: pixelated; }
 .cards figcaption { font-size: .8rem; color: var(--body-text-color); }
+.legend { margin-top: .75rem; }
 .failed { color: var(--error-text-color, #b91c1c); font-weight: 600; }
 """
 

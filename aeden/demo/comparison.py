@@ -33,7 +33,7 @@ class Card:
       image: float32 [h, w, c] in [0, 1]; None if it could not be restored, and the caption says why.
       difference: float32 [h, w], mean over the channels of the image minus the clean one, or minus the one that was
         given if there is no clean one; None if there is nothing to compare with.
-      spectrum: float32 [h, w], log10 of the power at each frequency, frequency 0 in the middle.
+      spectrum: float32 [h, w], log10 of the power at each frequency, without the mean, frequency 0 in the middle.
     """
 
     title: str
@@ -46,7 +46,8 @@ class Card:
 def make_card(title: str, caption: str, image: np.ndarray, reference: np.ndarray | None = None) -> Card:
     """A card of an image [h, w, c]; `reference` has the same shape and is what it is compared with, if anything."""
     shown = np.clip(image, 0, 1).astype(np.float32)
-    power = np.asarray(power_spectrum(jnp.asarray(shown)[None]))[0]
+    # The mean would outshine all other frequencies.
+    power = np.asarray(power_spectrum(jnp.asarray(shown - shown.mean(axis=(0, 1)))[None]))[0]
     difference = None if reference is None else (shown - reference).mean(axis=2)
     return Card(title, caption, shown, difference, np.log10(np.maximum(power, 1e-12)))
 

@@ -27,7 +27,9 @@ from aeden.transforms.noise import KINDS
 HOST = "127.0.0.1"
 KIND_NAMES = {kind: kind.replace("_", " ") for kind in KINDS} | {NONE: "none: restore it as it is"}
 SIZES = [(f"as it is, up to {LONGEST}", 0), *((f"{side}", side) for side in (28, 64, 128, 256))]
-LEVEL = "Standard deviation of the noise (poisson: at white), or share of the pixels (salt and pepper, masking)"
+INTRODUCTION = """# aeden: restore an image
+Choose an image and the noise to add; each run restores it. The level is the standard deviation of the noise (poisson:
+at white) or the share of pixels (salt and pepper, masking)."""
 
 
 class OwnHostOnly:
@@ -55,7 +57,7 @@ def build_page(restorers: Mapping[str, Restorer]) -> gr.Blocks:
     """
     kind, level = first_noise(restorers)
     with gr.Blocks(title="aeden demo", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)) as page:
-        gr.Markdown("# aeden: restore an image\nChoose an image and its noise; each run restores it.")
+        gr.Markdown(INTRODUCTION)
         with gr.Row(), gr.Column():
             source = gr.Radio(SOURCES, value=SOURCES[0], label="Image")
             file = gr.File(label="Image file", file_types=["image"], type="filepath", visible=False, height=160)
@@ -74,10 +76,10 @@ def build_page(restorers: Mapping[str, Restorer]) -> gr.Blocks:
             with gr.Row():
                 kinds = [(name, one) for one, name in KIND_NAMES.items()]
                 noise = gr.Dropdown(kinds, value=kind, label="Noise to add", min_width=200)
-                amount = gr.Slider(0, 1, value=level, step=0.01, label="Noise level", info=LEVEL, min_width=200)
+                amount = gr.Slider(0, 1, value=level, step=0.01, label="Noise level", min_width=200)
                 seed = gr.Number(0, label="Noise seed", precision=0, minimum=0, maximum=2**31 - 1, min_width=120)
             button = gr.Button("Restore", variant="primary")
-        result = gr.HTML(label="Results", show_label=False)
+        result = gr.HTML(label="Results", show_label=False, padding=False)
 
         def answer(chosen: dict[Any, Any]) -> str:
             try:
@@ -96,6 +98,14 @@ def build_page(restorers: Mapping[str, Restorer]) -> gr.Blocks:
         for event in (button.click, page.load):
             event(answer, values, result, api_visibility="private")
     return page
+
+
+def _theme() -> gr.themes.Base:
+    """Fonts of the system, and darker colours than Gradio's for text to be read easily."""
+    theme = gr.themes.Default(
+        primary_hue="blue", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )
+    return theme.set(button_primary_background_fill="*primary_700", block_title_text_color="*neutral_700")
 
 
 def start(restorers: Mapping[str, Restorer], port: int) -> gr.Blocks:
@@ -121,7 +131,7 @@ def start(restorers: Mapping[str, Restorer], port: int) -> gr.Blocks:
             run_history=False,
             max_file_size=UPLOAD.file_bytes,
             css=STYLE,
-            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            theme=_theme(),
             app_kwargs={"middleware": [Middleware(OwnHostOnly)]},
         )
     except OSError as error:

@@ -1,16 +1,22 @@
 """The page of `aeden demo` in a real Chromium, driven by selenium."""
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from urllib.parse import urlparse
 
 import numpy as np
 import pytest
 from conftest import ROOT
 from PIL import Image
+
+from aeden.demo.sources import UPLOAD
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 MISSING = [name for name in ("gradio", "selenium") if importlib.util.find_spec(name) is None]
@@ -51,12 +57,11 @@ def browser(tmp_path_factory):
     for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", f"--user-data-dir={profile}"):
         options.add_argument(flag)
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("no_proxy", "127.0.0.1,localhost")
-        driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER, env=environment))
     size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     with pytest.MonkeyPatch.context() as patch:
+        # Selenium talks to the driver by HTTP, which the proxy of these tests would refuse.
         patch.setenv("no_proxy", "127.0.0.1,localhost")
+        driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER, env=environment))
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         yield driver
         driver.quit()
@@ -97,18 +102,53 @@ def test_an_image_is_restored_in_the_browser(url, browser, finished_run, tmp_pat
     find(browser, "input[type=radio][value='my file']")[0].send_keys(" ")
     wait_for(browser, lambda: find(browser, "input[type=file]"))[0].send_keys(str(tmp_path / "mine.png"))
     wait_for(browser, lambda: "mine" in find(browser, "body")[0].text)
-    button = next(one for one in find(browser, "button") if one.text == "Restore")
-    button.send_keys("\n")
+    restore(browser)
     wait_for(browser, lambda: "40 x 24 pixels" in find(browser, ".cards")[0].text)
     assert "each colour channel by itself" in find(browser, ".cards section:last-child p")[0].text
-    assert asked_hosts(browser) <= {"127.0.0.1"}
+
+    draw(browser)
+    restore(browser)
+    wait_for(browser, lambda: "280 x 280 pixels" in find(browser, ".cards")[0].text)
+    assert asked_hosts(browser) == {"127.0.0.1"}
+
+
+def test_a_port_in_use_is_named(url, finished_run):
+    port = url.rpartition(":")[2]
+    command = [sys.executable, "-m", "aeden.cli.main", "demo", str(finished_run), "--port", port]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 1
+    assert f"error: port {port} of 127.0.0.1 is in use, or not allowed: choose another with --port" in result.stderr
+
+
+def test_a_large_upload_is_refused(url):
+    boundary = b"--x\r\nContent-Disposition: form-data; name=files; filename=a.png\r\n\r\n"
+    content = boundary + bytes(UPLOAD.file_bytes + 1) + b"\r\n--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with pytest.raises(urllib.error.HTTPError) as error:
+        direct.open(urllib.request.Request(f"{url}/gradio_api/upload", content, headers), timeout=60)
+    assert error.value.code == 413
+
+
+def restore(browser):
+    """Presses the button by the keyboard."""
+    next(one for one in find(browser, "button.primary") if one.text == "Restore").send_keys("\n")
+
+
+def draw(browser):
+    """Draws a line on the drawing board."""
+    from selenium.webdriver import ActionChains
+
+    find(browser, "input[type=radio][value='my drawing']")[0].send_keys(" ")
+    wait_for(browser, lambda: find(browser, "button[aria-label='Brush']"))[0].click()
+    board = wait_for(browser, lambda: find(browser, "canvas"))[0]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", board)
+    line = ActionChains(browser).move_to_element(board).click_and_hold().move_by_offset(40, 30)
+    line.release().perform()
 
 
 def asked_hosts(browser):
     """The hosts that the page asked for anything."""
-    import json
-    from urllib.parse import urlparse
-
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     urls = [one["params"]["request"]["url"] for one in messages if one["method"] == "Network.requestWillBeSent"]
     return {urlparse(one).hostname for one in urls if one.startswith(("http", "ws"))}

@@ -16,10 +16,10 @@ from types import FrameType
 from typing import NoReturn
 
 import aeden
-from aeden.cli import denoise, evaluate, export, models
+from aeden.cli import demo, denoise, evaluate, export, models
 from aeden.cli.messages import one_line, quiet_libraries
 
-SUBCOMMANDS = (denoise, evaluate, export, models)
+SUBCOMMANDS = (denoise, demo, evaluate, export, models)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
+from aeden.cli.programs import keep_programs
 from aeden.cli.streams import read_standard_input, write_standard_output
 from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
@@ -22,7 +22,7 @@ from aeden.data.image_output import Page, check_holds, format_of_suffix, write_i
 from aeden.inference.finished_run import Restorer, load_restorer
 from aeden.inference.noise_level import NoiseEstimate, estimate_noise, far_from_training
 from aeden.inference.tiles import Grid, calls, plan_tiles, restored_rows
-from aeden.runtime import cache, files
+from aeden.runtime import files
 
 # So many sizes of tiles are compiled for images of these sizes alone; images of further sizes share a few.
 OWN_SIZES = 4
@@ -87,17 +87,8 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
     return 1 if failed else 0
 
 
-def keep_programs() -> None:
-    """Keeps compiled programs for the next start."""
-    folder = "jax_compilation_cache_dir"
-    if getattr(jax.config, folder) is None:
-        jax.config.update(folder, str(cache.cache_folder() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
 def _load(run: str, options: Options) -> Restorer:
-    """The restorer of a run."""
+    """The restorer of a run. Compiled programs are kept for the next start."""
     keep_programs()
     restorer = load_restorer(run)
     if options.level is not None and not restorer.takes_level:

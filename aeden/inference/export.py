@@ -172,7 +172,7 @@ def _write(folder: Path, run: FinishedRun, options: Options, name: str) -> None:
 
 
 def _restorer(run: FinishedRun) -> Restorer:
-    return make_restorer(run.model, run.params, str(run.folder), dict(run.settings["noise"]))
+    return make_restorer(run.model, run.params, str(run.folder), dict(run.settings["noise"]), run.settings.get("seed"))
 
 
 def _check(folder: Path, run: FinishedRun, options: Options) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterable
@@ -19,14 +20,35 @@ class DamagedFileError(ValueError):
     """A file written by aeden can no longer be read."""
 
 
+def as_json(content: Any) -> str:
+    """The text of a JSON file. Numbers that are not finite become null: JSON has none.
+
+    So a null in a table of figures is a figure that is not finite, such as the PSNR of equal images.
+
+    Raises:
+      TypeError: the content cannot be written as JSON.
+    """
+    return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    if isinstance(content, dict):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return content
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file atomically and flushes it to the disk.
+    """Writes a JSON file atomically and flushes it to the disk; see `as_json`.
 
     Raises:
       TypeError: the content cannot be written as JSON.
       OSError: the file cannot be written; an older file of this name is unchanged.
     """
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    write_text(path, as_json(content))
 
 
 def write_text(path: Path, text: str) -> None:

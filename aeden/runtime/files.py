@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import math
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,45 @@ from typing import Any
 Row = dict[str, Any]
 
 
+# What to do about an error of the system.
+REMEDIES = {
+    errno.ENOSPC: "make room on that disk, and run the same command again",
+    errno.EDQUOT: "make room in your quota, and run the same command again",
+    errno.EROFS: "choose a folder on a disk that can be written to",
+    errno.EACCES: "change its permissions, or choose another folder",
+    errno.EPERM: "change its permissions, or choose another folder",
+    errno.EEXIST: "something of that name is in the way: rename it, or choose another folder",
+    errno.ENOTDIR: "a part of this path is no folder: rename it, or choose another folder",
+    errno.EISDIR: "a folder is in the way: rename it, or choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "raise the limit of open files: ulimit -n 4096",
+    errno.EIO: "the disk fails: choose another folder",
+}
+
+
 class DamagedFileError(ValueError):
     """A file written by aeden can no longer be read."""
+
+
+def explain(error: OSError) -> str:
+    """An error of the system in one line: the file, what is wrong, and the remedy."""
+    if error.errno is None:
+        return " ".join(str(error).split())
+    what = (error.strerror or os.strerror(error.errno)).lower()
+    where = f"{error.filename}: " if error.filename is not None else ""
+    remedy = REMEDIES.get(error.errno)
+    return f"{where}{what}" + (f"; {remedy}" if remedy else "")
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the system inside name this file, also those of `write` and `flush`, which know no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def as_json(content: Any) -> str:
@@ -57,17 +96,19 @@ def write_text(path: Path, text: str) -> None:
     Raises:
       OSError: the file cannot be written; an older file of this name is unchanged.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with naming(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(descriptor, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
 def read_json(path: Path) -> Any:

@@ -26,6 +26,8 @@ from aeden.transforms.noise import check_noise, corrupt
 
 # Cap on validations per run by default. Without it, a training set of a hundred images is validated at every step.
 MOST_VALIDATIONS = 100
+# Steps are counted in int32.
+MOST_STEPS = 2**31 - 1
 
 
 def check_choice(field: str, value: Any, choices: Any) -> None:
@@ -123,7 +125,7 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
     """The schedule of a training of `steps` steps or, if that is 0, of `epochs` epochs.
 
     Raises:
-      ValueError: no length or two lengths are given, or an interval is negative.
+      ValueError: no length or two lengths are given, the length is too great, or an interval is negative.
     """
     if min(epochs, steps) < 0 or (steps > 0) == (epochs > 0):
         raise ValueError(
@@ -138,6 +140,8 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
         if interval < 0:
             raise ValueError(f"{name} is negative: use 0 or more")
     steps = steps or max(1, math.ceil(epochs * steps_per_epoch))
+    if steps > MOST_STEPS:
+        raise ValueError(f"{epochs:g} epochs are {steps:,} steps: use fewer, for {MOST_STEPS:,} steps or less")
     return Schedule(
         steps=steps,
         log_every=config.log_every or steps_per_epoch,

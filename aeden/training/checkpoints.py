@@ -7,7 +7,7 @@ still has the hash in it. If the newest is not valid, the one before is used.
     checkpoints/860.json      its manifest, see `aeden.training.manifests`; written last
     checkpoints/860.damaged   a step that was not valid
 
-When a step is complete, older steps that are neither among the newest nor the best are deleted, and so are steps without
+When a step is complete, older ones that are neither among the newest nor the best are deleted, and so are those without
 a manifest and damaged ones up to this step. Other names are left alone.
 """
 

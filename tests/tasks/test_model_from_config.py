@@ -72,7 +72,7 @@ def test_every_field_that_a_dense_network_does_not_read_is_refused():
     ("fields", "match"),
     [
         ({"model.init": "kaiming"}, "unknown model.init 'kaiming': use one of he, phase, icnr, glorot, torch"),
-        ({"model.stages": -1}, "model.stages -1 is negative"),
+        ({"model.stages": -1}, "model.stages -1 is out of range"),
         ({"model.decoder": "unpool", "model.skip": True}, "model.skip adds channels that max-unpooling has no"),
         ({"model.architecture": "dense", "model.skip": True}, "model.skip=True has no effect"),
         ({"model.architecture": "dense", "model.init": "icnr"}, "model.init=icnr has no effect"),

@@ -31,6 +31,7 @@ from ml_collections import ConfigDict  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from aeden.data import mnist  # noqa: E402
+from aeden.tasks import drawing  # noqa: E402
 from configs import smoke  # noqa: E402
 from configs.ablations import grid_base  # noqa: E402
 
@@ -43,6 +44,9 @@ OPTIMISED_LESS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_
 with pytest.MonkeyPatch.context() as flags:
     flags.setenv("XLA_FLAGS", OPTIMISED_LESS)
     jax.devices()
+
+# A run goes on after a figure that fails; a test must not.
+drawing.STRICT = True
 
 ROOT = Path(__file__).parent.parent
 # A proxy where nobody listens: whatever the machine's network, a download fails at once.

@@ -45,6 +45,11 @@ def prepare(config: Any, dataset: Dataset) -> PreparedRun:
     """
     task = task_of(config)
     check_fields(config)
+    height, width = dataset.image_shape[:2]
+    if height * width < 2:
+        raise ValueError(
+            f"the images of {dataset.name} have a single pixel: there is nothing to restore or to tell apart"
+        )
     run = task.prepare(config, dataset)
     check_has_effect(config.model)
     for training in run.abstract_trainings():
@@ -124,6 +129,7 @@ def closing(summary: Summary) -> str:
     lines = [
         f"{data}, {task.title(summary)}, {summary['parameters']:,} parameters{tested}:",
         *task.closing(summary),
+        *(f"  warning: {warning}" for warning in summary.get("warnings", ())),
     ]
     speed = summary["images_per_second"]
     rate = f"; {speed:.0f} images/s while training" if speed else ""

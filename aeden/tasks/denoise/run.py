@@ -18,8 +18,10 @@ from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, make_residual_sums, measure
 from aeden.tasks.denoise.extras import measure_extras
+from aeden.tasks.drawing import drawing
 from aeden.tasks.objectives.restoration import FixedNoise, make_evaluation, psnr_of, restore_samples
 from aeden.tasks.summary import Identification, common_summary, finish_times
+from aeden.tasks.useless_results import restoration_warnings
 from aeden.training.loop import Fitted, Training, fit
 
 # Name of the training noise among the evaluated ones.
@@ -86,7 +88,11 @@ class DenoiseRun:
             summary["artifacts"] = artifacts.figures
         if devices.is_primary():
             with stopwatch.part("pictures"):
-                self._draw(workdir, fitted, summary, artifacts)
+                images = restore_samples(self.model, fitted.state.params, self.noise, self.dataset.test)
+                if warnings := restoration_warnings(images, summary["noisy"], summary["test"]):
+                    summary["warnings"] = warnings
+                with drawing(workdir):
+                    self._draw(workdir, fitted, summary, images, artifacts)
         finish_times(summary, fit_ended)
         return summary
 
@@ -121,9 +127,15 @@ class DenoiseRun:
         params = jax.device_get(fitted.state.params)
         return measure(self.model, initial, params, self.noise, self.dataset.test, residual)
 
-    def _draw(self, workdir: Path, fitted: Fitted, summary: dict[str, Any], artifacts: DecoderArtifacts | None) -> None:
+    def _draw(
+        self,
+        workdir: Path,
+        fitted: Fitted,
+        summary: dict[str, Any],
+        images: dict[str, np.ndarray],
+        artifacts: DecoderArtifacts | None,
+    ) -> None:
         """Writes examples.npz, samples.png, responses.png and curves.png."""
-        images = restore_samples(self.model, fitted.state.params, self.noise, self.dataset.test)
         arrays = dict(images)
         if artifacts is not None:
             arrays |= {**artifacts.pictures, "residual power": artifacts.power}

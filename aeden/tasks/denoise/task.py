@@ -36,6 +36,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
     """
     shape, seed = dataset.image_shape, config.seed
     model, noise = model_from_config.build_model(config, shape), from_config.build_noise(config)
+    model_from_config.check_image_size(model, shape)
     loss = from_config.check_loss(config)
     batches = TrainBatches(dataset.train, config.batch_size, seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)

@@ -17,14 +17,16 @@ from aeden.data.dataset import Dataset
 from aeden.measures import sample_quality
 from aeden.nn.parameters import count_parameters
 from aeden.random_keys import Stream
-from aeden.runtime import devices, stopwatch
+from aeden.runtime import devices, files, stopwatch
 from aeden.shapes import PyTree
+from aeden.tasks.drawing import drawing
 from aeden.tasks.gan import pictures
 from aeden.tasks.gan.judge import Judge, load_judge
 from aeden.tasks.gan.sample_figures import class_shares, confident_share, judge_samples
 from aeden.tasks.gan.sampler import Sampler
 from aeden.tasks.objectives.adversarial import Adversaries, GanState, adversarial_objective
 from aeden.tasks.summary import Identification, common_summary, finish_times
+from aeden.tasks.useless_results import sample_warnings
 from aeden.training.loop import Fitted, Training, fit
 from aeden.training.objective import Objective
 
@@ -94,7 +96,9 @@ class GanRun:
             samples = self.sampler.images(average, inputs)
             summary = self._summarise(training, fitted, judge, self._judge(judge, training, samples, inputs))
         if devices.is_primary():
-            with stopwatch.part("pictures"):
+            if warnings := sample_warnings(samples):
+                summary["warnings"] = warnings
+            with stopwatch.part("pictures"), drawing(workdir):
                 self._draw(workdir, fitted, samples, inputs, average)
         finish_times(summary, fit_ended)
         return summary
@@ -123,7 +127,9 @@ class GanRun:
             if samples.min() < 0:
                 return {"samples": math.nan}
             if folder is not None:
-                np.save(folder / f"{int(state.step)}.npy", samples.astype(np.uint8))
+                path = folder / f"{int(state.step)}.npy"
+                with files.naming(path):
+                    np.save(path, samples.astype(np.uint8))
             if judge is None or reference is None:
                 return {}
             features, probabilities = judge.classify(self.sampler.images(average, judged))

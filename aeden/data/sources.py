@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aeden.data import glyphs, image_folder, mnist, notmnist, tfds_folder
+from aeden.data import glyphs, image_folder, mnist, notmnist, pages, tfds_folder
 from aeden.data.dataset import Dataset, DatasetNotFound, Opened, hash_splits
 from aeden.data.splits import Split
 from aeden.data.tfds_folder import data_folder
@@ -47,6 +47,7 @@ SOURCES = {
     "notmnist/large": Source(notmnist.open_set, fallback="glyphs/letters"),
     "glyphs/letters": Source(glyphs.open_set),
     "glyphs/digits": Source(glyphs.open_set),
+    "pages": Source(pages.open_set),
     "folder": Source(image_folder.open_set),
 }
 # Names of other sets, and the version that TFDS would allow after them.
@@ -62,8 +63,8 @@ def open_dataset(
     Args:
       name: a name in `SOURCES` or `ALIASES`; "notmnist/auto" (large if it is on disk, else small); or any other image
         set that TFDS has prepared.
-      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs, a folder of fonts; for "folder",
-        the folder of class folders.
+      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs and pages, a folder of fonts; for
+        "folder", the folder of class folders.
       fallback: "glyphs" allows glyphs to replace MNIST or notMNIST; "" makes an unavailable set an error.
       limit: maximum number of examples per split; 0 for all.
       train_limit: maximum number of training examples; 0 for all.
@@ -87,7 +88,8 @@ def open_dataset(
     splits["train"] = splits["train"].first(train_limit)
     sha256 = _sha256(splits, opened.arrays, {"limit": limit, "train_limit": train_limit})
     notes = opened.notes + (choice if actual == requested else ())
-    return Dataset(actual, requested, **splits, sha256=sha256, notes=notes, label_noise=opened.label_noise)
+    train, validation, test = (splits[split] for split in ("train", "validation", "test"))
+    return Dataset(actual, requested, train, validation, test, sha256, notes, opened.label_noise)
 
 
 def _resolve(name: str, data_dir: str) -> tuple[str, tuple[str, ...]]:
@@ -109,7 +111,8 @@ def _open_or_fall_back(requested: str, data_dir: str, fallback: str, limit: int)
 
 
 def _open(name: str, data_dir: str, limit: int) -> Opened:
-    if data_dir and not data_folder(data_dir).is_dir():
+    # Of "folder" it may be an archive.
+    if data_dir and not data_folder(data_dir).is_dir() and not (name == "folder" and data_folder(data_dir).exists()):
         raise FileNotFoundError(f"the data folder {data_dir} does not exist: correct data.dir, or create the folder")
     if name in SOURCES:
         return SOURCES[name].open_set(name, data_dir, limit)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aeden.data import own_images
 from aeden.nn.convolution import LOWERINGS
 from aeden.nn.decoders import DECODERS
 from aeden.nn.gan import DOWNSAMPLINGS
@@ -57,9 +58,13 @@ RANGES: dict[str, Range] = {
     "data.fallback": Choice(("glyphs", "")),
     "data.limit": _count(),
     "data.train_limit": _count(),
+    "data.crop": _count(0, 65_536),
+    "data.channels": Choice(tuple(own_images.CHANNELS)),
     "augment.shift": Number(0, 1e4),
     "augment.turn": Number(0, 180),
     "augment.zoom": Number(0, 0.9),
+    "augment.flip": FLAG,
+    "augment.quarter_turns": FLAG,
     "noise.kind": Choice(tuple(KINDS)),
     "noise.level": LEVEL,
     "noise.level_max": LEVEL,
@@ -75,6 +80,10 @@ RANGES: dict[str, Range] = {
     "model.factors": Several(FACTOR, 1),
     "model.stages": _count(0, 16),
     "model.skip": FLAG,
+    "model.blocks": _count(1, 64),
+    "model.residual": FLAG,
+    "model.bias": FLAG,
+    "model.level_input": FLAG,
     "model.kernel_size": _count(1, KERNEL),
     "model.decoder_kernel_size": _count(0, KERNEL),
     "model.init": Choice(tuple(INITS)),

@@ -133,10 +133,17 @@ def _gan() -> ConfigDict:
     gan.r2 = 1.0  # weight of the same penalty on samples; usually 0 with nonsaturating
     gan.discriminator = (32, 64, 128)  # channels of its stages, each of which halves height and width
     gan.downsampling = "strided"  # strided | antialiased (about three times slower on a CPU)
+    gan.r1_every = 1  # steps between the penalties r1 and r2, which then count as many times; 16 makes steps cheaper
+    gan.discriminator_rate = 1.0  # learning rate of the discriminator, as a factor of learning_rate
     gan.b1 = 0.0  # Adam's decay of the mean gradient, for both networks
     gan.b2 = 0.99  # Adam's decay of the mean squared gradient
     gan.average = 0.999  # decay per step of the generator's moving average, which generates the samples
     gan.samples = 10_000  # number of samples to judge at the end; 0 for none (data without labels)
+    gan.truncation = 0.0  # limit of the latents' absolute values in samples: less varied, more typical; 0 for none
+    gan.truncations = ()  # further truncations to judge samples at, e.g. (0.5, 1.0)
+    # all (trained on all training images, which samples are compared with) | half (trained on one half, samples are
+    # compared with the other, which it has not seen: real images are then nearer to it)
+    gan.judge = "all"  # the classifier that judges samples
     return gan
 
 

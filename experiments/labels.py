@@ -20,7 +20,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 from absl import flags
 
 from aeden.measures.paired_statistics import PairedDifference, paired_difference
@@ -29,7 +28,7 @@ from aeden.runtime import files, provenance
 from aeden.runtime.files import Row
 from configs.ablations.labels_mnist import label_budgets
 from experiments import cli
-from experiments.ablate import outcome
+from experiments.ablate import outcome, results
 from experiments.ablate.plan import Plan
 from experiments.ablate.run import run_grid
 
@@ -114,11 +113,7 @@ def most_labels(rows: list[Row], budget: int) -> int:
 
 def _mean(accuracy: list[float]) -> str:
     """Mean and standard deviation in percent; "" without a value."""
-    if not accuracy:
-        return ""
-    values = 100 * np.array(accuracy)
-    deviation = f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{values.mean():.2f}{deviation}"
+    return results.spread([100 * value for value in accuracy])
 
 
 def _interval(gain: PairedDifference) -> str:

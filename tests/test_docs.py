@@ -222,6 +222,15 @@ def test_extras_named_in_the_text_exist(document):
     assert set(re.findall(r"'\.\[(\w+)\]'", document.read_text())) <= extras.keys()
 
 
+@by_path
+def test_no_spread_is_rounded_to_nothing(document):
+    """A mean beside its spread has as many digits as the spread needs."""
+    nothing = re.compile(r"± 0(\.0+)?(?![\d.])")
+    assert nothing.search("0.74 ± 0.00 |")
+    assert not nothing.search("0.745 ± 0.005 |")
+    assert not nothing.findall(document.read_text())
+
+
 def dotted(config):
     """The names of all fields and sections of a config."""
     names = flatten(config.to_dict())

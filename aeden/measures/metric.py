@@ -14,6 +14,7 @@ How to add a metric:
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -44,13 +45,30 @@ class Metric:
         """Label and unit, e.g. "PSNR, dB"."""
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
-    def format_difference(self, value: float) -> str:
-        """A difference of two values with its sign and unit, e.g. "+0.31 dB"."""
-        return f"{value:+.{self.digits}f}{f' {self.unit}' if self.unit else ''}"
+    def format_difference(self, value: float, width: float = math.nan) -> str:
+        """A difference of two values with its sign and unit, e.g. "+0.31 dB".
+
+        Args:
+          value: the difference.
+          width: half of its interval, which may need more digits than the metric has, see `decimals`; NaN if unknown.
+        """
+        return f"{value:+.{decimals(self.digits, width)}f}{f' {self.unit}' if self.unit else ''}"
 
     def format_size(self, value: float) -> str:
         """A size without a sign, such as a margin, in as many digits as it needs, e.g. "0.1 dB"."""
         return f"{value:g}{f' {self.unit}' if self.unit else ''}"
+
+
+def decimals(digits: int, width: float) -> int:
+    """Decimals of a difference: those of its metric, and more if half the width of its interval needs them.
+
+    Args:
+      digits: decimals of the metric.
+      width: half the width of the interval, in the same unit; NaN, 0 or infinite if there is none.
+    """
+    if not math.isfinite(width) or width <= 0:
+        return digits
+    return max(digits, -math.floor(math.log10(width)))
 
 
 def select(metrics: Iterable[Metric], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ import numpy as np
 
 from aeden.measures.paired_statistics import finite, holm
 
+# Numbers below this power of ten are printed with it taken out.
+SMALLEST_POWER = -5
+
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
@@ -53,6 +56,28 @@ def spread(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Sp
     tails = stats.chi2.ppf([0.5 + confidence / 2, 0.5 - confidence / 2], freedom)
     low, high = deviation * np.sqrt(freedom / tails)
     return Spread(deviation, float(low), float(high), len(values))
+
+
+def plus_minus(mean: float, deviation: float) -> str:
+    """Mean and spread, e.g. "20.12 ± 0.18": two significant digits of the spread, and the mean to the same place.
+
+    Args:
+      mean: the mean, finite.
+      deviation: the spread in the same unit, finite and above 0.
+    """
+    # Rounded first: 0.0996 has the place of 0.10.
+    places = 1 - _exponent(float(f"{deviation:.1e}"))
+    power = _exponent(max(abs(mean), deviation))
+    if power < SMALLEST_POWER:
+        scale, places = 10.0**-power, max(places + power, 0)
+        return f"({mean * scale:.{places}f} ± {deviation * scale:.{places}f})e{power:03d}"
+    places = max(places, 0)
+    return f"{mean:.{places}f} ± {deviation:.{places}f}"
+
+
+def _exponent(value: float) -> int:
+    """The power of ten of the first digit of a number above 0."""
+    return int(f"{value:e}".partition("e")[2])
 
 
 def equal_spread_p(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> float:

@@ -18,6 +18,7 @@ def get_config() -> ConfigDict:
     config.leave_out = ()  # runs that are left out, named as in --list without the seed, e.g. ("k4, epochs=48",)
     config.shared_run = ConfigDict()  # fields of a run that is made once per seed, before the others; {} for none
     # A contender refers to the folder of the shared run as stack.pretrained="{shared_run}".
+    config.shared_fields = ()  # fields or sections that it takes from contenders, e.g. ("model",): a run for each
     config.pairing = "none"  # none | parameters | multiplications: match decoder size to the reference by either
     config.least_steps = 0  # shortest training on stack.labels images, where epochs amount to fewer steps; 0 for none
     config.seeds = 6  # number of seeds, from experiment.seed on; the same for every contender, so that runs are paired

@@ -1,4 +1,4 @@
-"""Which learning rate suits an experiment? Nine trials of a denoising or stack config, by the validation split.
+"""Which learning rate suits an experiment? Nine trials of any config, by the validation split.
 
 python -m experiments.ablate --config=configs/ablations/tune.py:dense_mnist
 
@@ -17,6 +17,8 @@ from configs.ablations import grid_base
 
 # The range is the config's own rate over and times this.
 REACH = 5.0
+# What decides, by task, where it is not that of the defaults.
+METRICS = {"stack": "accuracy", "gan": "kid"}
 
 
 def get_config(name: str = "transpose_mnist") -> ConfigDict:
@@ -39,6 +41,5 @@ def get_config(name: str = "transpose_mnist") -> ConfigDict:
     config.seeds = 3
     config.baselines = False
     config.costs = False
-    if config.experiment.task == "stack":
-        config.metric = "accuracy"
+    config.metric = METRICS.get(config.experiment.task, config.metric)
     return config

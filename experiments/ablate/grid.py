@@ -18,10 +18,11 @@ from aeden.tasks.from_config import check_choice, open_data
 from configs import base
 from experiments.ablate import grid_checks, search_space
 from experiments.ablate.pairing import PAIRINGS, paired
-from experiments.ablate.run_config import field_of, run_config, shared_config
+from experiments.ablate.run_config import field_of, run_config, shared_config, taken_fields
 
 # Stands for the folder of the shared run in the fields of a contender.
 SHARED_RUN = "{shared_run}"
+# A shared run's contender is this, or begins with it: "shared run of k3".
 SHARED_CONTENDER = "shared run"
 # Characters of a run's name that its folder keeps: file systems take 255 bytes.
 LONGEST_WORDS = 100
@@ -54,7 +55,7 @@ class Cell:
     @property
     def is_shared(self) -> bool:
         """Whether this is a shared run, which no table shows."""
-        return self.contender == SHARED_CONTENDER
+        return self.contender.startswith(SHARED_CONTENDER)
 
     @property
     def place(self) -> str:
@@ -159,8 +160,7 @@ def expand(grid: Any) -> list[Cell]:
         raise ValueError(f"reference {grid.reference!r} is none of the contenders {', '.join(contenders)}")
     if grid.pairing not in PAIRINGS:
         raise ValueError(f"unknown pairing {grid.pairing!r}: use one of {', '.join(PAIRINGS)}")
-    if SHARED_CONTENDER in contenders:
-        raise ValueError(f"contender {SHARED_CONTENDER!r}: this name is reserved for shared_run; choose another")
+    grid_checks.check_shared(grid, contenders, SHARED_CONTENDER)
     if grid.seeds < 1:
         raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
     tuned = search_space.ranges(grid)
@@ -188,8 +188,10 @@ def _cells(grid: Any, contenders: dict[str, dict[str, Any]], settings: list[dict
     first = grid.experiment.seed
     seen: dict[str, str] = {}
     widths = _paired_widths(grid, contenders, settings)
+    made: dict[str, Cell] = {}
+    if grid.shared_run:
+        shared_config(grid, first, {})  # refused first if it cannot be, whoever needs it
     for seed in range(first, first + grid.seeds):
-        shared = Cell(SHARED_CONTENDER, {}, seed, shared_config(grid, seed)) if grid.shared_run else None
         for setting in settings:
             for contender, fields in contenders.items():
                 if kind(contender, setting) in grid.leave_out:
@@ -198,16 +200,29 @@ def _cells(grid: Any, contenders: dict[str, dict[str, Any]], settings: list[dict
                 if kind(contender, setting) in widths:
                     config.model.decoder_features = widths[kind(contender, setting)]
                 refers = SHARED_RUN in identity.flatten(config.to_dict()).values()
-                if refers and shared is None:
-                    raise ValueError(
-                        f"contender {contender} needs the folder of the shared run, but shared_run is empty"
-                    )
-                cell = Cell(contender, setting, seed, config, shared if refers else None)
+                shared = _shared_run(grid, contender, fields, seed, made) if refers else None
+                cell = Cell(contender, setting, seed, config, shared)
                 with _naming(cell.kind):
                     known = seen.setdefault(json.dumps(cell.identity(), sort_keys=True), cell.name)
                 if known != cell.name:
                     raise ValueError(f"{cell.name} and {known} are the same experiment")
                 yield cell
+
+
+def _shared_run(grid: Any, contender: str, fields: Mapping[str, Any], seed: int, made: dict[str, Cell]) -> Cell:
+    """The shared run that a contender needs: one per seed and, with `shared_fields`, per value of these fields.
+
+    It is named after the first contender that needs it. `fields`: those of the contender, dotted name -> value. `made`:
+    the shared runs so far; takes the new one.
+    """
+    if not grid.shared_run:
+        raise ValueError(f"contender {contender} needs the folder of the shared run, but shared_run is empty")
+    taken = taken_fields(grid, fields)
+    key = json.dumps([seed, taken], sort_keys=True)
+    if key not in made:
+        name = f"{SHARED_CONTENDER} of {contender}" if grid.shared_fields else SHARED_CONTENDER
+        made[key] = Cell(name, {}, seed, shared_config(grid, seed, taken))
+    return made[key]
 
 
 def _paired_widths(
@@ -258,7 +273,9 @@ def check(cells: Iterable[Cell]) -> None:
         first.setdefault(cell.kind, cell)
     for cell in first.values():
         with _naming(cell.kind):
-            prepare(cell.config, dataset_of(cell.config))
+            dataset = dataset_of(cell.config)
+            grid_checks.check_judged(cell.config.task, dataset)
+            prepare(cell.config, dataset)
 
 
 def digests(cells: Iterable[Cell]) -> dict[str, str]:

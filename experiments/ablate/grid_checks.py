@@ -6,8 +6,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from aeden.data.dataset import Dataset
+from aeden.tasks.gan import judge
+
 # What costs, pairing and comparisons at equal steps presume to be the same for all runs of a contender at a setting.
-FIXED = ("task", "batch_size", "epochs", "steps", "log_every", "steps_per_dispatch", "stack.labels")
+FIXED = (
+    *("task", "batch_size", "epochs", "steps", "log_every", "steps_per_dispatch", "stack.labels"),
+    # Of generators: their networks, and how samples are drawn.
+    *("gan.latent", "gan.modes", "gan.width", "gan.samples", "gan.truncation"),
+)
 FIXED_SECTIONS = ("model.", "data.", "eval.", "checkpoint.")
 
 
@@ -49,6 +56,32 @@ def check_axes(axes: Mapping[str, Any]) -> None:
     for name, values in axes.items():
         if not isinstance(values, tuple | list) or not values or len({str(v) for v in values}) < len(values):
             raise ValueError(f"axes.{name} takes a tuple of different values, not {values!r}")
+
+
+def check_shared(grid: Any, contenders: Mapping[str, Any], reserved: str) -> None:
+    """Refuses contenders with the name of shared runs, and `shared_fields` that do nothing or miss something."""
+    for contender in contenders:
+        if contender.startswith(reserved):
+            raise ValueError(
+                f"contender {contender!r}: the name {reserved!r} is reserved for shared_run; choose another"
+            )
+    names = tuple(grid.shared_fields)
+    if names and not grid.shared_run:
+        raise ValueError("shared_fields is set, but shared_run is empty: name the fields of the shared run there")
+    if names and grid.pairing != "none":
+        raise ValueError(f"shared_fields and pairing={grid.pairing} are both set: shared runs are not paired")
+    for name in names:
+        if not any(field == name or field.startswith(f"{name}.") for own in contenders.values() for field in own):
+            raise ValueError(f"shared_fields: no contender sets {name}; remove it")
+
+
+def check_judged(task: str, dataset: Dataset) -> None:
+    """Refuses generators of data that no judge can be trained on: nothing would be left to compare them by."""
+    if task == "gan" and (why := judge.obstacle(dataset)):
+        raise ValueError(
+            f"a grid compares generators by a classifier of the classes, and {dataset.name} {why}: use data with "
+            "labels, such as a folder with a subfolder for each class"
+        )
 
 
 def check_left_out(names: Any, kinds: Mapping[str, tuple[str, str]], reference: str) -> None:

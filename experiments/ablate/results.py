@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from aeden.measures.seed_spread import plus_minus
 from aeden.runtime.files import Row
 from aeden.tasks.execute import TASKS
 from aeden.tasks.gan.task import set_figures
 from aeden.tasks.task import Summary
 from experiments.ablate import metrics
 from experiments.ablate.grid import Cell
+
+# Relative spread of values that are equal but for the last bits of their computation.
+ROUNDING = 1e-12
 
 
 def row(cell: Cell, summary: Summary, folder: str) -> Row:
@@ -58,8 +62,12 @@ def levels(cell: Cell, summary: Summary) -> list[Row]:
 
 
 def judged(cell: Cell, summary: Summary) -> list[Row]:
-    """The metrics of a GAN's samples, of the samples of its untrained generator, and of real images: one row each."""
-    sets = {"trained": summary["test"], "untrained": summary["untrained"], "real": summary["real"]}
+    """The metrics of a GAN's samples, of the samples of its untrained generator, and of real images: one row each.
+
+    Samples at further truncations of the latent vectors have a row too.
+    """
+    truncated = {f"truncated at {limit}": figures for limit, figures in summary.get("truncations", {}).items()}
+    sets = {"trained": summary["test"], **truncated, "untrained": summary["untrained"], "real": summary["real"]}
     return [
         {
             "generator": "none" if name == "real" else cell.contender,
@@ -129,10 +137,10 @@ def spread(values: Sequence[float]) -> str:
     if not values:
         return ""
     mean = float(np.mean(values))
-    if min(values) == max(values) or not math.isfinite(mean):
-        return f"{values[0]:,}" if isinstance(values[0], int) and math.isfinite(mean) else f"{mean:.4g}"
-    deviation = float(np.std(values, ddof=1))
-    places = max(int(1 - np.floor(np.log10(deviation))), 0)
-    if places > 6:
-        return f"{mean:.4g} ± {deviation:.2g}"
-    return f"{mean:.{places}f} ± {deviation:.{places}f}"
+    if not math.isfinite(mean):
+        return f"{mean:.4g}"
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    # Values that differ by rounding only are the same.
+    if deviation <= ROUNDING * abs(mean):
+        return f"{values[0]:,}" if isinstance(values[0], int) else f"{mean:.4g}"
+    return plus_minus(mean, deviation)

@@ -108,7 +108,7 @@ def _list(plan: Plan, tuned: tuning.Tuning | None) -> None:
     """Prints the name and the command of every run that is wanted, trials first."""
     if tuned is not None:
         trials, others = selection.wanted(tuned, ONLY.value)
-        for cell in trials if ONLY.value else tuned.plan.cells:
+        for cell in trials if ONLY.value else tuned.plan.folders:
             print(f"{cell.name}\n    {command(tuned.plan, cell)}")
         if ONLY.value and not others:
             return
@@ -157,7 +157,7 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> tuning.Tuning | None:
         raise ValueError(f"--only={others[0]!r}: {len(tuned.open)} trials of the tuning have to end first")
     if tuned.summaries:
         tuning_record.write(tuned)
-    while todo := [cell for cell in tuned.open if cell in trials or not names]:
+    while todo := _todo(tuned, trials) if names else tuned.open:
         say(f"tuning: {len(tuned.plan.cells)} trials, {len(todo)} of them to be run")
         plan = make_plan(tuned.plan.name, settings, todo, workdir)
         _check_data(plan)
@@ -172,6 +172,12 @@ def tune(tuned: tuning.Tuning, names: Sequence[str]) -> tuning.Tuning | None:
         print(f"tuning: {len(tuned.open)} of {len(tuned.plan.cells)} trials have not ended")
         return None
     return tuned
+
+
+def _todo(tuned: tuning.Tuning, named: Sequence[Cell]) -> list[Cell]:
+    """Those of the named trials, and of the named shared runs of trials, that have not ended."""
+    shared = [cell for cell in tuned.plan.shared if cell in named and not tuned.plan.is_finished(cell)]
+    return [*shared, *(cell for cell in tuned.open if cell in named)]
 
 
 def _say_widened(before: Mapping[str, Search], now: Mapping[str, Search]) -> None:

@@ -40,19 +40,35 @@ def run_config(grid: Any, contender: str, fields: Mapping[str, Any], setting: Ma
     return config
 
 
-def shared_config(grid: Any, seed: int) -> Any:
+def shared_config(grid: Any, seed: int, taken: Mapping[str, Any]) -> Any:
     """The experiment of the shared run of a seed.
 
+    Args:
+      grid: the grid's config.
+      seed: seed of the run.
+      taken: the fields that it takes from a contender, see `taken_fields`.
+
     Raises:
-      ValueError: a field of `shared_run` does not exist, cannot have the value, or is the seed.
+      ValueError: a field of `shared_run` does not exist, cannot have the value, is the seed, or is taken too.
     """
     fields = flatten(grid.shared_run.to_dict())
     if "seed" in fields:
         raise ValueError("shared_run sets seed: it is run once with each seed of the grid")
     config = grid.experiment.copy_and_resolve_references()
-    for name, value in {**fields, "seed": seed}.items():
+    for name in taken:
+        if name in fields:
+            raise ValueError(f"shared_run sets {name}, and by shared_fields it is a contender's: remove it from one")
+    for name, value in {**taken, **fields, "seed": seed}.items():
         set_field(config, name, value, "shared_run")
     return config
+
+
+def taken_fields(grid: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a contender's fields that its shared run takes, by `shared_fields`: names of fields or of sections."""
+    names = tuple(grid.shared_fields)
+    return {
+        name: value for name, value in fields.items() if any(name == one or name.startswith(f"{one}.") for one in names)
+    }
 
 
 def set_field(config: Any, name: str, value: Any, owner: str) -> None:

@@ -24,12 +24,12 @@ def select(cells: list[Cell], names: Sequence[str]) -> list[Cell]:
 
 
 def wanted(tuned: Tuning, names: Sequence[str]) -> tuple[list[Cell], list[str]]:
-    """The trials among some names, and the names of the runs after the tuning.
+    """The trials (and their shared runs) among some names, and the names of the runs after the tuning.
 
     Raises:
       ValueError: there is no run of a name.
     """
-    trials = [cell for cell in tuned.plan.cells if cell.name in names]
+    trials = [cell for cell in tuned.plan.folders if cell.name in names]
     others = [name for name in names if name not in {cell.name for cell in trials}]
     select(tuned.templates, others)
     return trials, others

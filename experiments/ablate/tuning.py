@@ -226,12 +226,13 @@ def _trials(settings: Any, templates: Sequence[Cell], searches: Mapping[str, Sea
     """The trials of all contenders, point by point, so that those that finish first can be compared."""
     first = {cell.kind: cell for cell in reversed(templates)}
     cells: dict[str, Cell] = {}
+    shared: dict[str, Cell] = {}
     for i in range(max(len(search.points) for search in searches.values())):
         for template in reversed(first.values()):
             points = searches[template.place].points
             if i < len(points):
                 values = _typed(template, points[i].values, searches[template.place].configured)
-                trial = _trial(template, i, values, settings.tuning.seed + points[i].seed)
+                trial = _trial(template, i, values, settings.tuning.seed + points[i].seed, shared)
                 # Two points may have the same values if a field takes integers.
                 cells.setdefault(f"{trial.kind}, {trial.seed}, {trial.tuned}", trial)
     return list(cells.values())
@@ -245,11 +246,19 @@ def _typed(template: Cell, values: Mapping[str, float], configured: search_space
     }
 
 
-def _trial(template: Cell, number: int, values: Mapping[str, float], seed: int) -> Cell:
-    """A trial of a contender: validated only, so that the choice does not depend on the test split."""
+def _trial(template: Cell, number: int, values: Mapping[str, float], seed: int, shared: dict[str, Cell]) -> Cell:
+    """A trial of a contender: validated only, so that the choice does not depend on the test split.
+
+    It takes the shared run of its own seed, which does not take its values. `shared`: those so far, by name.
+    """
     cell = dataclasses.replace(_changed(template, values), seed=seed, trial=number)
+    if template.shared is not None:
+        config = template.shared.config.copy_and_resolve_references()
+        set_field(config, "seed", seed, "tuning")
+        run = dataclasses.replace(template.shared, seed=seed, config=config)
+        cell = dataclasses.replace(cell, shared=shared.setdefault(run.name, run))
     # What a test measures does not make it another trial.
-    untested = {"eval.levels": (), "eval.noises": (), "eval.extras": False, "eval.test": False}
+    untested = {"eval.levels": (), "eval.noises": (), "eval.extras": False, "eval.test": False, "gan.truncations": ()}
     for name, value in {"seed": seed, **untested}.items():
         set_field(cell.config, name, value, "tuning")
     return cell
@@ -270,7 +279,8 @@ def _summaries(plan: Plan) -> dict[Cell, Summary]:
       DamagedFileError: the summary of a trial that is finished cannot be read, or lacks the figure that decides.
     """
     found = {}
-    for cell, folder in plan.folders.items():
+    for cell in plan.cells:
+        folder = plan.folders[cell]
         summary = run_folder.finished(folder)
         if summary is not None:
             if plan.settings.metric not in (summary.get("validation") or {}):

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from aeden.measures import sample_quality
 from aeden.measures.image_quality import RESTORATION_METRICS
 from aeden.runtime.devices import AXIS
 from aeden.tasks.execute import prepare
@@ -16,8 +17,13 @@ from experiments.ablate import grid, metrics, search_space
 from experiments.ablate.grid import Cell
 from experiments.ablate.run_config import set_field
 
-# Task -> the figures of its validation that a choice can be about.
-VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
+# Task -> the figures of its validation that a choice can be about. Of samples, those that see both lost variety and bad
+# samples: precision and the share of confident samples reward the former, recall does not punish the latter.
+VALIDATED: dict[str, Iterable[str]] = {
+    "denoise": RESTORATION_METRICS,
+    "stack": SCORES,
+    "gan": (sample_quality.KID.name, sample_quality.FID.name, sample_quality.COVERAGE.name),
+}
 
 
 def check(settings: Any, templates: Sequence[Cell]) -> None:
@@ -32,8 +38,6 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
     """
     tuning = settings.tuning
     _check_metric(settings)
-    if settings.shared_run:
-        raise ValueError("tuning.fields and shared_run are both set: a grid with a shared run is not tuned")
     for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0), ("seed", 0)):
         if tuning[name] < least:
             raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")

@@ -214,11 +214,13 @@ def _findings(found: Mapping[str, Comparison], reference: str, metric: Metric) -
 
 def _size(one: Comparison, metric: Metric) -> str:
     """Mean difference, in the unit of the metric and relative to the spread over seeds, and its interval."""
-    size = metric.format_difference(one.mean)
+    width = (one.high - one.low) / 2
+    size = metric.format_difference(one.mean, width)
     if math.isfinite(one.effect):
         size += f", {abs(one.effect):.1f} times the spread over seeds"
     if math.isfinite(one.low):
-        size += f", 95 % interval {metric.format_difference(one.low)} to {metric.format_difference(one.high)}"
+        low, high = (metric.format_difference(end, width) for end in (one.low, one.high))
+        size += f", 95 % interval {low} to {high}"
     return size
 
 

@@ -10,12 +10,14 @@ from absl import flags
 from conftest import ROOT, write_images
 from ml_collections import config_flags
 
+from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks import model_from_config
 from aeden.tasks.execute import TASKS
 from configs import gan_transpose_mnist
-from configs.ablations import tuned_mnist
-from experiments.ablate import grid
+from configs.ablations import features_mnist, generators_mnist, generators_notmnist, tuned_mnist
+from experiments.ablate import grid, grid_checks
 
 GRIDS = sorted(
     path.stem for path in (ROOT / "configs/ablations").glob("*.py") if path.stem not in ("__init__", "grid_base")
@@ -75,7 +77,7 @@ def test_the_name_of_a_folder_depends_on_the_config_but_not_on_the_data_folder(s
         ({"axes": {"noise": {"level": (0.1, 0.10000001)}}}, "values of an axis must differ in their first six digits"),
         (
             {"contenders": {"nearest": {}, "shared run": {"epochs": 3.0}}},
-            "'shared run': this name is reserved for shared_run",
+            "'shared run': the name 'shared run' is reserved for shared_run",
         ),
         ({"axes": {"noise": {"level": 0.1}}}, "takes a tuple"),
         ({"axes": {"batch_size": ("many",)}}, "batch_size takes a value of type int, not 'many'"),
@@ -144,8 +146,23 @@ def test_generators_cannot_be_compared_on_data_without_labels(settings, tmp_path
     settings.experiment = gan_transpose_mnist.get_config()
     settings.experiment.data.name, settings.experiment.data.dir = "folder", str(tmp_path)
     settings.metric = "kid"
-    with pytest.raises(ValueError, match=r"nearest: .*labels"):
-        grid.check(grid.expand(settings))
+    for samples in (10_000, 0):
+        settings.experiment.gan.samples = samples
+        with pytest.raises(
+            ValueError, match=r"^nearest: a grid compares .*has no labels: use data with labels, [^\n]*$"
+        ):
+            grid.check(grid.expand(settings))
+
+
+def test_generators_cannot_be_compared_on_data_of_one_class():
+    def dataset(classes):
+        split = Split(np.zeros((9, 8, 8, 1), np.uint8), np.arange(9, dtype=np.int32) % classes)
+        return Dataset("shapes", "shapes", split, split, split, "0")
+
+    grid_checks.check_judged("gan", dataset(3))
+    grid_checks.check_judged("denoise", dataset(1))
+    with pytest.raises(ValueError, match=r"shapes has one class only: use data with labels"):
+        grid_checks.check_judged("gan", dataset(1))
 
 
 def test_every_kind_of_run_is_checked_once(settings, monkeypatch):
@@ -181,6 +198,53 @@ def test_a_shared_run_is_made_once_per_seed(settings):
     ]
     assert [cell.shared for cell in cells] == [None, shared[0], None, shared[0], None, shared[1], None, shared[1]]
     assert all(cell.is_shared for cell in shared)
+
+
+def test_a_shared_run_can_be_made_for_each_contender(settings):
+    """One per seed and value of the fields that it takes; what else a contender sets is not its own."""
+    settings.experiment.task = "stack"
+    settings.shared_run, settings.shared_fields = {"stack": {"head": "none"}}, ("model", "stack.pretrain_learning_rate")
+    settings.axes = {"stack": {"labels": (10, 0)}}
+    rate = {"stack": {"pretrained": grid.SHARED_RUN, "pretrain_learning_rate": 0.5}}
+    own, upsample = {"stack": {"pretrained": grid.SHARED_RUN}}, {"model": {"decoder": "upsample"}}
+    settings.contenders.nearest = {**upsample, **own, "learning_rate": 0.25}
+    settings.contenders.k3 = {"model": {"decoder": "transpose"}, **rate}
+    settings.contenders.frozen = {**upsample, "stack": {"pretrained": grid.SHARED_RUN, "head": "frozen"}}
+    settings.contenders.random = {"model": {"decoder": "transpose"}}
+    cells = grid.expand(settings)
+    shared = grid.shared_runs(cells)
+    names = [f"shared run of {name}, seed {seed}" for seed in (0, 1) for name in ("nearest", "k3")]
+    assert [cell.name for cell in shared] == names
+    assert all(cell.is_shared for cell in shared)
+    assert [cell.config.model.decoder for cell in shared[:2]] == ["upsample", "transpose"]
+    assert [cell.config.stack.pretrain_learning_rate for cell in shared[:2]] == [1e-3, 0.5]
+    usual = settings.experiment
+    assert {(c.config.learning_rate, c.config.stack.head) for c in shared} == {(usual.learning_rate, "none")}
+    assert [cell.shared for cell in cells[:4]] == [shared[0], shared[1], shared[0], None]
+    assert [cell.shared for cell in cells[-4:]] == [shared[2], shared[3], shared[2], None]
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"shared_run": {}}, "shared_fields is set, but shared_run is empty"),
+        ({"shared_fields": ("model", "noise")}, "shared_fields: no contender sets noise; remove it"),
+        ({"pairing": "parameters"}, "shared_fields and pairing=parameters are both set"),
+        (
+            {"shared_run": {"model": {"decoder": "subpixel"}}},
+            "shared_run sets model.decoder, and by shared_fields it is",
+        ),
+        ({"contenders": {"nearest": {}, "shared run of k3": {"model": {}}}}, "'shared run' is reserved"),
+    ],
+)
+def test_shared_runs_that_cannot_be(settings, changes, match):
+    settings.experiment.task = "stack"
+    settings.shared_run, settings.shared_fields = {"stack": {"head": "none"}}, ("model",)
+    settings.contenders.k3 = {"model": {"decoder": "transpose"}, "stack": {"pretrained": grid.SHARED_RUN}}
+    for name, value in changes.items():
+        settings[name] = value
+    with pytest.raises(ValueError, match=match):
+        grid.expand(settings)
 
 
 @pytest.mark.parametrize("pairing", ["parameters", "multiplications"])
@@ -273,10 +337,33 @@ def test_the_grids_that_come_along_expand(name):
     assert f"python -m experiments.ablate --config=configs/ablations/{name}.py" in path.read_text()
 
 
+def test_the_grid_of_generators_has_a_variant_with_classes():
+    for variant, conditional in generators_mnist.VARIANTS.items():
+        cells = grid.expand(generators_notmnist.get_config(variant))
+        assert {cell.config.gan.conditional for cell in cells} == {conditional}
+        assert {cell.config.data.name for cell in cells} == {"notmnist"}
+    with pytest.raises(ValueError, match=r"'classes' is no variant of this grid: .* unconditional, conditional"):
+        generators_mnist.get_config("classes")
+
+
+def test_each_decoder_of_the_grid_of_features_has_its_own_encoder():
+    cells = grid.expand(features_mnist.get_config())
+    for cell in cells:
+        if cell.contender == "random":
+            assert cell.shared is None
+            continue
+        shared = cell.shared.config
+        assert cell.shared.name == f"shared run of {cell.contender}, seed {cell.seed}"
+        assert (shared.model.to_dict(), shared.stack.head) == (cell.config.model.to_dict(), "none")
+        assert shared.stack.pretrain_learning_rate == features_mnist.RATES[cell.contender]
+        assert (cell.config.stack.head, cell.config.stack.pretrained) == ("frozen", grid.SHARED_RUN)
+    assert len(grid.shared_runs(cells)) == 4 * 9
+
+
 def test_what_decides_the_test_images_comes_from_the_task(settings):
     """Noise decides the test images of a denoising run, and nothing in a GAN's."""
     settings.contenders.k3 = {"model": {"decoder": "transpose"}, "noise": {"level": 0.1}}
     with pytest.raises(ValueError, match=r"contender k3 sets noise.level: all are tested on the same images"):
         grid.expand(settings)
-    assert TASKS["gan"].tested_on == ()
+    assert TASKS["gan"].tested_on == ("gan.judge",)
     assert all("noise." in TASKS[name].tested_on for name in ("denoise", "stack"))

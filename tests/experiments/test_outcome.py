@@ -479,3 +479,16 @@ def test_a_value_that_is_not_defined_is_printed_as_such():
         "28,353",
         "1.50 ± 0.71",
     ]
+
+
+def test_values_that_differ_by_rounding_have_no_spread():
+    assert results.spread([0.1, 0.1 + 1e-16]) == "0.1"
+    assert results.spread([0.0, 0.0]) == "0"
+
+
+def test_a_difference_has_the_digits_that_its_interval_needs():
+    """By the digits of KID alone, both ends would be +0.0000."""
+    found = compare({"k3": ([2e-5, 3e-5, 4e-5], [1e-5, 1e-5, 1e-5])})
+    assert "k3 (+0.00002, " in verdict.sentence(found, "nearest", metrics.of_task("gan")["kid"])
+    wide = compare({"k3": ([0.2, 0.3, 0.4], [0.1, 0.1, 0.1])})
+    assert "k3 (+0.2000, " in verdict.sentence(wide, "nearest", metrics.of_task("gan")["kid"])

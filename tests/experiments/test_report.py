@@ -331,6 +331,19 @@ def test_generators_are_compared_with_untrained_ones_and_with_real_images(gans, 
     assert "gaussian noise" not in (tmp_path / "report.html").read_text()
 
 
+def test_samples_at_other_truncations_have_rows_of_their_own(gans):
+    for one in gans.summaries.values():
+        one["truncations"] = {"1.5": {**one["test"], "agreement": 0.9}}
+        one["classifier"]["kind"] = "half"
+    parts = gan.sections(gans)
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", parts[-2])]
+    assert [row[1] for row in rows if row and row[0] == "k3"] == ["trained", "truncated at 1.5", "untrained"]
+    heads = re.findall(r"<th[^>]*>(.*?)</th>", parts[-2])
+    agreement = [row[heads.index("class agreement")] for row in rows if row and row[0] == "k3"]
+    assert agreement == ["", "0.9", ""]
+    assert "compared with the half of the training split that the classifier was not trained on" in text_of(parts)
+
+
 def test_different_classifiers_are_pointed_out(gans):
     gans.summaries[gans.plan.cells[0]]["classifier"]["accuracy"] = 0.9
     assert "2 different classifiers judged these samples" in text_of(gan.sections(gans))

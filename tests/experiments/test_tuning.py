@@ -17,7 +17,7 @@ from aeden.training import checkpoints, divergence
 from configs import base
 from configs.ablations import tune as tune_config
 from experiments import cli
-from experiments.ablate import grid, run, tuning, tuning_checks, tuning_record, verdict
+from experiments.ablate import grid, run, selection, tuning, tuning_checks, tuning_record, verdict
 from experiments.ablate.run_config import set_field
 
 # The rate with the best figure: within the range, unless a test says otherwise.
@@ -332,7 +332,11 @@ def test_the_files_say_what_was_tried_and_chosen(tuned, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"experiment": {"task": "gan"}, "metric": "kid"}, "trials of gan runs cannot be judged by it; set tuning.f"),
+        (
+            {"experiment": {"task": "gan"}, "metric": "recall"},
+            "gan runs cannot be judged by it; use one of kid, fid, cov",
+        ),
+        ({"tuning": {"fields": {"gan": {"latent": (8, 64)}}}}, "gan.latent: what decides the network"),
         ({"metric": "harmonic_energy"}, "metric=harmonic_energy: .* use one of bce, mse, psnr, ssim$"),
         ({"metric": "bce_excess"}, "metric=bce_excess: .* use one of bce, mse, psnr, ssim$"),
         ({"tuning": {"trials": 1}}, "tuning.trials=1: use 2 or more"),
@@ -366,13 +370,42 @@ def test_a_stage_that_cannot_decide_is_refused(tuned, tmp_path, changes, match):
         look(tuned, tmp_path)
 
 
-def test_a_grid_with_a_shared_run_is_not_tuned(settings, tmp_path):
+def test_a_trial_takes_the_shared_run_of_its_own_seed(settings, tmp_path):
+    """It does not depend on what is tuned, so that all trials of a seed share it, at whatever setting."""
     settings.experiment.task, settings.metric = "stack", "accuracy"
     settings.contenders.k3 = {"model": {"decoder": "transpose"}, "stack": {"pretrained": grid.SHARED_RUN}}
-    settings.shared_run = {"stack": {"head": "none"}}
-    settings.tuning.fields = {"learning_rate": (1e-3, 1e-1)}
-    with pytest.raises(ValueError, match="shared_run are both set"):
-        look(settings, tmp_path)
+    settings.shared_run, settings.shared_fields = {"stack": {"head": "none"}}, ("model",)
+    settings.axes = {"stack": {"labels": (50, 0)}}
+    settings.tuning.fields, settings.tuning.trials = {"learning_rate": (1e-3, 1e-1)}, 3
+    state = look(settings, tmp_path)
+    assert [cell.name for cell in state.plan.shared] == [
+        f"shared run of k3, seed {seed}" for seed in (1000, 1001, 1002)
+    ]
+    assert {cell.config.learning_rate for cell in state.plan.shared} == {settings.experiment.learning_rate}
+    assert {cell.config.seed for cell in state.plan.shared} == {1000, 1001, 1002}
+    for cell in state.plan.cells:
+        assert (cell.shared is None) == (cell.contender == "nearest")
+        assert cell.shared is None or cell.shared.seed == cell.seed
+    folders = [state.plan.folders[cell] for cell in state.plan.folders]
+    assert len(set(folders)) == len(folders) == 3 + 2 * 2 * 3
+    chosen, others = selection.wanted(state, ["shared run of k3, seed 1001", "trial 1, k3, stack.labels=0, seed 1001"])
+    assert [cell.is_shared for cell in run._todo(state, chosen)] == [True, False]
+    assert others == []
+    for cell in state.plan.cells:
+        config = cell.config.copy_and_resolve_references()
+        if cell.shared is not None:
+            config.stack.pretrained = str(state.plan.folders[cell.shared])
+        finish(state.plan.folders[cell], config, 20.0)
+        summary = {"validation": {"accuracy": 0.5}, "steps": 20, "parameters": 5, "wall_seconds": 1.0}
+        files.write_json(state.plan.folders[cell] / "summary.json", summary)
+    for cell in state.plan.shared:
+        finish(state.plan.folders[cell], cell.config, 20.0)
+    settings.tuning.widenings = 0
+    state = look(settings, tmp_path)
+    assert not state.open  # found again, by the folders of their shared runs
+    assert {cell.shared.name for cell in state.finals() if cell.contender == "k3"} == {
+        *("shared run of k3, seed 0", "shared run of k3, seed 1")
+    }
 
 
 def test_a_trial_without_the_figure_that_decides_is_damaged_and_none_that_diverged(tuned, tmp_path):
@@ -624,11 +657,24 @@ def test_the_grid_of_one_experiment(name):
     assert all(cell.config.to_dict() == settings.experiment.to_dict() | {"seed": cell.seed} for cell in cells)
 
 
-def test_a_generator_cannot_be_tuned():
+def test_a_generator_is_tuned_by_the_distance_of_its_samples(tmp_path):
     settings = tune_config.get_config("gan_upsample_mnist")
-    settings.metric = "fid"
-    with pytest.raises(ValueError, match="metric=fid: trials of gan runs cannot be judged by it"):
-        tuning_checks.check(settings, grid.expand(settings))
+    settings.tuning.fields.gan = {"discriminator_rate": (0.5, 4.0)}
+    settings.experiment.gan.truncations = (1.0,)
+    cells = grid.expand(settings)
+    tuning_checks.check(settings, cells)
+    verdict.check(settings.metric, cells, settings.margin)
+    state = look(settings, tmp_path)
+    for cell in state.open:
+        assert (cell.config.eval.test, cell.config.gan.truncations) == (False, ())
+        finish(state.plan.folders[cell], cell.config, 20.0)
+        far = math.log10(cell.config.learning_rate / 1e-3) ** 2 + math.log2(cell.config.gan.discriminator_rate) ** 2
+        summary = {"validation": {"kid": 0.01 * far}, "steps": 20, "parameters": 5, "wall_seconds": 1.0}
+        files.write_json(state.plan.folders[cell] / "summary.json", summary)
+    settings.tuning.widenings = 0
+    (choice,) = look(settings, tmp_path).choices().values()
+    assert choice.leader.tuned["gan.discriminator_rate"] == pytest.approx(1.0, rel=0.5)
+    assert choice.best_figure == min(choice.figures)
 
 
 def test_each_tuned_experiment_has_a_folder_of_its_own(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from aeden.measures.paired_statistics import holm
-from aeden.measures.seed_spread import compare_spreads, equal_spread_p, spread
+from aeden.measures.seed_spread import compare_spreads, equal_spread_p, plus_minus, spread
 
 
 def test_the_interval_of_a_spread_is_that_of_the_variance(rng):
@@ -85,3 +85,32 @@ def test_values_that_are_not_finite_have_no_spread(wrong):
             equal_spread_p(*pair)
         with pytest.raises(ValueError, match=f"a value is {wrong}"):
             compare_spreads({"k3": pair})
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "printed"),
+    [
+        (20.1234, 0.1789, "20.12 ± 0.18"),
+        (0.7446667, 0.0048, "0.7447 ± 0.0048"),
+        (28.0, 0.0996, "28.00 ± 0.10"),
+        (28.0, 0.0994, "28.000 ± 0.099"),
+        (1234.5, 67.8, "1234 ± 68"),
+        (28.00000012, 2.4e-8, "28.000000120 ± 0.000000024"),
+        (1.234e-7, 5.6e-9, "(1.234 ± 0.056)e-07"),
+        (-1.234e-7, 5.6e-8, "(-1.23 ± 0.56)e-07"),
+        (0.0, 3.2e-8, "(0.0 ± 3.2)e-08"),
+    ],
+)
+def test_a_mean_has_as_many_digits_as_its_spread_needs(mean, deviation, printed):
+    assert plus_minus(mean, deviation) == printed
+
+
+def test_rounding_a_mean_loses_less_than_a_tenth_of_its_spread(rng):
+    for mean, deviation in zip(rng.normal(size=200) * 10.0 ** rng.integers(-9, 4, 200), rng.random(200), strict=True):
+        spread = abs(mean) * deviation * 10.0 ** rng.integers(-4, 2)
+        shown = plus_minus(mean, spread)
+        bare, _, power = shown.replace("(", "").partition(")e")
+        one, other = (float(word) * 10.0 ** int(power or 0) for word in bare.split(" ± "))
+        # Whole units are enough above 10.
+        assert abs(one - mean) <= max(0.051 * spread, 0.5 * (spread >= 10))
+        assert abs(other - spread) <= max(0.051 * spread, 0.5 * (spread >= 10))

@@ -1,5 +1,6 @@
 """GANs: networks, losses and penalties, the step, resuming, the files of a run, what is refused."""
 
+import hashlib
 import time
 
 import jax
@@ -24,11 +25,14 @@ from aeden.tasks.gan import judge as judging
 from aeden.tasks.gan import task as gan_task
 from aeden.tasks.gan.pictures import interpolate, nearest_images
 from aeden.tasks.gan.run import collapse_warnings
+from aeden.tasks.gan.sample_figures import judge_samples, judge_validation
+from aeden.tasks.gan.sampler import truncated
 from aeden.tasks.gan.task import prepare
 from aeden.tasks.objectives.adversarial import (
     Adversaries,
     adversarial_objective,
     discriminator_loss,
+    discriminator_step,
     generator_loss,
     latents,
     sample,
@@ -154,6 +158,49 @@ def test_a_step_descends_the_discriminators_then_the_generators_loss(rng, loss, 
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+def test_a_lazy_penalty_is_in_every_nth_step_and_n_times_as_large(images):
+    """Of weight 0.5, in every fourth step: compared with the gradient of a loss that has it or lacks it."""
+    generator, discriminator = networks("upsample", lowering="reference")
+    rate = GradientStep(optax.sgd(1.0), lambda step: jnp.float32(1.0))
+    gan = Adversaries(generator, discriminator, 5, (rate, rate), "nonsaturating", 0.5, 0.0, 0.9, penalty_every=4)
+    state = adversarial_objective(gan, lambda state: {}, lambda row: []).init(jax.random.key(1))
+    latent = jax.random.normal(jax.random.key(2), (4, 5))
+    batch = {"real": images, "latent": latent, "mask": jnp.ones(4, bool)}
+
+    @jax.jit
+    def change(step):
+        """What the step takes from the parameters."""
+        taken = lambda part: discriminator_step(gan, state.replace(step=step), part)[0].params  # noqa: E731
+        after = jax.vmap(taken, axis_name=devices.AXIS)(jax.tree.map(lambda x: x[None], batch))
+        return jax.tree.map(lambda old, new: old - new[0], state.discriminator.params, after)
+
+    @jax.jit
+    def gradient(weight):
+        fake = sample(generator, state.generator.params, latent, None)
+
+        def loss(params):
+            real_score, r1 = scores_and_penalty(discriminator, params, images, None)
+            scores = discriminator_loss("nonsaturating", real_score, apply(discriminator, params, fake))
+            return jnp.mean(scores + weight * r1)
+
+        return jax.grad(loss)(state.discriminator.params)
+
+    for step, weight in ((4, 2.0), (5, 0.0)):
+        pairs = (jax.tree.leaves(tree) for tree in (change(jnp.int32(step)), gradient(jnp.float32(weight))))
+        for one, other in zip(*pairs, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_truncated_latents_follow_the_truncated_normal_distribution_and_keep_their_order(rng):
+    latent = rng.normal(size=(500, 20)).astype(np.float32)
+    for limit in (0.5, 2.0):
+        nearer = truncated(latent, limit)
+        assert scipy.stats.kstest(nearer.ravel(), scipy.stats.truncnorm(-limit, limit).cdf).pvalue > 1e-3
+        np.testing.assert_array_equal(nearer.argsort(), latent.argsort())
+    np.testing.assert_allclose(truncated(latent, 9.0), latent, atol=1e-5)
+    assert np.abs(truncated(np.float32([[40.0, -40.0, 0.0]]), 1.5)).tolist() == [[1.5, 1.5, 0.0]]
+
+
 def test_the_transposed_generator_begins_with_a_checkerboard():
     """At the start, before it has learnt anything: clearly more than the one that resizes to the nearest."""
     energy = {}
@@ -246,7 +293,7 @@ def run(config, dataset, folder):
 def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_path, monkeypatch):
     monkeypatch.setitem(judging.RECIPE, "features", 4)
     monkeypatch.setitem(judging.RECIPE, "batch", 16)
-    config.gan.conditional = True
+    config.gan.conditional, config.gan.judge, config.gan.truncations = True, "half", (0.5,)
     whole = run(config, dataset, tmp_path / "whole")
     assert {path.name for path in (tmp_path / "whole").iterdir()} == {
         "checkpoints",
@@ -273,6 +320,12 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     }
     assert sum(test["class_share"]) == pytest.approx(1)
     assert len(whole["classifier"]["sha256"]) == 64
+    assert whole["classifier"]["kind"] == "half"
+    assert whole["truncations"]["0.5"].keys() == whole["real"].keys()
+    assert whole["real"]["agreement"] == whole["classifier"]["accuracy"]
+    lines = gan_task.closing(whole)
+    assert any(line.startswith("  truncated 0.5 ") and "of its class" in line for line in lines)
+    assert lines[-1].endswith("on images that it was not trained on")
 
     with monkeypatch.context() as patch:
         patch.setattr(gan_task, "TrainBatches", stopping(TrainBatches, [(0, 4)]))
@@ -283,6 +336,22 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     assert cut["classifier"] == whole["classifier"]
     files = [tmp_path / name / "metrics.csv" for name in ("cut", "whole")]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.proof
+def test_a_trial_ends_with_the_figures_of_the_validation_split(config, dataset, tmp_path, monkeypatch):
+    monkeypatch.setitem(judging.RECIPE, "features", 4)
+    monkeypatch.setitem(judging.RECIPE, "batch", 16)
+    config.eval.test, config.gan.r1_every, config.gan.discriminator_rate = False, 2, 2.0
+    trial = run(config, dataset, tmp_path / "trial")
+    assert trial["validation"].keys() >= {"kid", "fid", "coverage"}
+    assert (trial["test"], trial["real"]) == ({}, None)
+    assert not (tmp_path / "trial/samples.png").exists()
+    assert gan_task.closing(trial)[0].startswith("  not tested (eval.test=False); validation: fid ")
+    again = prepare(config, dataset)
+    state = again.make_training(again.objective(None, None)).initial_state()
+    judge = judging.load_judge(dataset, tmp_path)
+    assert again._validate(judge, jax.device_get(state.average)) != trial["validation"]
 
 
 def test_samples_or_parameters_that_are_no_numbers_end_a_gan(config, dataset, rng):
@@ -308,6 +377,79 @@ def test_without_labels_nothing_is_judged(config, dataset, tmp_path):
     config.gan.samples = 0
     config.steps = 2
     assert run(config, bare, tmp_path / "run")["test"] == {}
+
+
+def test_a_trial_is_judged_on_the_validation_split(config, dataset, rng):
+    """By as many samples as a test has, against all validation images. The judge here sees the mean gray."""
+    config.gan.conditional, config.gan.truncation, config.eval.test = True, 1.0, False
+    gan = prepare(config, dataset)
+    judge = gray_judge()
+    average = gan.objective(None, None).init(jax.random.key(0)).average
+    figures = gan._validate(judge, average)
+    assert figures.keys() >= {"kid", "fid", "coverage", "recall", "precision", "confident", "agreement"}
+    inputs = gan.sampler.inputs(random_keys.Stream.VALIDATION, 40)
+    assert np.abs(inputs[:, :-1]).max() <= 1.0
+    samples = gan.sampler.images(average, inputs)
+    assert figures == judge_validation(judge, dataset.validation.images, samples, np.arange(40) % 3)
+    gray = samples.mean((1, 2, 3))
+    assert figures["agreement"] == np.mean(np.digitize(gray, [80, 160]) == np.arange(40) % 3)
+    tested = {"trained": samples, "real": dataset.test.images}
+    rows = judge_samples(judge, dataset, tested, 2, {"real": dataset.test.labels})
+    assert "agreement" not in rows["trained"]
+    assert rows["real"]["agreement"] == np.mean(
+        np.digitize(dataset.test.images.mean((1, 2, 3)), [80, 160]) == dataset.test.labels
+    )
+
+
+def gray_judge(kind="all"):
+    """A judge whose features are the mean gray and a constant, and whose classes are dark, middle, bright."""
+
+    def encode(images):
+        gray = images.mean((1, 2, 3), dtype=np.float64)
+        return np.stack([gray, np.ones_like(gray)], 1).astype(np.float32)
+
+    # Of three lines through gray, each is the highest in a third: they cross at 80 and 160.
+    head = {"kernel": np.float32([[0, 1, 2], [0, 0, 0]]), "bias": np.float32([0, -80, -240])}
+    return judging.Judge(encode, head, 1.0, 1.0, "0", kind)
+
+
+def test_half_a_judge_is_trained_on_what_samples_are_not_compared_with(dataset):
+    assert judging.learnt(dataset, "all") is dataset.train
+    np.testing.assert_array_equal(judging.compared(dataset, "all", 5), dataset.train.images[:5])
+    halves = [*judging.learnt(dataset, "half").images, *judging.compared(dataset, "half", 48)]
+    assert sorted(image.tobytes() for image in halves) == sorted(image.tobytes() for image in dataset.train.images)
+    np.testing.assert_array_equal(judging.compared(dataset, "half", 3), dataset.train.images[[1, 17, 33]])
+
+
+def test_each_kind_of_judge_has_its_own_place_in_the_cache(dataset, tmp_path, monkeypatch):
+    monkeypatch.setenv("AEDEN_CACHE", str(tmp_path))
+    made = []
+
+    def train(dataset, folder, kind):
+        made.append((folder.name, kind))
+        return {"stack": {}, "head": {}}, {"accuracy": 1.0, "sha256": kind, "scale": 1.0}
+
+    monkeypatch.setattr(judging, "_train", train)
+    judges = [judging.load_judge(dataset, tmp_path, kind) for kind in judging.JUDGES]
+    assert [judge.describe()["kind"] for judge in judges] == ["all", "half"]
+    # As it was before there was another kind, so that classifiers in the cache keep their place.
+    name = hashlib.sha256(f"0 {sorted(judging.RECIPE.items())}".encode()).hexdigest()[:20]
+    assert made[0] == (name, "all")
+    assert made[1][0] != name
+    assert made[1][1] == "half"
+
+
+def test_figures_of_half_a_judge_are_against_the_other_half(dataset):
+    rows = judge_samples(gray_judge("half"), dataset, {"same": dataset.train.images[1::2]}, 2, {})
+    assert rows["same"]["fid"] == pytest.approx(0, abs=1e-3)
+    assert judge_samples(gray_judge(), dataset, {"same": dataset.train.images[1::2]}, 2, {})["same"]["fid"] > 0.1
+
+
+def test_the_discriminator_has_a_rate_of_its_own(config, dataset):
+    config.gan.discriminator_rate = 4.0
+    generator, discriminator = prepare(config, dataset).networks.gradient_steps
+    rates = [[float(step.learning_rate(i)) for i in range(6)] for step in (generator, discriminator)]
+    np.testing.assert_allclose(rates[1], 4 * np.array(rates[0]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("damage", ["facts", "shape", "checkpoint"])
@@ -344,7 +486,14 @@ def test_a_damaged_judge_is_trained_again(dataset, tmp_path, monkeypatch, damage
         ("gan.average", 1.0, "gan.average 1"),
         ("gan.r1", -1.0, "gan.r1( -1|, gan.r2)"),
         ("model.architecture", "dense", "architecture=conv"),
-        ("eval.test", False, "eval.test=False is not for task=gan: set gan.samples=0"),
+        ("eval.test", False, "gan.samples=0 none: change one of them"),
+        ("gan.judge", "third", "unknown gan.judge 'third'"),
+        ("gan.discriminator_rate", 0.0, "gan.discriminator_rate 0 is a factor"),
+        ("gan.r1_every", 0, "gan.r1_every 0 is a number of steps"),
+        ("gan.truncation", -1.0, r"gan.truncation takes 0 \(for none\) or more"),
+        ("gan.truncations", (0.0,), "and gan.truncations numbers above 0"),
+        ("gan.truncations", (1.0, 1.0), "names a number twice"),
+        ("gan.truncations", (1.0,), "no effect with gan.samples=0"),
     ],
 )
 def test_gans_that_cannot_be(config, dataset, tmp_path, field, value, match):

@@ -3,6 +3,10 @@
 It is trained once per data set, then frozen, and kept in aeden's cache under the hash of the data. Every figure that
 depends on it is reported with its accuracy and the hash of its parameters: figures of different classifiers cannot be
 compared.
+
+Two kinds: "all" is trained on all training images and compares samples with them. But a classifier separates the images
+that it has learnt better than others, so that even unseen real images are at a distance from these: the floor of every
+figure. "half" is trained on every other training image, and compares samples with the others, which it has not seen.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import optax
 
 from aeden.data.batches import TrainBatches, to_unit
 from aeden.data.dataset import Dataset
+from aeden.data.splits import Split, spread
 from aeden.measures import image_quality
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.parameters import apply, make_init
@@ -41,6 +46,8 @@ from aeden.training.schedule import Schedule
 
 # These values are part of the name of the cache folder: whoever changes one gets another classifier.
 RECIPE = {"features": 32, "code": 64, "epochs": 3, "batch": 128, "learning_rate": 2e-3, "dropout": 0.25, "seed": 0}
+# Kind of judge -> how often it passes over its images, times the epochs of the recipe: all kinds take as many steps.
+JUDGES = {"all": 1, "half": 2}
 # File with the accuracy, hash and scale of a trained classifier, next to its checkpoint.
 FACTS = "classifier.json"
 # Number of training images whose features set the scale.
@@ -58,6 +65,7 @@ class Judge:
       scale: features are divided by it, so that their mean square over the training images is 1.
       accuracy: its accuracy on the test split of the data.
       sha256: hash of its parameters.
+      kind: one of `JUDGES`.
     """
 
     encode: Callable[[np.ndarray], np.ndarray]
@@ -65,10 +73,11 @@ class Judge:
     scale: float
     accuracy: float
     sha256: str
+    kind: str = "all"
 
     def describe(self) -> dict[str, Any]:
         """What a summary says of it."""
-        return {"accuracy": self.accuracy, "sha256": self.sha256}
+        return {"accuracy": self.accuracy, "sha256": self.sha256, "kind": self.kind}
 
     def classify(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features [n, code] and class probabilities [n, classes] of images, uint8 [n, h, w, c]."""
@@ -91,34 +100,65 @@ def build_judge(dataset: Dataset) -> Classifier:
     return Classifier(Stack((convolutional, dense)), len(dataset.classes))
 
 
+def obstacle(dataset: Dataset) -> str:
+    """Why no classifier can be trained on some data, e.g. "has no labels"; "" if one can."""
+    if any(split.labels is None for split in (dataset.train, dataset.validation, dataset.test)):
+        return "has no labels"
+    return "has one class only" if len(dataset.classes) < 2 else ""
+
+
 def check_labels(dataset: Dataset) -> None:
     """Refuses data that no classifier can be trained on.
 
     Raises:
-      ValueError: a split has no labels.
+      ValueError: a split has no labels, or all have the same.
     """
-    if any(split.labels is None for split in (dataset.train, dataset.validation, dataset.test)):
-        raise ValueError(f"samples are judged by a classifier, and {dataset.name} has no labels: set gan.samples=0")
+    if why := obstacle(dataset):
+        raise ValueError(f"samples are judged by a classifier, and {dataset.name} {why}: set gan.samples=0")
 
 
-def load_judge(dataset: Dataset, workdir: Path) -> Judge:
+def learnt(dataset: Dataset, kind: str) -> Split:
+    """The training images that a kind of judge is trained on."""
+    return dataset.train if kind == "all" else dataset.train.select(slice(0, None, 2))
+
+
+def compared(dataset: Dataset, kind: str, count: int) -> np.ndarray:
+    """At most `count` training images that samples are compared with: uint8 [n, h, w, c].
+
+    Those of "half" are evenly spread over the images that the judge has not seen, in case these are sorted by class.
+    For "all" they are the first ones, as in all runs before there was another kind.
+    """
+    if kind == "all":
+        return np.asarray(dataset.train.images[:count])
+    unseen = dataset.train.images[1::2]
+    return np.asarray(unseen[spread(len(unseen), count)])
+
+
+def load_judge(dataset: Dataset, workdir: Path, kind: str = "all") -> Judge:
     """The classifier of a data set, from the cache; trains it if it is not there or is damaged.
 
     A run of several processes keeps it in its run folder, which they share.
+
+    Args:
+      dataset: the data.
+      workdir: the run folder.
+      kind: one of `JUDGES`.
 
     Raises:
       ValueError: the data has no labels.
     """
     check_labels(dataset)
-    name = hashlib.sha256(f"{dataset.sha256} {sorted(RECIPE.items())}".encode()).hexdigest()[:20]
+    # The kind "all" has the name that it had when there was no other.
+    recipe = f"{dataset.sha256} {sorted(RECIPE.items())}" + (f" {kind}" if kind != "all" else "")
+    name = hashlib.sha256(recipe.encode()).hexdigest()[:20]
     if jax.process_count() > 1:
-        params, facts = _train(dataset, workdir / "classifier")
+        params, facts = _train(dataset, workdir / "classifier", kind)
     else:
         folder = cache_folder() / "classifiers" / name
         folder.parent.mkdir(parents=True, exist_ok=True)
         with only_one(folder.parent / f"{name}.lock"):
-            params, facts = _load(folder) or _train(dataset, folder)
-    return Judge(_encoder(dataset, params), params["head"], **facts)
+            params, facts = _load(folder) or _train(dataset, folder, kind)
+    return Judge(_encoder(dataset, params), params["head"], **facts, kind=kind)
 
 
 def _load(folder: Path) -> tuple[PyTree, dict[str, Any]] | None:
@@ -131,14 +171,14 @@ def _load(folder: Path) -> tuple[PyTree, dict[str, Any]] | None:
     return None
 
 
-def _train(dataset: Dataset, folder: Path) -> tuple[PyTree, dict[str, Any]]:
+def _train(dataset: Dataset, folder: Path, kind: str) -> tuple[PyTree, dict[str, Any]]:
     """Trains a classifier, or continues an interrupted training; returns its parameters and facts."""
     if devices.is_primary():
         print(f"training the classifier that judges samples of {dataset.name}, once ...", file=sys.stderr)
     model, shape = build_judge(dataset), dataset.image_shape
-    batches = TrainBatches(dataset.train, int(RECIPE["batch"]), int(RECIPE["seed"]))
+    batches = TrainBatches(learnt(dataset, kind), int(RECIPE["batch"]), int(RECIPE["seed"]))
     epoch = batches.steps_per_epoch
-    steps = max(int(RECIPE["epochs"]) * epoch, 1)
+    steps = max(int(RECIPE["epochs"]) * JUDGES[kind] * epoch, 1)
     rate = learning_rate_schedule(float(RECIPE["learning_rate"]), steps, WARMUP_STEPS)
     logits = functools.partial(apply, model)
     scores = classification.make_scores(logits)
@@ -155,7 +195,7 @@ def _train(dataset: Dataset, folder: Path) -> tuple[PyTree, dict[str, Any]]:
     )
     fitted = fit(training, folder, time.monotonic())
     params = jax.device_get(fitted.state.params)
-    features = in_batches(_encoder(dataset, params), dataset.train.first(SCALED_BY).images)
+    features = in_batches(_encoder(dataset, params), compared(dataset, kind, SCALED_BY))
     facts = {
         "accuracy": scores(fitted.state.params, dataset.test)["accuracy"],
         "sha256": _digest(params),

@@ -22,7 +22,7 @@ from aeden.shapes import PyTree
 from aeden.tasks.drawing import drawing
 from aeden.tasks.gan import pictures
 from aeden.tasks.gan.judge import Judge, load_judge
-from aeden.tasks.gan.sample_figures import class_shares, confident_share, judge_samples
+from aeden.tasks.gan.sample_figures import class_shares, confident_share, judge_samples, judge_validation
 from aeden.tasks.gan.sampler import Sampler
 from aeden.tasks.objectives.adversarial import Adversaries, GanState, adversarial_objective
 from aeden.tasks.summary import Identification, common_summary, finish_times
@@ -30,7 +30,7 @@ from aeden.tasks.useless_results import sample_warnings
 from aeden.training.loop import Fitted, Training, fit
 from aeden.training.objective import Objective
 
-# Number of samples in a validation: enough to see that classes are missing.
+# Number of samples in a validation while training: enough to see that classes are missing.
 VALIDATION_SAMPLES = 1000
 # Number of samples that `progress/STEP.npy` and samples.png show.
 GRID = 100
@@ -51,6 +51,9 @@ class GanRun:
       sampler: draws samples.
       samples: number of samples to judge at the end; 0 to judge none.
       stride: stride of the generator's last layer.
+      judge: kind of the judge, see `aeden.tasks.gan.judge.JUDGES`.
+      truncations: further truncations of the latents to judge samples at, see `aeden.tasks.gan.sampler.truncated`.
+      tests: whether to test the result; else its last validation has all figures, and no picture is drawn.
       make_training: objective -> the training. The objective depends on the judge, which may have to be trained first.
     """
 
@@ -60,6 +63,9 @@ class GanRun:
     sampler: Sampler
     samples: int
     stride: int
+    judge: str
+    truncations: tuple[float, ...]
+    tests: bool
     make_training: Callable[[Objective], Training]
 
     @property
@@ -83,7 +89,7 @@ class GanRun:
     def run(self, workdir: Path, started: float) -> dict[str, Any]:
         """See `PreparedRun`."""
         with stopwatch.part("judge"):
-            judge = load_judge(self.dataset, workdir) if self.samples else None
+            judge = load_judge(self.dataset, workdir, self.judge) if self.samples else None
         progress = workdir / "progress" if devices.is_primary() else None
         if progress is not None:
             progress.mkdir(exist_ok=True)
@@ -91,10 +97,16 @@ class GanRun:
         fitted = fit(training, workdir, started)
         fit_ended = time.monotonic()
         average = jax.device_get(fitted.state.average)
+        summary = self._summarise(training, fitted, judge)
+        if not self.tests:
+            with stopwatch.part("validation"):
+                summary["validation"] = self._validate(judge, average)
+            finish_times(summary, fit_ended)
+            return summary
         with stopwatch.part("test"):
             inputs = self.sampler.inputs(Stream.TEST, self.samples or GRID)
             samples = self.sampler.images(average, inputs)
-            summary = self._summarise(training, fitted, judge, self._judge(judge, training, samples, inputs))
+            summary |= self._test(judge, training, average, samples, inputs)
         if devices.is_primary():
             if warnings := sample_warnings(samples):
                 summary["warnings"] = warnings
@@ -141,34 +153,51 @@ class GanRun:
 
         return validate
 
-    def _judge(
-        self, judge: Judge | None, training: Training, samples: np.ndarray, inputs: np.ndarray
-    ) -> dict[str, dict[str, Any]]:
-        """Figures of the samples, of samples of the untrained generator, and of the test split; {} without a judge."""
+    def _validate(self, judge: Judge | None, average: PyTree) -> dict[str, float]:
+        """Figures of as many samples as a test has, compared with the whole validation split; {} without a judge."""
         if judge is None:
             return {}
+        inputs = self.sampler.inputs(Stream.VALIDATION, self.samples)
+        samples = self.sampler.images(average, inputs)
+        return judge_validation(judge, np.asarray(self.dataset.validation.images), samples, self.sampler.labels(inputs))
+
+    def _test(
+        self, judge: Judge | None, training: Training, average: PyTree, samples: np.ndarray, inputs: np.ndarray
+    ) -> dict[str, Any]:
+        """Figures of the samples, of samples of the untrained generator, and of the test split."""
+        if judge is None:
+            return {"test": {}, "untrained": None, "real": None, "truncations": {}}
         untrained = jax.device_get(training.initial_state().average)
         sets = {
             "trained": samples,
             "untrained": self.sampler.images(untrained, inputs),
             "real": np.asarray(self.dataset.test.images),
         }
-        return judge_samples(judge, self.dataset, sets, self.stride)
-
-    def _summarise(
-        self, training: Training, fitted: Fitted, judge: Judge | None, judged: dict[str, Any]
-    ) -> dict[str, Any]:
-        test = dict(judged.get("trained", {}))
+        for limit in self.truncations:
+            nearer = self.sampler.inputs(Stream.TEST, self.samples, limit)
+            sets[f"{limit:g}"] = self.sampler.images(average, nearer)
+        made_for, real = self.sampler.labels(inputs), self.dataset.test.labels
+        labels: dict[str, np.ndarray] = {}
+        if made_for is not None and real is not None:
+            labels = {**dict.fromkeys(sets, made_for), "real": real}
+        judged = judge_samples(judge, self.dataset, sets, self.stride, labels)
+        test = dict(judged["trained"])
         for suffix, name in (("floor", "real"), ("untrained", "untrained")):
-            test |= {f"{figure}_{suffix}": judged[name][figure] for figure in ("fid", "kid") if judged}
+            test |= {f"{figure}_{suffix}": judged[name][figure] for figure in ("fid", "kid")}
+        truncations = {f"{limit:g}": judged[f"{limit:g}"] for limit in self.truncations}
+        return {"test": test, "untrained": judged["untrained"], "real": judged["real"], "truncations": truncations}
+
+    def _summarise(self, training: Training, fitted: Fitted, judge: Judge | None) -> dict[str, Any]:
+        """What the summary says of a training, tested or not."""
         return {
             **common_summary(self.name, self.dataset, fitted.state.generator.params, [training], [fitted]),
             "conditional": self.conditional,
             "discriminator_parameters": count_parameters(fitted.state.discriminator.params),
             "samples": self.samples,
-            "test": test,
-            "untrained": judged.get("untrained"),
-            "real": judged.get("real"),
+            "test": {},
+            "untrained": None,
+            "real": None,
+            "truncations": {},
             "classes": list(self.dataset.classes),
             "classifier": judge.describe() if judge else None,
         }

@@ -14,7 +14,7 @@ from aeden.measures import checkerboard, sample_quality
 from aeden.measures.metric import Metric
 from aeden.runtime import devices
 from aeden.shapes import Array
-from aeden.tasks.gan.judge import Judge
+from aeden.tasks.gan.judge import Judge, compared
 from aeden.training.evaluation import in_batches
 
 # Cap on the training images among which copies are searched: with more, comparing all pairs takes minutes.
@@ -23,6 +23,8 @@ KNOWN = 60_000
 CONFIDENT = 0.9
 
 CONFIDENT_SHARE = Metric("confident", "confident", "", True, 3)
+# Of class-conditional generators. Of real images it is the accuracy of the judge.
+AGREEMENT = Metric("agreement", "class agreement", "", True, 3)
 SMALLEST_CLASS = Metric("smallest_class", "smallest class", "", True, 3)
 LARGEST_CLASS = Metric("largest_class", "largest class", "", None, 3)
 # Of samples, artifacts are best at the value of real images.
@@ -42,8 +44,16 @@ def confident_share(probabilities: np.ndarray) -> float:
     return float(np.mean(probabilities.max(1) >= CONFIDENT))
 
 
+def agreement(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """The share of samples [n, classes] whose predicted class is the one that they were made for [n], in [0, 1].
+
+    This is "GAN-test" of Shmelkov et al. 2018, "How good is my GAN?", section 3.
+    """
+    return float(np.mean(probabilities.argmax(1) == labels))
+
+
 def judge_samples(
-    judge: Judge, dataset: Dataset, sets: dict[str, np.ndarray], stride: int
+    judge: Judge, dataset: Dataset, sets: dict[str, np.ndarray], stride: int, labels: dict[str, np.ndarray]
 ) -> dict[str, dict[str, Any]]:
     """Figures of several sets of images, each compared with as many training images.
 
@@ -52,27 +62,68 @@ def judge_samples(
       dataset: the real images.
       sets: name -> uint8 [n, h, w, c].
       stride: stride of the generator's last layer: the period of its artifacts.
+      labels: name -> class of each image [n], of the sets that have classes.
 
     Returns:
       name -> figures, see `aeden.measures.sample_quality` and `artifacts`.
     """
     count = max(map(len, sets.values()))
+    images = compared(dataset, judge.kind, count)
+    # A copy is one of whichever half: the generator was trained on both.
     known = judge.classify(np.asarray(dataset.train.images[: max(KNOWN, count)]))[0]
-    reference = known[:count]
-    spectrum = artifacts(np.asarray(dataset.train.images[:count]), stride)[1]
-    return {name: _judge_set(judge, images, (known, reference, spectrum), stride) for name, images in sets.items()}
+    reference = known[:count] if judge.kind == "all" else judge.classify(images)[0]
+    spectrum = artifacts(images, stride)[1]
+    training = known, reference, spectrum
+    return {name: _judge_set(judge, some, training, stride, labels.get(name)) for name, some in sets.items()}
 
 
 def _judge_set(
-    judge: Judge, images: np.ndarray, training: tuple[np.ndarray, np.ndarray, np.ndarray], stride: int
+    judge: Judge,
+    images: np.ndarray,
+    training: tuple[np.ndarray, np.ndarray, np.ndarray],
+    stride: int,
+    labels: np.ndarray | None,
 ) -> dict[str, Any]:
     """The figures of one set. `training`: features of all and of some training images; spectrum of the latter."""
     known, reference, spectrum = training
     features, probabilities = judge.classify(images)
-    precision, recall = sample_quality.precision_and_recall(reference, features)
-    density, coverage = sample_quality.density_and_coverage(reference, features)
     figures, own_spectrum = artifacts(images, stride)
     distance = checkerboard.spectrum_distance(jnp.asarray(own_spectrum), jnp.asarray(spectrum))
+    return {
+        **_distances(features, reference),
+        "authenticity": sample_quality.authenticity(known, features),
+        "class_share": class_shares(probabilities).tolist(),
+        "confident": confident_share(probabilities),
+        **({} if labels is None else {"agreement": agreement(probabilities, labels)}),
+        **figures,
+        "spectrum_distance_db": float(distance),
+    }
+
+
+def judge_validation(
+    judge: Judge, images: np.ndarray, samples: np.ndarray, labels: np.ndarray | None
+) -> dict[str, float]:
+    """Figures of samples, compared with the images of the validation split: what a trial of a tuning is judged by.
+
+    Args:
+      judge: the frozen classifier. No kind of judge is trained on the validation split.
+      images: the validation split, uint8 [n, h, w, c].
+      samples: uint8 [m, h, w, c].
+      labels: the classes that the samples were made for [m]; None without classes.
+    """
+    features, probabilities = judge.classify(samples)
+    return {
+        **_distances(features, judge.classify(images)[0]),
+        "confident": confident_share(probabilities),
+        **({} if labels is None else {"agreement": agreement(probabilities, labels)}),
+        "smallest_class": float(class_shares(probabilities).min()),
+    }
+
+
+def _distances(features: np.ndarray, reference: np.ndarray) -> dict[str, float]:
+    """The figures that compare the features of samples [m, d] with those of real images [n, d]."""
+    precision, recall = sample_quality.precision_and_recall(reference, features)
+    density, coverage = sample_quality.density_and_coverage(reference, features)
     return {
         "fid": sample_quality.frechet_distance(features, reference),
         "kid": sample_quality.kernel_distance(features, reference),
@@ -80,11 +131,6 @@ def _judge_set(
         "recall": recall,
         "density": density,
         "coverage": coverage,
-        "authenticity": sample_quality.authenticity(known, features),
-        "class_share": class_shares(probabilities).tolist(),
-        "confident": confident_share(probabilities),
-        **figures,
-        "spectrum_distance_db": float(distance),
     }
 
 

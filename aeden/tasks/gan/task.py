@@ -14,11 +14,11 @@ from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.gan import DOWNSAMPLINGS, Discriminator, Generator
 from aeden.tasks import from_config, model_from_config
 from aeden.tasks.gan import sample_figures
-from aeden.tasks.gan.judge import check_labels
+from aeden.tasks.gan.judge import JUDGES, check_labels
 from aeden.tasks.gan.run import GanRun
 from aeden.tasks.gan.sampler import Sampler
 from aeden.tasks.objectives.adversarial import LOSSES, Adversaries
-from aeden.tasks.summary import Identification
+from aeden.tasks.summary import Identification, not_tested
 from aeden.tasks.task import Summary, Task
 from aeden.training.gradient_step import GradientStep
 from aeden.training.optimizers import learning_rate_schedule
@@ -33,15 +33,18 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
     gan, shape = config.gan, dataset.image_shape
     generator, discriminator = _networks(config, dataset)
     _check_training(gan)
-    if not config.eval.test:
-        raise ValueError("eval.test=False is not for task=gan: set gan.samples=0 to judge no samples")
+    if not config.eval.test and not gan.samples:
+        raise ValueError("eval.test=False leaves validation figures only, and gan.samples=0 none: change one of them")
     if gan.samples:
         check_labels(dataset)
     make_training = from_config.training_maker(config)
     batches = TrainBatches(dataset.train, config.batch_size, config.seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
-    rate = learning_rate_schedule(config.learning_rate, schedule.steps, config.optimizer.warmup_steps)
-    gradient_step = GradientStep(optax.adam(rate, gan.b1, gan.b2), rate, shape[0] * shape[1])
+
+    def gradient_step(peak: float) -> GradientStep:
+        rate = learning_rate_schedule(peak, schedule.steps, config.optimizer.warmup_steps)
+        return GradientStep(optax.adam(rate, gan.b1, gan.b2), rate, shape[0] * shape[1])
+
     return GanRun(
         name=Identification("gan", model_from_config.decoder_name(config), config.seed),
         dataset=dataset,
@@ -49,15 +52,19 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
             generator,
             discriminator,
             gan.latent,
-            (gradient_step, gradient_step),
+            (gradient_step(config.learning_rate), gradient_step(config.learning_rate * gan.discriminator_rate)),
             gan.loss,
             gan.r1,
             gan.r2,
             gan.average,
+            gan.r1_every,
         ),
-        sampler=Sampler(generator, gan.latent, config.seed, shape),
+        sampler=Sampler(generator, gan.latent, config.seed, shape, gan.truncation),
         samples=gan.samples,
         stride=config.model.factors[0],
+        judge=gan.judge,
+        truncations=tuple(map(float, gan.truncations)),
+        tests=config.eval.test,
         make_training=lambda objective: make_training(
             objective, batches, schedule, sample_figures.CONFIDENT_SHARE.name
         ),
@@ -91,8 +98,27 @@ def _check_training(gan: Any) -> None:
             raise ValueError(f"gan.{name} {gan[name]:g} is out of range: use 0 or more, and less than 1")
     if min(gan.r1, gan.r2, gan.samples) < 0:
         raise ValueError("gan.r1, gan.r2 and gan.samples take 0 or more")
+    if not gan.discriminator_rate > 0:
+        raise ValueError(f"gan.discriminator_rate {gan.discriminator_rate:g} is a factor: use a number above 0")
+    if gan.r1_every < 1:
+        raise ValueError(f"gan.r1_every {gan.r1_every} is a number of steps: use 1 or more")
+    if gan.r1_every > 1 and not gan.r1 and not gan.r2:
+        raise ValueError(f"gan.r1_every={gan.r1_every} has no effect with gan.r1=0 and gan.r2=0: set it to 1")
+    _check_truncation(gan)
+    from_config.check_choice("gan.judge", gan.judge, JUDGES)
     from_config.check_choice("gan.loss", gan.loss, LOSSES)
     from_config.check_choice("gan.downsampling", gan.downsampling, DOWNSAMPLINGS)
+
+
+def _check_truncation(gan: Any) -> None:
+    further = tuple(gan.truncations)
+    if gan.truncation < 0 or any(limit <= 0 for limit in further):
+        raise ValueError("gan.truncation takes 0 (for none) or more, and gan.truncations numbers above 0")
+    names = [f"{limit:g}" for limit in further]
+    if len(set(names)) < len(names):
+        raise ValueError(f"gan.truncations {further} names a number twice")
+    if further and not gan.samples:
+        raise ValueError("gan.truncations has no effect with gan.samples=0, which judges no samples")
 
 
 def title(summary: Summary) -> str:
@@ -102,21 +128,28 @@ def title(summary: Summary) -> str:
 
 def closing(summary: Summary) -> list[str]:
     """See `aeden.tasks.task.Task`."""
-    test = summary["test"]
+    test, truncations = summary["test"], summary.get("truncations", {})
     if not test:
-        return []
+        return [not_tested(summary)] if summary["validation"] else []
     lines = [
-        f"  {name:<10} FID {row['fid']:7.3f}  KID {row['kid']:8.5f}  precision {row['precision']:.3f}  "
+        f"  {name:<13} FID {row['fid']:7.3f}  KID {row['kid']:8.5f}  precision {row['precision']:.3f}  "
         f"recall {row['recall']:.3f}  coverage {row['coverage']:.3f}  confident {row['confident']:6.1%}  "
         f"checkerboard {row['harmonic_energy']:.5f}"
-        for name, row in (("untrained", summary["untrained"]), ("samples", test), ("real", summary["real"]))
+        + (f"  of its class {row['agreement']:6.1%}" if "agreement" in row else "")
+        for name, row in (
+            ("untrained", summary["untrained"]),
+            ("samples", test),
+            *((f"truncated {limit}", row) for limit, row in truncations.items()),
+            ("real", summary["real"]),
+        )
     ]
     shares = " ".join(f"{100 * share:.1f}" for share in test["class_share"])
     judge = summary["classifier"]
+    half = " on images that it was not trained on" if judge.get("kind") == "half" else ""
     return [
         *lines,
         f"  classes (%) {shares}",
-        f"  judged by a classifier with an accuracy of {judge['accuracy']:.2%} (sha256 {judge['sha256'][:12]})",
+        f"  judged by a classifier with an accuracy of {judge['accuracy']:.2%} (sha256 {judge['sha256'][:12]}){half}",
     ]
 
 
@@ -135,6 +168,7 @@ METRICS = (
     sample_quality.RECALL,
     sample_quality.COVERAGE,
     sample_figures.CONFIDENT_SHARE,
+    sample_figures.AGREEMENT,
     sample_figures.SMALLEST_CLASS,
     sample_figures.LARGEST_CLASS,
     sample_quality.AUTHENTICITY,
@@ -144,7 +178,7 @@ METRICS = (
 )
 GAN = Task(
     sections=("optimizer", "data", "model", "gan", "eval", "checkpoint"),
-    tested_on=(),
+    tested_on=("gan.judge",),
     metrics=METRICS,
     prepare=prepare,
     title=title,

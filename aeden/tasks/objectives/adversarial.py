@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +50,10 @@ class Adversaries:
       loss: one of `LOSSES`.
       r1, r2: weights of the gradient penalties on real images and on samples.
       decay: decay per step of the moving average of the generator.
+      penalty_every: steps from one penalty to the next. A step that has it has this many times its weight, so that the
+        mean stays ("lazy regularisation", Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN",
+        section 3.1). There the penalty takes a step of its own, for which Adam's constants are corrected. Here it is
+        part of the step that is taken anyway, so nothing is to be corrected.
     """
 
     generator: Generator
@@ -59,6 +64,7 @@ class Adversaries:
     r1: float
     r2: float
     decay: float
+    penalty_every: int = 1
 
 
 def discriminator_loss(kind: str, real: Float[Array, b], fake: Float[Array, b]) -> Float[Array, b]:
@@ -124,7 +130,7 @@ def adversarial_objective(
         if gan.generator.classes:
             shared["label"] = batch["label"]
         first, second = ({**shared, "latent": latents(draws[i], gan.latent)} for i in range(2))
-        discriminator, judged = _discriminator_step(gan, state, first)
+        discriminator, judged = discriminator_step(gan, state, first)
         generator, generated = _generator_step(gan, state, discriminator.params, second)
         # Young averages follow faster, so that they forget the initial parameters.
         follow = jnp.maximum(1.0 - gan.decay, 1.0 / (state.step + 1.0))
@@ -160,18 +166,36 @@ def _score(gan: Adversaries, params: PyTree, images: Array, part: PyTree) -> Arr
     return apply(gan.discriminator, params, images, part.get("label"))
 
 
-def _discriminator_step(gan: Adversaries, state: GanState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
+def discriminator_step(gan: Adversaries, state: GanState, batch: PyTree) -> tuple[TrainState, dict[str, Array]]:
+    """The next state of the discriminator, and its loss. `batch`: real images, latent vectors, labels, mask."""
+
     def losses(params: PyTree, part: PyTree) -> Array:
         label = part.get("label")
         fake = jax.lax.stop_gradient(sample(gan.generator, state.generator.params, part["latent"], label))
-        real_score, r1 = scores_and_penalty(gan.discriminator, params, part["real"], label)
-        if gan.r2:
-            fake_score, r2 = scores_and_penalty(gan.discriminator, params, fake, label)
-        else:
-            fake_score, r2 = _score(gan, params, fake, part), jnp.zeros_like(r1)
-        return discriminator_loss(gan.loss, real_score, fake_score) + gan.r1 * r1 + gan.r2 * r2
+        if gan.penalty_every == 1:
+            return _penalised(gan, params, fake, part)
+        # Every device is at the same step, so each takes the same branch.
+        due = state.step % gan.penalty_every == 0
+        return jax.lax.cond(due, functools.partial(_penalised, gan), functools.partial(_plain, gan), params, fake, part)
 
     return gan.gradient_steps[1].step(state.discriminator, losses, batch)
+
+
+def _plain(gan: Adversaries, params: PyTree, fake: Array, part: PyTree) -> Array:
+    """The loss of the discriminator without penalties."""
+    return discriminator_loss(gan.loss, _score(gan, params, part["real"], part), _score(gan, params, fake, part))
+
+
+def _penalised(gan: Adversaries, params: PyTree, fake: Array, part: PyTree) -> Array:
+    """The loss of the discriminator in a step with penalties."""
+    label = part.get("label")
+    real_score, r1 = scores_and_penalty(gan.discriminator, params, part["real"], label)
+    if gan.r2:
+        fake_score, r2 = scores_and_penalty(gan.discriminator, params, fake, label)
+    else:
+        fake_score, r2 = _score(gan, params, fake, part), jnp.zeros_like(r1)
+    weights = gan.penalty_every * gan.r1, gan.penalty_every * gan.r2
+    return discriminator_loss(gan.loss, real_score, fake_score) + weights[0] * r1 + weights[1] * r2
 
 
 def _generator_step(

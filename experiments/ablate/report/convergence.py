@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from aeden.measures.metric import decimals
 from aeden.runtime import files
 from aeden.tasks.model_from_config import build_model
 from experiments.ablate import convergence
@@ -145,9 +146,10 @@ def _cells(result: GridResult, one: AtCost) -> list[Any]:
     found, metric = one.comparison, result.metric
     if found is None:
         return [one.reason, ""]
-    interval = f" [{found.low:+.{metric.digits}f}, {found.high:+.{metric.digits}f}]" if found.pairs > 1 else ""
+    digits = decimals(metric.digits, (found.high - found.low) / 2)
+    interval = f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]" if found.pairs > 1 else ""
     said = word(found, metric)
-    return [(f"{found.mean:+.{metric.digits}f}{interval}", found.mean), SHORT.get(said, said)]
+    return [(f"{found.mean:+.{digits}f}{interval}", found.mean), SHORT.get(said, said)]
 
 
 def _chosen(result: GridResult, length: str) -> list[str]:

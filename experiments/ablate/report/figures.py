@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from aeden.measures.metric import decimals
 from aeden.measures.paired_statistics import Comparison, mean_interval
 from aeden.plots.style import (
     GRAY,
@@ -74,6 +75,7 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, dig
 
 def _interval(one: Comparison, digits: int) -> str:
     """A mean difference with its interval, e.g. "-0.01 [-0.09, +0.07]  no difference shown"."""
+    digits = decimals(digits, (one.high - one.low) / 2)
     interval = f"[{one.low:+.{digits}f}, {one.high:+.{digits}f}]" if np.isfinite(one.low) else "(one seed)"
     verdict = one.verdict()
     shown = f"  {verdict}" if verdict in ("no difference shown", "equal for practical use") else ""

@@ -165,7 +165,7 @@ def _compared(result: GridResult, contender: str, setting: Sequence[Any], count:
         return ["reference" if contender == result.reference else why, *[""] * (count - 1)]
     p = [one.corrected, one.corrected_equal] if one.margin else [one.corrected]
     return [
-        (result.metric.format_difference(one.mean), one.mean),
+        (result.metric.format_difference(one.mean, (one.high - one.low) / 2), one.mean),
         _number(one.spread, ".2g"),
         _number(one.effect, "+.1f"),
         *(_number(value, ".3g") for value in p),

@@ -16,6 +16,7 @@ from aeden.nn.decoders import DECODERS
 from aeden.nn.gan import DOWNSAMPLINGS
 from aeden.nn.initializers import INITS
 from aeden.nn.layers import PLACEMENTS, RESIZE_METHODS
+from aeden.tasks.gan.judge import JUDGES
 from aeden.tasks.model_from_config import ARCHITECTURES, DTYPES
 from aeden.tasks.objectives import adversarial
 from aeden.tasks.objectives.restoration import LOSSES
@@ -109,12 +110,17 @@ RANGES: dict[str, Range] = {
     "gan.loss": Choice(tuple(adversarial.LOSSES)),
     "gan.r1": WEIGHT,
     "gan.r2": WEIGHT,
+    "gan.r1_every": _count(1),
+    "gan.discriminator_rate": Number(0, 1e6, above=True),
     "gan.discriminator": Several(CHANNELS),
     "gan.downsampling": Choice(tuple(DOWNSAMPLINGS)),
     "gan.b1": SHARE,
     "gan.b2": SHARE,
     "gan.average": SHARE,
     "gan.samples": _count(0, 10_000_000),
+    "gan.truncation": Number(0, 1e6),
+    "gan.truncations": Several(Number(0, 1e6, above=True), most=100),
+    "gan.judge": Choice(tuple(JUDGES)),
     "eval.every": _count(),
     "eval.checkpoint": Choice(tuple(RESULTS)),
     "eval.levels": Several(LEVEL, most=100),

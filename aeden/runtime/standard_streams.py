@@ -54,7 +54,7 @@ class _Forgiving:
 def forgiving_stderr() -> Iterator[None]:
     """Inside, messages that standard error does not take (reader gone, disk full) are lost, and nothing fails."""
     before = sys.stderr
-    sys.stderr = _Forgiving(before)  # type: ignore[assignment]
+    sys.stderr = _Forgiving(before)
     try:
         yield
     finally:

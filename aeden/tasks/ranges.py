@@ -56,8 +56,9 @@ class Number:
         kind = numbers.Integral if self.whole else numbers.Real
         if isinstance(value, bool) or not isinstance(value, kind):
             return f"{short(value)} is no {'whole ' if self.whole else ''}number"
-        low = value > self.low if self.above else value >= self.low
-        high = value < self.high if self.below else value <= self.high
+        number: Any = value  # mypy knows of no order of numbers.Real
+        low = number > self.low if self.above else number >= self.low
+        high = number < self.high if self.below else number <= self.high
         return None if low and high else f"{_shown(value)} is out of range"
 
 

@@ -108,7 +108,7 @@ UNET = {"model.architecture": "unet"}
         ({"task": "gan", "model.decoder": "unpool"}, "a generator decodes a code without its encoder"),
         ({"model.blocks": 3}, "model.blocks=3 has no effect with model.architecture=conv"),
         ({**UNET, "model.skip": True}, "model.architecture=unet, which always has skip connections: leave it at"),
-        ({**UNET, "model.blocks": 0}, "model.blocks 0 is less than one convolution in each stage: use 1 or more"),
+        ({**UNET, "model.blocks": 0}, "model.blocks 0 is out of range: use a whole number from 1 to 64"),
         ({**UNET, "model.residual": True}, "loss=bce is for outputs between 0 and 1, .*: use loss=mse or l1"),
         ({**UNET, "model.decoder": "unpool", "model.blocks": 1}, "skip connections append: set model.blocks=2"),
         (

@@ -42,7 +42,7 @@ def explain(error: OSError) -> str:
     """An error of the system in one line: the file, what is wrong, and the remedy."""
     if error.errno is None:
         return " ".join(str(error).split())
-    what = (error.strerror or os.strerror(error.errno)).lower()
+    what = error.strerror or os.strerror(error.errno)
     where = f"{error.filename}: " if error.filename is not None else ""
     remedy = REMEDIES.get(error.errno)
     return f"{where}{what}" + (f"; {remedy}" if remedy else "")

@@ -12,7 +12,7 @@ import numpy as np
 
 # Images in [0, 1] that differ by less than a gray level of 255 are alike.
 GRAY_LEVEL = 1 / 255
-REMEDY = "nothing was learnt; lower learning_rate, or set optimizer.grad_clip=1"
+REMEDY = "train longer, lower learning_rate, or set optimizer.grad_clip=1"
 
 
 def restoration_warnings(

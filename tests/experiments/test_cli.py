@@ -44,7 +44,7 @@ def test_a_value_that_cannot_be_read_is_named_with_its_range(said, expected):
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "runs/a.csv"), "runs/a.csv: no space left on device; make r"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/a.csv"), "runs/a.csv: No space left on device; make r"),
         (OSError("the checkpoint could not be written"), "the checkpoint could not be written"),
         (ValueError("TypeError: bad"), "bad"),
         (KeyError("fine-tune"), "this should not happen ('fine-tune'): please report it"),

@@ -68,6 +68,6 @@ def test_a_failed_write_names_the_file_and_the_remedy(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"a\.txt") as failed:
         files.write_text(tmp_path / "a.txt", "new")
     assert files.explain(failed.value) == (
-        f"{tmp_path / 'a.txt'}: no space left on device; make room on that disk, and run the same command again"
+        f"{tmp_path / 'a.txt'}: No space left on device; make room on that disk, and run the same command again"
     )
     assert list(tmp_path.iterdir()) == []

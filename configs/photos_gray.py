@@ -3,7 +3,7 @@
     python -m experiments.main --config=configs/photos_gray.py --config.data.dir=my_photos
 
 A bias-free U-Net of 698,688 parameters that predicts the noise, on crops of 64 x 64 and noise of 0 to 55 of 255, not
-clipped, as in the literature: docs/method.md, "The network for photos". Colour photos are converted to gray. A step
+clipped, as in the literature: docs/method.md, "The U-Net". Colour photos are converted to gray. A step
 takes 32 billion multiplications and additions, so 90 minutes of two cores are enough for its 15,000 steps if they do
 89 billion a second. Not measured yet.
 """

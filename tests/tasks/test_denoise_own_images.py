@@ -129,7 +129,8 @@ def test_an_interrupted_run_ends_with_the_same_bits(images, tmp_path, monkeypatc
         assert picture.width > 100
     with np.load(tmp_path / "whole" / "examples.npz") as arrays:
         count, side = arrays["clean"].shape[:2]
-        assert count == whole["examples"]["test"]
+        assert 1 <= count <= 10
+        assert len({image.tobytes() for image in arrays["noisy"]}) == count
         assert 1 <= side <= 20  # the largest side of an image
 
 

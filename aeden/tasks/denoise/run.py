@@ -99,11 +99,7 @@ class DenoiseRun:
             summary["artifacts"] = artifacts.figures
         if devices.is_primary():
             with stopwatch.part("pictures"):
-                cropped = self.dataset.cropped
-                shown = self.dataset.test
-                if cropped is not None:
-                    shown = cropped.test.windows(cropped.test.side(SHOWN_PIXELS), SAMPLES)
-                images = restore_samples(self.model, fitted.state.params, self.noise, shown)
+                images = self._restore_samples(fitted.state.params)
                 if warnings := restoration_warnings(images, summary["noisy"], summary["test"]):
                     summary["warnings"] = warnings
                 with drawing(workdir):
@@ -155,6 +151,14 @@ class DenoiseRun:
         initial = jax.device_get(self.training.initial_state().params)
         params = jax.device_get(fitted.state.params)
         return measure(self.model, initial, params, self.noise, self.dataset.test, residual)
+
+    def _restore_samples(self, params: PyTree) -> dict[str, np.ndarray]:
+        """Some test images, or parts of them: `clean`, `noisy` and `restored`."""
+        cropped, shown, index = self.dataset.cropped, self.dataset.test, None
+        if cropped is not None:
+            shown = cropped.test.windows(cropped.test.side(SHOWN_PIXELS), SAMPLES)
+            index = np.arange(len(shown), dtype=np.int32)
+        return restore_samples(self.model, params, self.noise, shown, index)
 
     def _draw(
         self,

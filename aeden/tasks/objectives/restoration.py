@@ -233,13 +233,21 @@ def shown(count: int) -> np.ndarray:
     return np.minimum(index + np.arange(len(index)), count - 1).astype(np.int32)
 
 
-def restore_samples(model: Autoencoder, params: PyTree, noise: FixedNoise, split: Split) -> dict[str, np.ndarray]:
+def restore_samples(
+    model: Autoencoder, params: PyTree, noise: FixedNoise, split: Split, index: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Some images of a split, corrupted as in the evaluation.
+
+    Args:
+      model, params: the network.
+      noise: the noise of the evaluation.
+      split: the images.
+      index: which of them, int32 [n]; None for those that `shown` gives.
 
     Returns:
       `clean`, `noisy` and `restored` images: [n, h, w, c] each.
     """
-    index = shown(len(split))
+    index = shown(len(split)) if index is None else index
     batch = jax.tree.map(jnp.asarray, split.take(index, len(index)))
     clean, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
     noisy = noisy_images(batch, clean, noise)

@@ -9,8 +9,10 @@ import atexit
 import contextlib
 import logging
 import os
+import re
 import runpy
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,9 +20,9 @@ from typing import Any, NoReturn
 from absl import flags
 from ml_collections import config_flags
 
-from aeden.runtime import cache, devices, hosts, processes, run_folder
+from aeden.runtime import cache, devices, files, hosts, processes, run_folder, standard_streams
 from aeden.runtime.processes import Interrupted
-from aeden.tasks import from_config
+from aeden.tasks import field_ranges, from_config
 from aeden.tasks.execute import task_of
 from configs import base
 
@@ -41,11 +43,21 @@ FREE_SECTIONS = ("axes", "contenders", "shared_run", "tuning.fields")
 
 def guarded(command: Callable[[], None]) -> int:
     """Parses the flags, runs a command and returns the exit status. An error is one line on standard error."""
+    with standard_streams.forgiving_stderr():
+        return _guarded(command)
+
+
+def _guarded(command: Callable[[], None]) -> int:
     if "--debug" not in sys.argv:
         # A failed write is reported below in one line; threads and log of Orbax would print pages about it.
         sys.unraisablehook = lambda _: None
+        threading.excepthook = lambda _: None
         for name in ("absl", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+    processes.note_interrupts()
+    if hasattr(sys.stdout, "reconfigure"):
+        # Paths and names of classes need not be text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _parse()
         processes.stop_with_parent()
@@ -71,9 +83,9 @@ def guarded(command: Callable[[], None]) -> int:
 def leave(status: int) -> NoReturn:
     """Ends the process after its exit handlers, without taking the interpreter apart: that takes 0.3 s with JAX."""
     atexit._run_exitfuncs()
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
     os._exit(status)
 
 
@@ -86,12 +98,8 @@ def _parse() -> None:
     except flags.UnrecognizedFlagError as error:
         raise ValueError(f"{error}; --help lists the flags. Fields look like --config.epochs=3") from error
     except flags.IllegalFlagValueError as error:
-        # The flag's error has the whole traceback of a config file that fails: its last line says what is wrong.
-        before, failed, traceback = str(error).partition("Error whilst parsing config file:")
-        raise ValueError(before + traceback.strip().splitlines()[-1] if failed else str(error)) from error
-    except KeyError as error:  # a section that does not exist
-        raise ValueError(f"there is no such field: {error.args[0]}") from error
-    except AttributeError as error:  # a field that does not exist; ml_collections says no more if no name is similar
+        raise ValueError(_illegal_value(str(error))) from error
+    except (KeyError, AttributeError) as error:  # a section or a field that does not exist
         raise ValueError(_unknown_field(str(error).replace("\\n", ". ").replace("\\", "").strip("\"'"))) from error
     if rest:
         raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
@@ -102,6 +110,24 @@ def _parse() -> None:
         raise ValueError("name an experiment: --config=configs/transpose_mnist.py")
 
 
+def _illegal_value(said: str) -> str:
+    """What to say of a flag whose value cannot be read.
+
+    Args:
+      said: what absl says, "flag --NAME=VALUE: reason".
+    """
+    # It has the whole traceback of a config file that fails: its last line says what is wrong.
+    before, failed, traceback = said.partition("Error whilst parsing config file:")
+    if failed:
+        return before + traceback.strip().splitlines()[-1]
+    flag = re.match(r"flag --config\.(?:experiment\.)?([\w.]+)=(.*?): ", said, re.DOTALL)
+    if flag and flag[1] in field_ranges.RANGES:
+        return f"{flag[1]} {flag[2]!r} cannot be read: use {field_ranges.RANGES[flag[1]].words}"
+    if flag:
+        return f"{flag[1]} {flag[2]!r} cannot be read: it is a section; set its fields, --config.{flag[1]}.FIELD=VALUE"
+    return said
+
+
 def _unknown_field(said: str) -> str:
     """What to say of a field that does not exist.
 
@@ -109,6 +135,12 @@ def _unknown_field(said: str) -> str:
       said: its name, or a sentence about it.
     """
     paths = [argument.removeprefix("--config.").partition("=")[0] for argument in sys.argv[1:]]
+    near = re.match(r"\W*(\w+)\W+Did you mean \W*(\w+)", said)
+    for path in paths:
+        names = path.split(".")
+        if near and near[1] in names:
+            meant = ".".join(near[2] if name == near[1] else name for name in names)
+            return f"there is no field {path}; did you mean {meant}?"
     path = next((path for path in paths if path.rpartition(".")[2] == said), "")
     section, _, name = path.rpartition(".")
     if section in FREE_SECTIONS:
@@ -169,20 +201,28 @@ def set_up(config: Any) -> None:
     """Joins the other processes, if any, and sets JAX up for a config. Once per process.
 
     Raises:
-      ValueError: unknown task, or a batch that cannot be divided by the number of devices.
+      ValueError: unknown task, or a batch that is out of range or cannot be divided by the number of devices.
     """
     processes.keep_to_cores(CORES.value)
     programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
     if COORDINATOR.value:
         hosts.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
     task_of(config)
+    field_ranges.check_field(config, "batch_size")
     devices.configure(config.batch_size, programs, DEVICES.value or from_config.cpu_devices(config))
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line, marked as unexpected if its type is not one that aeden raises on purpose."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """An error in one line, marked as aeden's own fault if its type is not one that aeden raises on purpose."""
+    text = files.explain(error) if isinstance(error, OSError) else _without_type(" ".join(str(error).split()))
     expected = (ValueError, AttributeError, OSError, ArithmeticError, run_folder.RunFolderError, flags.Error)
-    if isinstance(error, expected):
+    if isinstance(error, MemoryError):
+        return "there is not enough memory: use a smaller batch_size, model or data.limit"
+    if isinstance(error, expected) and text:
         return text
-    return f"unexpected {type(error).__name__}: {text} (--debug shows where)"
+    return f"this should not happen ({text or 'no details'}): please report it with the command; --debug shows where"
+
+
+def _without_type(text: str) -> str:
+    """A message without the names of Python's exceptions, which say nothing to a user."""
+    return re.sub(r"\b(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt): ", "", text)

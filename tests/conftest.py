@@ -36,6 +36,7 @@ from PIL import Image  # noqa: E402
 from aeden.data import mnist  # noqa: E402
 from aeden.nn.parameters import make_init  # noqa: E402
 from aeden.runtime import files  # noqa: E402
+from aeden.tasks import drawing  # noqa: E402
 from aeden.tasks.model_from_config import build_model  # noqa: E402
 from aeden.training.checkpoints import Checkpoints  # noqa: E402
 from configs import smoke  # noqa: E402
@@ -50,6 +51,9 @@ OPTIMISED_LESS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_
 with pytest.MonkeyPatch.context() as flags:
     flags.setenv("XLA_FLAGS", OPTIMISED_LESS)
     jax.devices()
+
+# A run goes on after a figure that fails; a test must not.
+drawing.STRICT = True
 
 ROOT = Path(__file__).parent.parent
 # A proxy where nobody listens: whatever the machine's network, a download fails at once.

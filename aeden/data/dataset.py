@@ -81,13 +81,16 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names; the class numbers if there are no names; empty if there are no labels."""
+        """The class names; the class numbers if there are no names; empty if there are no labels.
+
+        Folders can have names that are no text; what cannot be printed is replaced.
+        """
         if self.train.labels is None:
             return ()
         count = 1 + max(
             int(split.labels.max()) for split in (self.train, self.validation, self.test) if split.labels is not None
         )
-        return self.train.classes or tuple(map(str, range(count)))
+        return tuple(map(_printable, self.train.classes)) or tuple(map(str, range(count)))
 
     def describe(self) -> dict[str, Any]:
         """The entries about the data in a run's summary."""
@@ -120,6 +123,11 @@ class Dataset:
     def image_shape(self) -> tuple[int, ...]:
         """[height, width, channels]."""
         return self.train.image_shape
+
+
+def _printable(name: str) -> str:
+    """A name in which U+FFFD stands for each character that cannot be printed or written as UTF-8."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in name)
 
 
 @dataclasses.dataclass(frozen=True)

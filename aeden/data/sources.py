@@ -17,6 +17,7 @@ How to add a data set:
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +50,8 @@ SOURCES = {
     "pages": Source(pages.open_set),
     "folder": Source(image_folder.open_set),
 }
+# Names of other sets, and the version that TFDS would allow after them.
+NAME, VERSION = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*"), re.compile(r"\d+\.\d+\.\d+")
 ALIASES = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}
 
 
@@ -113,7 +116,12 @@ def _open(name: str, data_dir: str, limit: int) -> Opened:
         raise FileNotFoundError(f"the data folder {data_dir} does not exist: correct data.dir, or create the folder")
     if name in SOURCES:
         return SOURCES[name].open_set(name, data_dir, limit)
-    prepared = tfds_folder.find(data_folder(data_dir), name)
+    set_name, _, version = name.rpartition("/")
+    if VERSION.fullmatch(version):
+        raise DatasetNotFound(
+            f"data.name {name!r} has a version: use {set_name!r}; the newest prepared version is read"
+        )
+    prepared = tfds_folder.find(data_folder(data_dir), name) if NAME.fullmatch(name) else None
     if prepared is None:
         raise DatasetNotFound(
             f"unknown data set {name!r}: not one of {', '.join([*SOURCES, 'notmnist/auto'])}, and no prepared TFDS set "

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from aeden.data.dataset import Opened, name_splits
 from aeden.data.image_members import skipped_notes
 from aeden.data.splits import Split
 from aeden.runtime.cache import cache_folder, only_one
-from aeden.runtime.files import read_json, write_json
+from aeden.runtime.files import naming, read_json, write_json
 
 
 def data_folder(data_dir: str) -> Path:
@@ -139,21 +138,33 @@ def _decode_into(prepared: Path, folder: Path) -> None:
         )
     import tensorflow_datasets as tfds
 
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent))
-    with _quiet():
-        builder = tfds.builder_from_directory(prepared)
-        for name, split in builder.info.splits.items():
-            if split.num_examples:
-                for kind, array in _decode_split(builder, name, split.num_examples).items():
-                    np.save(temporary / f"{name}_{kind}.npy", array)
-        # Only what a Python dict holds: TFDS' own metadata object reads its keys from a file.
-        metadata = dict(builder.info.metadata or {})
-        label = dict(builder.info.features.items()).get("label")
-        classes = getattr(label, "names", None) or []
+    # The caller holds the lock of this folder: what is there was left by a start that was killed.
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        with _quiet():
+            _decode_builder(tfds.builder_from_directory(prepared), temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _decode_builder(builder: Any, folder: Path) -> None:
+    """Decodes all splits of a prepared set into the arrays of a folder, and writes `info.json` there."""
+    for name, split in builder.info.splits.items():
+        if split.num_examples:
+            for kind, array in _decode_split(builder, name, split.num_examples).items():
+                with naming(folder):
+                    np.save(folder / f"{name}_{kind}.npy", array)
+    # Only what a Python dict holds: TFDS' own metadata object reads its keys from a file.
+    metadata = dict(builder.info.metadata or {})
+    label = dict(builder.info.features.items()).get("label")
+    classes = getattr(label, "names", None) or []
     splits = [name for name, split in builder.info.splits.items() if split.num_examples]
-    (temporary / "info.json").write_text(json.dumps({"splits": splits, "classes": classes, "metadata": metadata}))
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
+    (folder / "info.json").write_text(json.dumps({"splits": splits, "classes": classes, "metadata": metadata}))
 
 
 def _decode_split(builder: Any, name: str, count: int) -> dict[str, np.ndarray]:

@@ -18,6 +18,7 @@ from aeden.plots.style import (
     GRID,
     INK,
     ORANGE,
+    literal,
     panel,
     panels,
     plain_axes,
@@ -81,7 +82,7 @@ def save_embedding(
         for k in np.unique(labels):
             members, color = points[labels == k], colors(k % 20)
             axis.scatter(members[:, 0], members[:, 1], color=color, **dots)
-            _name_group(axis, members, classes[k], color)
+            _name_group(axis, members, literal(classes[k]), color)
     axis.set(xticks=[], yticks=[])
     axis.set_xlabel(METHODS[method], fontsize=8, color=GRAY)
     axis.spines[:].set(color=FRAME, linewidth=0.6)
@@ -125,8 +126,8 @@ def save_confusion(path: Path, title: str, counts: np.ndarray, classes: Sequence
     named = range(0, len(classes), -(-len(classes) // MOST_NAMES))
     axis.set(xticks=named, yticks=named)
     rotation = 90 if max(map(len, classes)) > 3 else 0
-    axis.set_xticklabels([classes[k] for k in named], fontsize=8, rotation=rotation)
-    axis.set_yticklabels([classes[k] for k in named], fontsize=8)
+    axis.set_xticklabels([literal(classes[k]) for k in named], fontsize=8, rotation=rotation)
+    axis.set_yticklabels([literal(classes[k]) for k in named], fontsize=8)
     axis.set_xlabel("predicted class", color=INK)
     axis.set_ylabel("label", color=INK)
     axis.tick_params(length=0)
@@ -178,6 +179,7 @@ def _error_captions(
     arrow = " → " if max(map(len, names)) <= SHORT_NAME else "\n→ "
     # Near certainty needs four digits; rounding must not turn it into 1.
     shown = [f"{min(p, 0.9999):.4f}" if p > 0.995 else f"{p:.2f}" for p in probability]
+    names = [literal(name) for name in names]
     return [f"{names[i]}{arrow}{names[j]}\n{p}" for i, j, p in zip(labels, predicted, shown, strict=True)]
 
 

@@ -70,6 +70,11 @@ def close(figure: Figure) -> None:
     plt.close(figure)
 
 
+def literal(text: str) -> str:
+    """A text as matplotlib draws it letter by letter: between two dollars it would read a formula."""
+    return text.replace("$", r"\$")
+
+
 def plain_axes(axis: Axes) -> None:
     """Keeps only the left and bottom axis lines and adds a light grid."""
     axis.grid(color=GRID, linewidth=0.7)

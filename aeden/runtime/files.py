@@ -7,6 +7,7 @@ import csv
 import errno
 import io
 import json
+import math
 import os
 import secrets
 import stat
@@ -19,18 +20,76 @@ from typing import Any
 Row = dict[str, Any]
 
 
+# What to do about an error of the system.
+REMEDIES = {
+    errno.ENOSPC: "make room on that disk, and run the same command again",
+    errno.EDQUOT: "make room in your quota, and run the same command again",
+    errno.EROFS: "choose a folder on a disk that can be written to",
+    errno.EACCES: "change its permissions, or choose another folder",
+    errno.EPERM: "change its permissions, or choose another folder",
+    errno.EEXIST: "something of that name is in the way: rename it, or choose another folder",
+    errno.ENOTDIR: "a part of this path is no folder: rename it, or choose another folder",
+    errno.EISDIR: "a folder is in the way: rename it, or choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "raise the limit of open files: ulimit -n 4096",
+    errno.EIO: "the disk fails: choose another folder",
+}
+
+
 class DamagedFileError(ValueError):
     """A file written by aeden can no longer be read."""
 
 
+def explain(error: OSError) -> str:
+    """An error of the system in one line: the file, what is wrong, and the remedy."""
+    if error.errno is None:
+        return " ".join(str(error).split())
+    what = error.strerror or os.strerror(error.errno)
+    where = f"{error.filename}: " if error.filename is not None else ""
+    remedy = REMEDIES.get(error.errno)
+    return f"{where}{what}" + (f"; {remedy}" if remedy else "")
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the system inside name this file, also those of `write` and `flush`, which know no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def as_json(content: Any) -> str:
+    """The text of a JSON file. Numbers that are not finite become null: JSON has none.
+
+    So a null in a table of figures is a figure that is not finite, such as the PSNR of equal images.
+
+    Raises:
+      TypeError: the content cannot be written as JSON.
+    """
+    return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    if isinstance(content, dict):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return content
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Writes a JSON file atomically and flushes it to the disk.
+    """Writes a JSON file atomically and flushes it to the disk; see `as_json`.
 
     Raises:
       TypeError: the content cannot be written as JSON.
       OSError: the file cannot be written; an older file of this name is unchanged.
     """
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    write_text(path, as_json(content))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -39,17 +98,19 @@ def write_text(path: Path, text: str) -> None:
     Raises:
       OSError: the file cannot be written; an older file of this name is unchanged.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with naming(path):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(descriptor, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -19,6 +20,44 @@ PR_SET_PDEATHSIG = 1
 
 class Interrupted(Exception):
     """The run was asked to stop and has saved a checkpoint."""
+
+
+# SIGINTs since `note_interrupts`, and the signals that the innermost `stop_signals` has received.
+_noted: list[int] = []
+_received: list[list[int]] = []
+
+
+def leave_on_interrupt() -> None:
+    """From now on SIGINT ends the process at once, with one line: for imports, when nothing has been written yet."""
+
+    def leave(*_: Any) -> None:
+        with contextlib.suppress(OSError):
+            os.write(2, b"interrupted before anything was done\n")
+        os._exit(130)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, leave)
+
+
+def note_interrupts() -> None:
+    """From now on SIGINT raises KeyboardInterrupt, as usual, and is noted too.
+
+    Python drops an exception that a handler raises in a callback, e.g. of the garbage collection. The note is not lost:
+    the next `stop_signals` begins with it.
+    """
+
+    def receive(number: int, _: Any) -> None:
+        _noted.append(number)
+        raise KeyboardInterrupt
+
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGINT, receive)
+
+
+def stop_requested() -> bool:
+    """Whether a signal has arrived in the `stop_signals` that is open."""
+    return bool(_received and _received[-1])
 
 
 def cores() -> int:
@@ -62,12 +101,12 @@ def stop_with_parent() -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM in a list, which is empty until the first of them arrives.
+    """Collects SIGINT and SIGTERM in a list, which is empty until the first of them arrives; see `stop_requested`.
 
-    A second signal has its usual effect again. Outside the main thread, Python cannot receive signals, so the list
-    stays empty.
+    The handlers do nothing else: whoever works inside looks at the list from time to time. A second signal has its
+    usual effect again. Outside the main thread, Python cannot receive signals, so the list stays empty.
     """
-    received: list[int] = []
+    received = list(_noted)
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
@@ -83,7 +122,9 @@ def stop_signals() -> Iterator[list[int]]:
 
     for number in before:
         signal.signal(number, receive)
+    _received.append(received)
     try:
         yield received
     finally:
+        _received.pop()
         restore()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import platform
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from aeden.runtime import files
 from aeden.runtime.files import DamagedFileError, read_json, write_json
 from aeden.runtime.identity import differences
 
@@ -27,13 +29,13 @@ def locked(workdir: Path, primary: bool = True) -> Iterator[None]:
       primary: whether this is the run's primary process; only that one takes the lock.
 
     Raises:
-      RunFolderError: another process holds the lock.
+      RunFolderError: another process holds the lock, or the folder cannot be written to.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
-    if not primary:
+    lock = _open_lock(workdir) if primary else None
+    if lock is None:
         yield
         return
-    with open(workdir / ".lock", "a+") as file:
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,6 +54,17 @@ def locked(workdir: Path, primary: bool = True) -> Iterator[None]:
             if [path.name for path in workdir.iterdir()] == [".lock"]:
                 (workdir / ".lock").unlink()
                 workdir.rmdir()
+
+
+def _open_lock(workdir: Path) -> TextIO:
+    """Opens the lock file of a run folder; creates both if they do not exist."""
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        return open(workdir / ".lock", "a+")
+    except OSError as error:
+        raise RunFolderError(
+            f"{workdir} cannot be used as a run folder ({files.explain(error)}): choose another --workdir"
+        ) from error
 
 
 def claim(workdir: Path, config: Mapping[str, Any], dataset: Mapping[str, str]) -> None:
@@ -138,4 +151,12 @@ def finished(workdir: Path) -> dict[str, Any] | None:
     summary = read_json(path)
     if not isinstance(summary, dict) or not summary:
         raise DamagedFileError(f"{path} is damaged: it holds no results; delete it, and run the command again")
-    return summary
+    return {name: _with_nan(value) if isinstance(value, dict) else value for name, value in summary.items()}
+
+
+def _with_nan(table: dict[str, Any]) -> dict[str, Any]:
+    """A table of figures with NaN for null, see `aeden.runtime.files.as_json`. A null elsewhere means "none"."""
+    return {
+        name: _with_nan(value) if isinstance(value, dict) else math.nan if value is None else value
+        for name, value in table.items()
+    }

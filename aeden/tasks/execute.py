@@ -13,6 +13,7 @@ import jax
 from aeden.data.dataset import Dataset
 from aeden.runtime import devices, files, provenance, run_folder, stopwatch
 from aeden.tasks.denoise.task import DENOISE
+from aeden.tasks.field_ranges import check_fields
 from aeden.tasks.from_config import check_choice, open_data
 from aeden.tasks.gan.task import GAN
 from aeden.tasks.model_from_config import check_has_effect
@@ -39,9 +40,17 @@ def prepare(config: Any, dataset: Dataset) -> PreparedRun:
     The initial states are traced, which computes nothing: what the networks themselves refuse is refused here.
 
     Raises:
-      ValueError: unknown task, or a field of the config has an invalid value, or no effect (`check_has_effect`).
+      ValueError: unknown task, or a field of the config is out of its range (`check_fields`), has an invalid value, or
+        no effect (`check_has_effect`).
     """
-    run = task_of(config).prepare(config, dataset)
+    task = task_of(config)
+    check_fields(config)
+    height, width = dataset.image_shape[:2]
+    if height * width < 2:
+        raise ValueError(
+            f"the images of {dataset.name} have a single pixel: there is nothing to restore or to tell apart"
+        )
+    run = task.prepare(config, dataset)
     check_has_effect(config.model)
     for training in run.abstract_trainings():
         jax.eval_shape(training.initial_state)
@@ -66,7 +75,14 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
       ValueError, OSError, TrainingDiverged, Interrupted: see `aeden.tasks.task`.
     """
     task, fields, primary = task_of(config), config.to_dict(), devices.is_primary()
+    # Before the lock: a finished run tells its result in a folder that cannot be written to, too.
+    run_folder.check_config(workdir, fields, defaults, task.sections)
+    summary = run_folder.finished(workdir)
+    if summary is not None and summary["dataset"] == summary["requested_dataset"]:
+        return summary, True
+    check_fields(config)
     with run_folder.locked(workdir, primary):
+        # Another process may have had the folder until now.
         run_folder.check_config(workdir, fields, defaults, task.sections)
         summary = run_folder.finished(workdir)
         if summary is not None and summary["dataset"] == summary["requested_dataset"]:
@@ -112,6 +128,7 @@ def closing(summary: Summary) -> str:
     lines = [
         f"{data}, {task.title(summary)}, {summary['parameters']:,} parameters{tested}:",
         *task.closing(summary),
+        *(f"  warning: {warning}" for warning in summary.get("warnings", ())),
     ]
     speed = summary["images_per_second"]
     rate = f"; {speed:.0f} images/s while training" if speed else ""

@@ -28,6 +28,8 @@ from aeden.transforms.noise import LevelledNoise, check_noise, corrupt, drawn_le
 
 # Cap on validations per run by default. Without it, a training set of a hundred images is validated at every step.
 MOST_VALIDATIONS = 100
+# Steps are counted in int32.
+MOST_STEPS = 2**31 - 1
 # With fewer images per device than this, overhead dominates the time of a CPU device: 4 crops of 64 x 64 have as many
 # pixels as 21 digits.
 IMAGES_PER_UNET_DEVICE = 4
@@ -166,7 +168,7 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
     """The schedule of a training of `steps` steps or, if that is 0, of `epochs` epochs.
 
     Raises:
-      ValueError: no length or two lengths are given, or an interval is negative.
+      ValueError: no length or two lengths are given, the length is too great, or an interval is negative.
     """
     if min(epochs, steps) < 0 or (steps > 0) == (epochs > 0):
         raise ValueError(
@@ -181,6 +183,8 @@ def build_schedule(config: Any, steps_per_epoch: int, epochs: float, steps: int 
         if interval < 0:
             raise ValueError(f"{name} is negative: use 0 or more")
     steps = steps or max(1, math.ceil(epochs * steps_per_epoch))
+    if steps > MOST_STEPS:
+        raise ValueError(f"{epochs:g} epochs are {steps:,} steps: use fewer, for {MOST_STEPS:,} steps or less")
     return Schedule(
         steps=steps,
         log_every=config.log_every or steps_per_epoch,

@@ -137,6 +137,20 @@ def _check_unet(model: Any) -> None:
         )
 
 
+def check_image_size(model: Network, image_shape: tuple[int, ...]) -> None:
+    """Refuses images that are smaller than the stride of the layer that makes them: its artifacts have no period there.
+
+    Raises:
+      ValueError: naming the sizes.
+    """
+    if isinstance(model, ConvAutoencoder | UNet) and min(image_shape[:2]) < model.factors[0]:
+        height, width = image_shape[:2]
+        raise ValueError(
+            f"model.factors {tuple(model.factors)} begins with more than the images' {height} x {width} pixels: use "
+            "smaller factors, or larger images"
+        )
+
+
 def check_has_effect(model: Any) -> None:
     """Refuses fields that are set and that the architecture does not read, so that nobody compares them in vain.
 

@@ -53,8 +53,9 @@ class PreparedRun(Protocol):
           started: `time.monotonic()` when the run began.
 
         Returns:
-          The summary: the shared keys (`aeden.tasks.summary.common_summary`), `test` (metric -> value) and whatever
-          else the task reports. It must be serialisable as JSON.
+          The summary: the shared keys (`aeden.tasks.summary.common_summary`), `test` (metric -> value), `warnings`
+          if there are any (sentences, see `aeden.tasks.useless_results`) and whatever else the task reports. It must
+          be serialisable as JSON.
 
         Raises:
           ValueError: as `check_files`.

@@ -1,19 +1,23 @@
 """Checkpoints: written by Orbax in the background, each with a sha256 manifest that is verified on restore.
 
-Orbax by itself loads most flipped bits silently. A checkpoint is valid only if its manifest exists and every file still
-has the hash in it. If the newest is not valid, the one before is used.
+Orbax by itself loads most flipped bits silently. A checkpoint is valid only if its manifest is whole and every file
+still has the hash in it. If the newest is not valid, the one before is used.
 
-    checkpoints/860/        written by Orbax
-    checkpoints/860.json    {"step", "files": {path: sha256}, "metrics", "extra"}
+    checkpoints/860/          written by Orbax
+    checkpoints/860.json      its manifest, see `aeden.training.manifests`; written last
+    checkpoints/860.damaged   a step that was not valid
+
+When a step is complete, older ones that are neither among the newest nor the best are deleted, and so are those without
+a manifest and damaged ones up to this step. Other names are left alone.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+import re
 import shutil
 import sys
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,8 +27,13 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from aeden.runtime import devices
-from aeden.runtime.files import write_json
 from aeden.shapes import PyTree
+from aeden.training.manifests import DamagedManifestError, hash_files, read_manifest, write_manifest
+
+# A step as a name has it: `007`, `+7` and digits of other scripts are none.
+_STEP = re.compile(r"0|[1-9][0-9]{0,17}")
+# (manifest) -> None. Raises an error if what it says cannot be used.
+Accept = Callable[[dict[str, Any]], object]
 
 
 class Checkpoints:
@@ -89,14 +98,20 @@ class Checkpoints:
             self._sealer.shutdown()
             self._writer.close()
 
-    def newest_whole(self) -> tuple[dict[str, Any] | None, list[str]]:
+    def newest_whole(self, accept: Accept | None = None) -> tuple[dict[str, Any] | None, list[str]]:
         """The manifest of the newest valid checkpoint, and a message for each newer one that is not valid.
 
         Checkpoints that are not valid are renamed to `STEP.damaged`, so that they are not considered again.
+
+        Args:
+          accept: see `problem`.
+
+        Raises:
+          OSError: a checkpoint cannot be read or renamed.
         """
         complaints: list[str] = []
         for step in self.steps_on_disk():
-            problem = self.problem(step)
+            problem = self.problem(step, accept)
             if problem is None:
                 return self._manifest(step), complaints
             complaints.append(f"checkpoint {step} is not used: {problem}")
@@ -135,17 +150,23 @@ class Checkpoints:
 
     def best_step(self) -> int | None:
         """The step with the highest validation metric; None if no step was validated."""
-        scores = {step: (self._manifest(step)["metrics"] or {}).get(self.best_metric) for step in self._sealed_steps()}
-        known = {step: score for step, score in scores.items() if score is not None}
-        return max(known, key=lambda step: (known[step], step), default=None)
+        scores: dict[int, float] = {}
+        for step in self._sealed_steps():
+            try:
+                metrics = self._manifest(step)["metrics"] or {}
+            except DamagedManifestError:
+                continue  # `newest_whole` tells of it if it is needed
+            if self.best_metric in metrics:
+                scores[step] = metrics[self.best_metric]
+        return max(scores, key=lambda step: (scores[step], step), default=None)
 
     def _seal(self, manifest: dict[str, Any]) -> None:
         """Waits until Orbax has written a step, then writes its manifest. Runs in a separate thread."""
         self._writer.wait_until_finished()
         if devices.is_primary():
             step = manifest["step"]
-            write_json(self._manifest_path(step), {**manifest, "files": _hash_files(self.folder / str(step))})
-            self._drop_old()
+            write_manifest(self._manifest_path(step), {**manifest, "files": hash_files(self.folder / str(step))})
+            self._drop_old(step)
 
     def _not_written(self, step: int, error: Exception) -> OSError:
         return OSError(
@@ -153,35 +174,62 @@ class Checkpoints:
             "checkpoints are intact: make room, and run the same command again"
         )
 
-    def _drop_old(self) -> None:
+    def _drop_old(self, saved: int) -> None:
+        """Deletes what the step `saved`, which is complete, has made superfluous."""
         steps = sorted(self._sealed_steps())
         kept = {*steps[-self.keep :], self.best_step()}
         for step in steps:
             if step not in kept:
                 self._discard(step)
+        for step in self.steps_on_disk():
+            # Left by a start that was killed while it deleted the step.
+            if step < saved and not self._manifest_path(step).exists():
+                self._discard(step)
+        for path in self.folder.glob("*.damaged"):
+            if _STEP.fullmatch(path.stem) and int(path.stem) <= saved:
+                _remove(path)
 
     def _discard(self, step: int) -> None:
         if devices.is_primary():
             # The manifest is deleted first: without it the step is not valid, wherever this is interrupted.
-            self._manifest_path(step).unlink(missing_ok=True)
+            _remove(self._manifest_path(step))
             shutil.rmtree(self.folder / str(step), ignore_errors=True)
 
     def _move_aside(self, step: int) -> None:
         aside = self.folder / f"{step}.damaged"
-        shutil.rmtree(aside, ignore_errors=True)
-        self._manifest_path(step).unlink(missing_ok=True)
-        if (self.folder / str(step)).exists():
-            os.replace(self.folder / str(step), aside)
+        try:
+            _remove(aside)
+            _remove(self._manifest_path(step))
+            if os.path.lexists(self.folder / str(step)):
+                os.replace(self.folder / str(step), aside)
+        except OSError as error:
+            raise OSError(
+                f"the damaged checkpoint {self.folder / str(step)} cannot be set aside ({error.strerror}): delete it "
+                "and its .json file, or make the folder writable"
+            ) from error
 
-    def problem(self, step: int) -> str | None:
-        """Why a step is not valid; None if it is valid."""
-        if not self._manifest_path(step).exists():
+    def problem(self, step: int, accept: Accept | None = None) -> str | None:
+        """Why a step is not valid; None if it is valid.
+
+        Args:
+          step: the step.
+          accept: called with its manifest; raises ValueError, TypeError, KeyError or AttributeError if it is of no use.
+
+        Raises:
+          OSError: a file of the step cannot be read.
+        """
+        path = self._manifest_path(step)
+        if not path.exists():
             return "it was not completely written"
         try:
-            expected = self._manifest(step)["files"]
-        except (ValueError, KeyError):
-            return f"its manifest {self._manifest_path(step).name} is damaged"
-        found = _hash_files(self.folder / str(step))
+            manifest = self._manifest(step)
+            if accept is not None:
+                accept(manifest)
+        except DamagedManifestError as error:
+            return f"its manifest {path.name} is damaged ({error})"
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return f"its manifest {path.name} is damaged (its position cannot be read)"
+        expected, found = manifest["files"], hash_files(self.folder / str(step))
         for name in sorted({*expected, *found}):
             if name not in found:
                 return f"its file {name} is missing"
@@ -191,16 +239,14 @@ class Checkpoints:
 
     def steps_on_disk(self) -> list[int]:
         """Every step of which any file exists, newest first."""
-        return sorted(
-            {int(path.stem) for path in self.folder.iterdir() if path.stem.isdigit() and path.suffix in ("", ".json")},
-            reverse=True,
-        )
+        names = (path.stem for path in self.folder.iterdir() if path.suffix in ("", ".json"))
+        return sorted({int(name) for name in names if _STEP.fullmatch(name)}, reverse=True)
 
     def _sealed_steps(self) -> list[int]:
-        return [int(path.stem) for path in self.folder.glob("*.json") if path.stem.isdigit()]
+        return [int(path.stem) for path in self.folder.glob("*.json") if _STEP.fullmatch(path.stem)]
 
     def _manifest(self, step: int) -> dict[str, Any]:
-        return json.loads(self._manifest_path(step).read_text())
+        return read_manifest(self._manifest_path(step), step)
 
     def _manifest_path(self, step: int) -> Path:
         return self.folder / f"{step}.json"
@@ -241,15 +287,13 @@ def remove_leftovers(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _hash_files(folder: Path) -> dict[str, str]:
-    """sha256 of every file below a folder, by its relative path."""
-    hashes = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with open(path, "rb") as file:
-                hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes
+def _remove(path: Path) -> None:
+    """Deletes a file or a folder, if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return (str(error).strip() or "no reason given").splitlines()[0][:300]

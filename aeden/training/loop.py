@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -232,19 +233,23 @@ def _save(loop: _Loop, position: _Position, validated: bool) -> None:
 def _resume(training: Training, checkpoints: Checkpoints) -> tuple[_Position, list[str]]:
     """The position of the newest intact checkpoint, or the start; and messages about it."""
     state = devices.replicate(training.initial_state())
-    manifest, problems = checkpoints.newest_whole()
+    manifest, problems = checkpoints.newest_whole(_saved_position)
     if manifest is None:
         messages = [*problems, "no checkpoint is intact: starting again"] if problems else []
         return _Position(0, state, Window(), Clock(), {}), messages
-    step, saved = manifest["step"], manifest["extra"]
-    position = _Position(
-        step,
-        checkpoints.restore(step, state),
-        Window(**saved.get("window", {})),
-        Clock(**saved.get("clock", {})),
-        saved.get("validation", {}),
-    )
+    step = manifest["step"]
+    position = _Position(step, checkpoints.restore(step, state), *_saved_position(manifest))
     return position, [*problems, f"resuming at step {step}"]
+
+
+def _saved_position(manifest: dict[str, Any]) -> tuple[Window, Clock, dict[str, float]]:
+    """Window, clock and validation figures in a manifest. Raises various errors if they are not there."""
+    saved = manifest["extra"]
+    window, clock = Window(**saved.get("window", {})), Clock(**saved.get("clock", {}))
+    window.loss = math.nan if window.loss is None else float(window.loss)  # null in JSON
+    window.sums = {name: float(value) for name, value in window.sums.items()}
+    validation = {name: float(value) for name, value in saved.get("validation", {}).items()}
+    return window, clock + Clock(), validation  # the sum fails if a time is no number
 
 
 def _result(training: Training, checkpoints: Checkpoints, position: _Position) -> tuple[PyTree, int, dict[str, float]]:

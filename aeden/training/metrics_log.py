@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from aeden.runtime.files import write_text
+from aeden.runtime.files import naming, write_text
 
 Row = dict[str, int | float]
 
@@ -41,7 +41,7 @@ class MetricsLog:
             self._columns += new
             self._rewrite()
         else:
-            with open(self._path, "a", newline="") as file:
+            with naming(self._path), open(self._path, "a", newline="") as file:
                 csv.DictWriter(file, self._columns, lineterminator="\n").writerow(row)
         for name, value in row.items():
             if name != "step":

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 from absl import flags
 
-from aeden.runtime import run_folder
+from aeden.runtime import processes, run_folder
 from aeden.runtime.processes import Interrupted, cores
 from aeden.tasks.execute import announce
 from experiments import cli
@@ -82,7 +81,7 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     for dataset in {id(one): one for one in map(grid.dataset_of, (cell.config for cell in plan.folders))}.values():
         announce(dataset)
     _check_data(plan)
-    with run_folder.locked(workdir), _stoppable():
+    with run_folder.locked(workdir), processes.stop_signals():
         if tuned is not None:
             _check_data(tuned.plan)
             tuned = tune(tuned, ONLY.value)
@@ -221,6 +220,7 @@ def run_cells(plan: Plan) -> dict[str, str]:
     Raises:
       Interrupted: see `run_grid`.
     """
+    _check_stop()
     waiting = [cell for cell in plan.folders if not plan.has_ended(cell)]
     progress = Progress(plan, len(plan.folders) - len(waiting))
     failures = _run_wave(plan, [cell for cell in waiting if cell.is_shared], progress)
@@ -256,10 +256,14 @@ def _run_wave(plan: Plan, cells: list[Cell], progress: Progress) -> dict[str, st
 
 
 def _launch(jobs: list[launch.Job], workdir: Path, progress: Progress) -> launch.Ended:
+    def on_poll(running: int) -> None:
+        progress.update(running)
+        _check_stop()
+
     if LAUNCHER.value == "local":
         # A run that may use several cores needs a seat with as many.
         fitting = cores() // cli.CORES.value if cli.CORES.value and not launch.gpus() else 0
-        return launch.run_local(jobs, launch.seats(JOBS.value or fitting), progress.update)
+        return launch.run_local(jobs, launch.seats(JOBS.value or fitting), on_poll)
     try:
         import submitit
     except ImportError:
@@ -267,21 +271,14 @@ def _launch(jobs: list[launch.Job], workdir: Path, progress: Progress) -> launch
     executor = submitit.AutoExecutor(folder=workdir / "slurm")
     options = {"timeout_min": str(TIMEOUT_MIN), **dict(option.partition("=")[::2] for option in SLURM.value)}
     executor.update_parameters(**{name: int(v) if v.isdigit() else v for name, v in options.items()})
-    return launch.run_submitted(jobs, executor, progress.update)
+    return launch.run_submitted(jobs, executor, on_poll)
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM and SIGINT stop the grid; the runs are asked to save."""
+def _check_stop() -> None:
+    """Stops the grid if it was asked to; the runs are asked to save.
 
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted("stopped; the runs have saved: run the same command again to continue") from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    Raises:
+      Interrupted: SIGINT or SIGTERM has arrived.
+    """
+    if processes.stop_requested():
+        raise Interrupted("stopped; the runs have saved: run the same command again to continue")

@@ -94,3 +94,10 @@ def test_the_hash_covers_names_shapes_types_and_contents():
     assert hash_splits(splits) == expected.hexdigest()
     assert hash_splits(splits) == "e4f4a8a784f48078a57b070d62b0ee97913d206b0d019b9037097f3b84f3c4bd"
     assert hash_splits({**splits, "test": numbered(3)}) != hash_splits(splits)
+
+
+def test_names_of_classes_can_be_printed_whatever_the_folders_are_called():
+    folders = ("a", "b\nc", "d\udcff")
+    data = Dataset("folder", "folder", *[numbered(3, classes=folders)] * 3, "ab")
+    assert data.classes == ("a", "b\ufffdc", "d\ufffd")
+    "".join(data.classes).encode()

@@ -31,6 +31,10 @@ def test_without_a_fallback_the_remedies_are_listed(tmp_path):
     ("arguments", "match"),
     [
         (("mnits",), "unknown data set 'mnits'"),
+        (("mnist/3.0.1",), "data.name 'mnist/3.0.1' has a version: use 'mnist'"),
+        (("notmnist/small/1.0.0",), "has a version: use 'notmnist/small'"),
+        (("../mnist",), "unknown data set"),
+        (("/etc",), "unknown data set"),
         (("notmnist/medium",), "unknown data set 'notmnist/medium'"),
         (("glyphs/runes",), "unknown data set 'glyphs/runes': not one of mnist, notmnist/small"),
         (("mnist", "/does/not/exist"), "/does/not/exist"),

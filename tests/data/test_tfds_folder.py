@@ -12,6 +12,7 @@ from PIL import Image
 from aeden.data import dataset, sources, tfds_folder
 from aeden.data.dataset import hash_splits
 from aeden.data.sources import open_dataset
+from aeden.runtime.cache import cache_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -54,6 +55,7 @@ def test_any_prepared_tfds_set(tmp_path):
     prepare_generic(tmp_path, "mixed", [(10, 12, 3), (12, 12, 3)])
     with pytest.raises(ValueError, match=r"mixes image sizes: \(12, 12, 3\) after \(10, 12, 3\)"):
         open_dataset("mixed", str(tmp_path))
+    assert not [path for path in (cache_folder() / "arrays").iterdir() if path.name.endswith(".tmp")]
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What the commands say of fields that do not exist."""
 
+import errno
+import io
 import sys
 
 import pytest
@@ -17,9 +19,55 @@ from experiments import cli
             "tuning.fields has no rate yet: set the whole section, --config.t",
         ),
         ("--config.axes.epochs=(1, 2)", "epochs", "--config.axes=\"{'epochs': ...}\""),
-        ("--config.epoch=3", 'epoch. Did you mean "epochs"', 'Did you mean "epochs"'),
+        ("--config.epoch=3", 'epoch. Did you mean "epochs"', "there is no field epoch; did you mean epochs?"),
+        ("--config.modle.init=he", "'modle' Did you mean \"model\"", "no field modle.init; did you mean model.init?"),
     ],
 )
 def test_a_field_that_does_not_exist_is_named_whole(monkeypatch, argument, said, expected):
     monkeypatch.setattr(sys, "argv", ["main.py", "--config=configs/smoke.py", argument])
     assert expected in cli._unknown_field(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("flag --config.seed=abc: invalid literal for int()", "seed 'abc' cannot be read: use a whole number from 0"),
+        ("flag --config.experiment.epochs=x: could not", "epochs 'x' cannot be read: use a number from 0 to 1e+06"),
+        ("flag --config.noise=3: Failed to parse", "noise '3' cannot be read: it is a section"),
+        ("flag --jobs=x: no integer", "flag --jobs=x: no integer"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_named_with_its_range(said, expected):
+    assert expected in cli._illegal_value(said)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "runs/a.csv"), "runs/a.csv: No space left on device; make r"),
+        (OSError("the checkpoint could not be written"), "the checkpoint could not be written"),
+        (ValueError("TypeError: bad"), "bad"),
+        (KeyError("fine-tune"), "this should not happen ('fine-tune'): please report it"),
+        (RuntimeError(), "this should not happen (no details)"),
+        (MemoryError(), "there is not enough memory"),
+    ],
+)
+def test_an_error_is_one_line_without_names_of_python(error, expected):
+    line = cli.one_line(error)
+    assert line.startswith(expected)
+    assert "Error" not in line
+    assert "Errno" not in line
+
+
+def test_a_command_whose_messages_nobody_reads_goes_on(monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    closed, done = Closed(), []
+    monkeypatch.setattr(sys, "stderr", closed)
+    monkeypatch.setattr(sys, "argv", ["main.py", "--debug"])
+    monkeypatch.setattr(cli, "_parse", lambda: print("a message", file=sys.stderr, flush=True))
+    assert cli.guarded(lambda: done.append(True)) == 0
+    assert done == [True]
+    assert sys.stderr is closed

@@ -113,7 +113,7 @@ def test_contradictions_are_named(settings, changes, match):
     ("changes", "match"),
     [
         ({"model": {"decoder": "transposed"}}, "odd: .*'transposed'"),
-        ({"learning_rate": 0.0}, "odd: learning_rate 0 is not positive"),
+        ({"learning_rate": 0.0}, "odd: learning_rate 0 is out of range"),
         ({"loss": "bec"}, "odd: unknown loss 'bec'"),
         ({"optimizer": {"name": "adamx"}}, "odd: .*adamx"),
         ({"task": "paint"}, "odd: unknown task 'paint'"),

@@ -1,8 +1,12 @@
 """A grid from its first run to its report: what is checked before it runs."""
 
+import os
+import signal
+
 import pytest
 from test_tuning import command, finish  # noqa: F401
 
+from aeden.runtime import processes
 from experiments.ablate import grid, run
 
 
@@ -23,3 +27,12 @@ def test_a_finished_grid_whose_fields_are_refused_since_is_reported_again(settin
         finish(tmp_path / "runs" / cell.folder, cell.config, 20.0)
     run_again()
     assert len(reported) == 1
+
+
+def test_a_signal_stops_a_grid_where_it_looks_for_one():
+    with processes.stop_signals():
+        run._check_stop()
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(processes.Interrupted, match="run the same command again"):
+            run._check_stop()
+    run._check_stop()

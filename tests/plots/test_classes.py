@@ -81,3 +81,13 @@ def test_a_confusion_matrix_has_labels_in_rows(tmp_path, drawn):
         ((1, 1), "8"),
         ((0, 2), "2"),
     }
+
+
+def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path, rng):
+    names = ("$\\frac{$", "a$b", "$x^2$")
+    images = rng.integers(0, 256, (9, 8, 8, 1), dtype=np.uint8)
+    labels = np.arange(9) % 3
+    classes.save_embedding(tmp_path / "a.png", "codes", rng.normal(size=(9, 2)), labels, names, "pca")
+    classes.save_confusion(tmp_path / "b.png", "a run", rng.integers(1, 9, (3, 3)), names)
+    classes.save_errors(tmp_path / "c.png", "a run", images, labels, rng.normal(size=(9, 3)), names)
+    assert len(list(tmp_path.iterdir())) == 3

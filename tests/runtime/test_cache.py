@@ -1,5 +1,6 @@
 """The cache folder, and the lock for what is made there."""
 
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -28,10 +29,16 @@ def test_an_unusable_cache_folder_is_an_error_only_if_the_user_chose_it(tmp_path
         cache_folder()
     monkeypatch.delenv("AEDEN_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     temporary = cache_folder()
     assert temporary.is_dir()
-    assert tmp_path not in temporary.parents
+    assert temporary.stat().st_mode & 0o077 == 0
+    assert cache_folder() == temporary  # one folder, however often it is asked for, at any start
     temporary.rmdir()
+    (tmp_path / "elsewhere").mkdir()
+    temporary.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PermissionError, match="not a folder of yours alone"):
+        cache_folder()
 
 
 def test_only_one_block_of_a_lock_runs_at_a_time(tmp_path):

@@ -1,6 +1,8 @@
 """Files: written completely or not at all; damaged files are named."""
 
+import errno
 import json
+import math
 import os
 
 import pytest
@@ -48,3 +50,24 @@ def test_a_table_has_all_columns_and_leaves_missing_values_empty(tmp_path):
     files.write_csv(tmp_path / "a.csv", [{"run": 0, "psnr": 1.5}, {"run": 1, "ssim": 0.25}])
     assert (tmp_path / "a.csv").read_text() == "run,psnr,ssim\n0,1.5,\n1,,0.25\n"
     assert files.columns([{"b": 1}, {"a": 2, "b": 3}]) == ["b", "a"]
+
+
+def test_what_is_not_finite_is_null_so_that_every_reader_takes_it(tmp_path):
+    files.write_json(tmp_path / "a.json", {"psnr": math.inf, "list": [1.5, math.nan], "tuple": (-math.inf, 2)})
+    assert "NaN" not in (tmp_path / "a.json").read_text()
+    assert files.read_json(tmp_path / "a.json") == {"psnr": None, "list": [1.5, None], "tuple": [None, 2]}
+    (tmp_path / "old.json").write_text('{"psnr": Infinity}')
+    assert files.read_json(tmp_path / "old.json") == {"psnr": math.inf}
+
+
+def test_a_failed_write_names_the_file_and_the_remedy(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"a\.txt") as failed:
+        files.write_text(tmp_path / "a.txt", "new")
+    assert files.explain(failed.value) == (
+        f"{tmp_path / 'a.txt'}: No space left on device; make room on that disk, and run the same command again"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -76,3 +76,29 @@ def test_a_thread_collects_no_signals():
     thread.start()
     thread.join()
     assert collected == [[]]
+
+
+def test_an_interrupt_that_python_drops_is_not_lost():
+    """An exception in `__del__` is dropped; the next `stop_signals` knows of the signal."""
+    code = """
+import os, signal, sys
+sys.unraisablehook = lambda _: None
+processes.note_interrupts()
+class Dropping:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000): pass
+dropping = Dropping()
+del dropping
+with processes.stop_signals() as stop:
+    print(stop == [signal.SIGINT], processes.stop_requested())
+print(processes.stop_requested())
+"""
+    assert python(code).stdout.split() == ["True", "True", "False"]
+
+
+def test_an_interrupt_during_imports_is_one_line():
+    code = "import os, signal; processes.leave_on_interrupt(); os.kill(os.getpid(), signal.SIGINT); signal.pause()"
+    result = python(code)
+    assert result.returncode == 130
+    assert result.stderr == "interrupted before anything was done\n"

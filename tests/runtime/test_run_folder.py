@@ -1,5 +1,6 @@
 """The run folder: one run, one process, one config."""
 
+import math
 import os
 
 import pytest
@@ -72,3 +73,22 @@ def test_a_damaged_config_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(files.DamagedFileError, match=r"config.json is damaged"):
         check(tmp_path, {})
+
+
+def test_a_folder_that_cannot_be_one_is_named_with_the_remedy(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file/run", tmp_path / ("x" * 300)):
+        with (
+            pytest.raises(
+                run_folder.RunFolderError, match=r"cannot be used as a run folder .*choose another --workdir"
+            ),
+            run_folder.locked(folder),
+        ):
+            pass
+
+
+def test_a_null_figure_of_a_summary_is_read_as_nan(tmp_path):
+    files.write_json(tmp_path / "summary.json", {"test": {"psnr": math.inf, "ssim": 1.0}, "best_step": None})
+    summary = run_folder.finished(tmp_path)
+    assert math.isnan(summary["test"]["psnr"])
+    assert (summary["test"]["ssim"], summary["best_step"]) == (1.0, None)

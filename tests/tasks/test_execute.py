@@ -13,6 +13,7 @@ from aeden.data.sources import open_dataset
 from aeden.inference.finished_run import load_run
 from aeden.runtime import files, run_folder
 from aeden.tasks import execute
+from aeden.tasks.denoise.run import DenoiseRun
 from aeden.training.checkpoints import newest_params
 from aeden.training.divergence import TrainingDiverged
 from configs import base, smoke
@@ -124,6 +125,29 @@ def test_a_config_that_cannot_work_claims_no_folder(config, tmp_path):
         run(config, tmp_path / "run")
 
 
+def test_a_typo_does_not_keep_the_right_command_from_the_folder(config, tmp_path):
+    config.noise.kind, config.steps, config.eval.test = "guassian", 1, False
+    with pytest.raises(ValueError, match=r"unknown noise\.kind 'guassian'"):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    config.noise.kind = "gaussian"
+    assert not run(config, tmp_path / "run")[1]
+    # The same command again tells the result, and touches nothing: the folder may be read-only.
+    (tmp_path / "run/.lock").unlink()
+    before = {path: path.stat().st_mtime_ns for path in [tmp_path / "run", *(tmp_path / "run").rglob("*")]}
+    assert run(config, tmp_path / "run")[1]
+    assert before == {path: path.stat().st_mtime_ns for path in [tmp_path / "run", *(tmp_path / "run").rglob("*")]}
+
+
+def test_a_run_whose_network_is_dead_says_so_at_the_end(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(DenoiseRun, "_draw", lambda *_: None)
+    config.steps, config.optimizer.name, config.optimizer.weight_decay = 1, "sgd", 0.0
+    config.learning_rate, config.optimizer.warmup_steps = 1e9, 0
+    summary = run(config, tmp_path / "run")[0]
+    assert np.isfinite(summary["test"]["psnr"])
+    assert "  warning: the " in execute.closing(summary)
+
+
 GENERATOR = {"task": "gan", "gan.samples": 0, "gan.discriminator": (4,), "gan.hidden": (), "gan.width": 4}
 STACK = {"task": "stack", "stack.layerwise": False, "stack.pretrain_epochs": 1.0, "stack.embedding": "none"}
 
@@ -153,6 +177,7 @@ def test_a_run_whose_last_update_breaks_it_has_diverged(config, tmp_path, fields
         ({**GENERATOR, "model.decoder": "large_context"}, "set model.decoder_kernel_size"),
         ({"model.architecture": "dense"}, "model.features=.* has no effect"),
         ({**STACK, "stack.pretrained": "nowhere"}, "holds no finished run"),
+        ({"model.factors": (32, 1), "model.features": (4, 4)}, r"model.factors \(32, 1\) begins with more than"),
     ],
 )
 def test_what_the_networks_or_other_runs_refuse_leaves_no_folder(config, tmp_path, fields, match):

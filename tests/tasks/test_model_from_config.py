@@ -98,7 +98,7 @@ UNET = {"model.architecture": "unet"}
     ("fields", "match"),
     [
         ({"model.init": "kaiming"}, "unknown model.init 'kaiming': use one of he, phase, icnr, glorot, torch"),
-        ({"model.stages": -1}, "model.stages -1 is negative"),
+        ({"model.stages": -1}, "model.stages -1 is out of range"),
         ({"model.decoder": "unpool", "model.skip": True}, "model.skip adds channels that max-unpooling has no"),
         ({"model.architecture": "dense", "model.skip": True}, "model.skip=True has no effect"),
         ({"model.architecture": "dense", "model.init": "icnr"}, "model.init=icnr has no effect"),
@@ -108,7 +108,7 @@ UNET = {"model.architecture": "unet"}
         ({"task": "gan", "model.decoder": "unpool"}, "a generator decodes a code without its encoder"),
         ({"model.blocks": 3}, "model.blocks=3 has no effect with model.architecture=conv"),
         ({**UNET, "model.skip": True}, "model.architecture=unet, which always has skip connections: leave it at"),
-        ({**UNET, "model.blocks": 0}, "model.blocks 0 is less than one convolution in each stage: use 1 or more"),
+        ({**UNET, "model.blocks": 0}, "model.blocks 0 is out of range: use a whole number from 1 to 64"),
         ({**UNET, "model.residual": True}, "loss=bce is for outputs between 0 and 1, .*: use loss=mse or l1"),
         ({**UNET, "model.decoder": "unpool", "model.blocks": 1}, "skip connections append: set model.blocks=2"),
         (

@@ -317,7 +317,7 @@ def test_an_overlay_of_another_shape_is_refused():
         ("learning_rate", 0.0, "learning_rate 0"),
         ("stack.pretrain_learning_rate", -1.0, "pretrain_learning_rate -1"),
         ("stack.label_smoothing", -0.1, "label_smoothing -0.1"),
-        ("stack.unroll_epochs", -1.0, "take 0 or more"),
+        ("stack.unroll_epochs", -1.0, "stack.(unroll_epochs -1|pretrain_epochs, stack.unroll_epochs)"),
         ("augment.zoom", 1.5, "augment.zoom 1.5"),
         ("stack.labels", 31, "31 labels is more than the 30 examples"),
         ("stack.labels", 2, "less than one of each of 3 classes"),

@@ -8,6 +8,7 @@ import pytest
 
 from aeden.runtime import devices
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
+from aeden.training.manifests import DamagedManifestError, read_manifest
 
 
 def state(value):
@@ -82,6 +83,86 @@ def test_half_written_steps_are_named(saved, damage):
     manifest, complaints, _ = newest(saved)
     assert manifest["step"] == 20
     assert "checkpoint 30 is not used" in complaints[0]
+
+
+def flipped(content, bit):
+    return content[: bit // 8] + bytes([content[bit // 8] ^ (1 << bit % 8)]) + content[bit // 8 + 1 :]
+
+
+def test_a_flipped_bit_of_a_manifest_is_noticed_wherever_it_is(saved):
+    path = saved / "30.json"
+    content = path.read_bytes()
+    assert read_manifest(path, 30)["metrics"] == {"psnr": 20.0}
+    for bit in [*range(0, 8 * 20), *range(8 * 20, 8 * len(content), 71)]:
+        path.write_bytes(flipped(content, bit))
+        with pytest.raises(DamagedManifestError):
+            read_manifest(path, 30)
+
+
+def test_a_manifest_of_before_it_had_a_checksum_is_read(saved):
+    path = saved / "30.json"
+    old = {name: value for name, value in json.loads(path.read_text()).items() if name != "sha256"}
+    path.write_text(json.dumps(old, indent=2) + "\n")
+    manifest, complaints, restored = newest(saved)
+    assert (manifest, complaints) == (old, [])
+    assert restored["step"] == 30
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("[]", "holds no fields"),
+        ("null", "holds no fields"),
+        ("", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"step": 30}', "its fields are step"),
+        ('{"step": 20, "files": {"a": "0"}, "metrics": null, "extra": {}}', "says step 20"),
+        ('{"step": 30, "files": {}, "metrics": null, "extra": {}}', "lists no files"),
+        ('{"step": 30, "files": {"a": 3}, "metrics": null, "extra": {}}', "checksum of a"),
+        ('{"step": 30, "files": {"a": "%s"}, "metrics": {"psnr": NaN}, "extra": {}}' % ("0" * 64), "psnr is nan"),
+    ],
+)
+def test_a_damaged_manifest_is_named_and_the_step_before_is_used(saved, damage, said):
+    (saved / "30.json").write_text(damage)
+    assert Checkpoints(saved).best_step() == 20
+    manifest, complaints, _ = newest(saved)
+    assert manifest["step"] == 20
+    assert said in complaints[0]
+
+
+def test_a_position_that_cannot_be_used_is_damage_too(saved):
+    def accept(manifest):
+        if manifest["step"] == 30:
+            raise KeyError("clock")
+
+    checkpoints = Checkpoints(saved, keep=3)
+    manifest, complaints = checkpoints.newest_whole(accept)
+    checkpoints.close()
+    assert manifest["step"] == 20
+    assert "its position cannot be read" in complaints[0]
+
+
+def test_names_like_numbers_are_no_hindrance(saved):
+    for name in ("99", "007", "²", "9" * 40, "1e3"):
+        (saved / name).mkdir()
+    (saved / "98.json").mkdir()
+    manifest, complaints, _ = newest(saved)
+    assert manifest["step"] == 30
+    assert [complaint.partition(":")[0] for complaint in complaints] == [
+        "checkpoint 99 is not used",
+        "checkpoint 98 is not used",
+    ]
+    assert (saved / "007").is_dir()
+
+
+def test_what_is_damaged_or_has_no_manifest_goes_when_a_later_step_is_complete(saved):
+    (saved / "10.json").unlink()
+    (saved / "25.damaged").mkdir()
+    (saved / "50.damaged").mkdir()
+    checkpoints = Checkpoints(saved, keep=3)
+    checkpoints.save(40, state(40))
+    checkpoints.close()
+    assert sorted(path.name for path in saved.iterdir() if path.is_dir()) == ["20", "30", "40", "50.damaged"]
 
 
 def test_no_whole_step_at_all(saved):

@@ -51,3 +51,8 @@ def test_unusable_optimisers_are_named(name, decay, match):
 def test_a_learning_rate_is_positive():
     with pytest.raises(ValueError, match="-1 is not positive"):
         learning_rate_schedule(-1.0, 10, 0)
+
+
+def test_an_optimiser_that_needs_the_loss_too_is_refused():
+    with pytest.raises(ValueError, match=r"optimizer\.name 'lbfgs' needs more than gradients and a learning rate"):
+        make_optimizer("lbfgs", learning_rate_schedule(0.1, 10, 0), 0.0, 0.0)

@@ -19,6 +19,7 @@ from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, make_residual_sums, measure
 from aeden.tasks.denoise.extras import measure_extras
+from aeden.tasks.drawing import drawing
 from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.restoration import (
     SAMPLES,
@@ -29,6 +30,7 @@ from aeden.tasks.objectives.restoration import (
 )
 from aeden.tasks.objectives.whole_images import make_whole_evaluation
 from aeden.tasks.summary import Identification, common_summary, finish_times
+from aeden.tasks.useless_results import restoration_warnings
 from aeden.training.loop import Fitted, Training, fit
 
 # Name of the training noise among the evaluated ones.
@@ -97,7 +99,11 @@ class DenoiseRun:
             summary["artifacts"] = artifacts.figures
         if devices.is_primary():
             with stopwatch.part("pictures"):
-                self._draw(workdir, fitted, summary, artifacts)
+                images = self._restore_samples(fitted.state.params)
+                if warnings := restoration_warnings(images, summary["noisy"], summary["test"]):
+                    summary["warnings"] = warnings
+                with drawing(workdir):
+                    self._draw(workdir, fitted, summary, images, artifacts)
         finish_times(summary, fit_ended)
         return summary
 
@@ -146,13 +152,23 @@ class DenoiseRun:
         params = jax.device_get(fitted.state.params)
         return measure(self.model, initial, params, self.noise, self.dataset.test, residual)
 
-    def _draw(self, workdir: Path, fitted: Fitted, summary: dict[str, Any], artifacts: DecoderArtifacts | None) -> None:
-        """Writes examples.npz, samples.png, responses.png and curves.png."""
+    def _restore_samples(self, params: PyTree) -> dict[str, np.ndarray]:
+        """Some test images, or parts of them: `clean`, `noisy` and `restored`."""
         cropped, shown, index = self.dataset.cropped, self.dataset.test, None
         if cropped is not None:
             shown = cropped.test.windows(cropped.test.side(SHOWN_PIXELS), SAMPLES)
             index = np.arange(len(shown), dtype=np.int32)
-        images = restore_samples(self.model, fitted.state.params, self.noise, shown, index)
+        return restore_samples(self.model, params, self.noise, shown, index)
+
+    def _draw(
+        self,
+        workdir: Path,
+        fitted: Fitted,
+        summary: dict[str, Any],
+        images: dict[str, np.ndarray],
+        artifacts: DecoderArtifacts | None,
+    ) -> None:
+        """Writes examples.npz, samples.png, responses.png and curves.png."""
         arrays = dict(images)
         if artifacts is not None:
             arrays |= {**artifacts.pictures, "residual power": artifacts.power}

@@ -40,6 +40,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
     """
     shape, seed = dataset.image_shape, config.seed
     model, noise = model_from_config.build_model(config, shape), from_config.build_noise(config)
+    model_from_config.check_image_size(model, shape)
     loss = from_config.check_loss(config)
     check_data(config, dataset)
     batches = TrainBatches(dataset.train_examples, config.batch_size, seed)

@@ -17,14 +17,16 @@ from aeden.data.dataset import Dataset
 from aeden.measures import sample_quality
 from aeden.nn.parameters import count_parameters
 from aeden.random_keys import Stream
-from aeden.runtime import devices, stopwatch
+from aeden.runtime import devices, files, stopwatch
 from aeden.shapes import PyTree
+from aeden.tasks.drawing import drawing
 from aeden.tasks.gan import pictures
 from aeden.tasks.gan.judge import Judge, load_judge
 from aeden.tasks.gan.sample_figures import class_shares, confident_share, judge_samples, judge_validation
 from aeden.tasks.gan.sampler import Sampler
 from aeden.tasks.objectives.adversarial import Adversaries, GanState, adversarial_objective
 from aeden.tasks.summary import Identification, common_summary, finish_times
+from aeden.tasks.useless_results import sample_warnings
 from aeden.training.loop import Fitted, Training, fit
 from aeden.training.objective import Objective
 
@@ -106,7 +108,9 @@ class GanRun:
             samples = self.sampler.images(average, inputs)
             summary |= self._test(judge, training, average, samples, inputs)
         if devices.is_primary():
-            with stopwatch.part("pictures"):
+            if warnings := sample_warnings(samples):
+                summary["warnings"] = warnings
+            with stopwatch.part("pictures"), drawing(workdir):
                 self._draw(workdir, fitted, samples, inputs, average)
         finish_times(summary, fit_ended)
         return summary
@@ -135,7 +139,9 @@ class GanRun:
             if samples.min() < 0:
                 return {"samples": math.nan}
             if folder is not None:
-                np.save(folder / f"{int(state.step)}.npy", samples.astype(np.uint8))
+                path = folder / f"{int(state.step)}.npy"
+                with files.naming(path):
+                    np.save(path, samples.astype(np.uint8))
             if judge is None or reference is None:
                 return {}
             features, probabilities = judge.classify(self.sampler.images(average, judged))

@@ -77,6 +77,7 @@ def _networks(config: Any, dataset: Dataset) -> tuple[Generator, Discriminator]:
     if not isinstance(autoencoder, ConvAutoencoder):
         raise ValueError("the decoder of a generator is convolutional: set model.architecture=conv")
     model_from_config.check_decodes_alone(autoencoder, "a generator")
+    model_from_config.check_image_size(autoencoder, dataset.image_shape)
     if min(gan.latent, gan.width, *gan.hidden, *gan.discriminator) < 1:
         raise ValueError("gan.latent, gan.width, gan.hidden and gan.discriminator take numbers from 1 up")
     if gan.modes and not 2 <= gan.modes < gan.latent:

@@ -20,17 +20,20 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from aeden.data.dataset import Dataset
 from aeden.nn.stack import Classifier
 from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
+from aeden.tasks.drawing import drawing
 from aeden.tasks.objectives import classification
 from aeden.tasks.stack.phases import Phase, StackParts
 from aeden.tasks.stack.pictures import draw
 from aeden.tasks.stack.pretrained import Pretrained
 from aeden.tasks.stack.tested import NOT_TESTED, Tested, test_stack
 from aeden.tasks.summary import Identification, common_summary, finish_times
+from aeden.tasks.useless_results import class_warnings, restoration_warnings
 from aeden.training.loop import Fitted, Training, fit
 
 
@@ -109,7 +112,9 @@ class StackRun:
         if self.tests and devices.is_primary():
             rows = [(phase.title, phase.metric, one.rows) for phase, one in zip(self.phases, fitted, strict=True)]
             title = f"{self.dataset.label}, {self.description}"
-            with stopwatch.part("pictures"):
+            if warnings := _warnings(tested, summary):
+                summary["warnings"] = warnings
+            with stopwatch.part("pictures"), drawing(workdir):
                 draw(workdir, title, self.dataset, tested, summary, rows)
         finish_times(summary, started)
         return summary
@@ -136,6 +141,16 @@ class StackRun:
             "confusion": confusion,
             "phases": [_describe_phase(phase, one) for phase, one in zip(self.phases, fitted, strict=True)],
         }
+
+
+def _warnings(tested: Tested, summary: Mapping[str, Any]) -> list[str]:
+    """See `aeden.tasks.useless_results`."""
+    warnings = []
+    if tested.restoration is not None and tested.samples is not None:
+        warnings += restoration_warnings(tested.samples, tested.restoration["noisy"], tested.restoration["restored"])
+    if summary["confusion"] is not None:
+        warnings += class_warnings(np.array(summary["confusion"]))
+    return warnings
 
 
 def _describe_phase(phase: Phase, fitted: Fitted) -> dict[str, Any]:

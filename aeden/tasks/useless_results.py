@@ -1,0 +1,60 @@
+"""Results that are numbers and yet worth nothing: outputs that do not depend on the input, or do worse than nothing.
+
+Each function returns sentences for the key "warnings" of a summary; none if all is well.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+# Images in [0, 1] that differ by less than a gray level of 255 are alike.
+GRAY_LEVEL = 1 / 255
+REMEDY = "train longer, lower learning_rate, or set optimizer.grad_clip=1"
+
+
+def restoration_warnings(
+    images: Mapping[str, np.ndarray], noisy: Mapping[str, float], restored: Mapping[str, float]
+) -> list[str]:
+    """Warnings of an autoencoder.
+
+    Args:
+      images: "clean" and "restored" -> some images [n, h, w, c] in [0, 1].
+      noisy, restored: the metrics of the input and of the output, with "psnr".
+    """
+    if alike(images["restored"]) and not alike(images["clean"]):
+        return [f"the network gives the same image for every input: {REMEDY}"]
+    before, after = noisy["psnr"], restored["psnr"]
+    if math.isfinite(before) and not after >= before:
+        return [f"the restored images are worse than the noisy ones (PSNR {before:.2f} to {after:.2f} dB): {REMEDY}"]
+    return []
+
+
+def class_warnings(confusion: np.ndarray) -> list[str]:
+    """Warnings of a classifier, from int [classes, classes]; row: label, column: predicted class."""
+    shares = confusion.sum(1) / max(confusion.sum(), 1)
+    if np.count_nonzero(shares) < 2:
+        return []
+    if np.count_nonzero(confusion.sum(0)) < 2:
+        return [f"the classifier predicts the same class for every image: {REMEDY}"]
+    accuracy = np.trace(confusion) / confusion.sum()
+    if accuracy <= shares.max():
+        return [
+            f"the accuracy, {accuracy:.2%}, is no better than always predicting the largest class, "
+            f"{shares.max():.2%}: train longer, or change learning_rate"
+        ]
+    return []
+
+
+def sample_warnings(samples: np.ndarray) -> list[str]:
+    """Warnings of a generator, from its samples, uint8 [n, h, w, c]."""
+    if alike(np.asarray(samples) / 255.0):
+        return [f"all samples are the same image: {REMEDY}"]
+    return []
+
+
+def alike(images: np.ndarray) -> bool:
+    """Whether two or more images [n, h, w, c] in [0, 1] are all the same."""
+    return len(images) > 1 and bool((images.max(0) - images.min(0)).max() < GRAY_LEVEL)

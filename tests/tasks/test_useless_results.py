@@ -1,0 +1,62 @@
+"""Results that are finite and worth nothing are told."""
+
+import numpy as np
+import pytest
+
+from aeden.tasks import drawing
+from aeden.tasks.useless_results import alike, class_warnings, restoration_warnings, sample_warnings
+
+CLEAN = np.linspace(0, 1, 3 * 4 * 4).reshape(3, 4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("restored", "clean", "psnr", "said"),
+    [
+        (np.full_like(CLEAN, 0.5), CLEAN, 20.0, "same image for every input"),
+        (np.full_like(CLEAN, 0.5), np.zeros_like(CLEAN), 20.0, None),  # all images of the data are the same
+        (CLEAN, CLEAN, 10.5, "worse than the noisy ones (PSNR 11.00 to 10.50 dB)"),
+        (CLEAN, CLEAN, np.nan, "worse than the noisy ones"),
+        (CLEAN, CLEAN, 11.5, None),
+    ],
+)
+def test_an_autoencoder_that_restores_nothing(restored, clean, psnr, said):
+    warnings = restoration_warnings({"clean": clean, "restored": restored}, {"psnr": 11.0}, {"psnr": psnr})
+    assert len(warnings) == (said is not None)
+    assert said is None or said in warnings[0]
+
+
+def test_images_without_noise_cannot_get_better():
+    assert restoration_warnings({"clean": CLEAN, "restored": CLEAN}, {"psnr": np.inf}, {"psnr": 30.0}) == []
+
+
+@pytest.mark.parametrize(
+    ("confusion", "said"),
+    [
+        ([[5, 0], [3, 0]], "same class for every image"),
+        ([[4, 1], [3, 0]], "50.00%, is no better than always predicting the largest class, 62.50%"),
+        ([[5, 0], [1, 2]], None),
+        ([[5, 0], [0, 0]], None),  # the test images are of one class
+    ],
+)
+def test_a_classifier_that_tells_nothing_apart(confusion, said):
+    warnings = class_warnings(np.array(confusion))
+    assert len(warnings) == (said is not None)
+    assert said is None or said in warnings[0]
+
+
+def test_a_generator_of_one_image():
+    samples = np.full((3, 4, 4, 1), 7, np.uint8)
+    assert "all samples are the same image" in sample_warnings(samples)[0]
+    samples[0, 0, 0, 0] = 9
+    assert sample_warnings(samples) == []
+    assert not alike(CLEAN[:1])
+
+
+def test_a_figure_that_fails_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(drawing, "STRICT", False)
+    with drawing.drawing(tmp_path):
+        raise RuntimeError("no\nfont")
+    err = capsys.readouterr().err
+    assert err == f"warning: not all pictures of {tmp_path} could be drawn (no font); the results are complete\n"
+    with pytest.raises(KeyboardInterrupt), drawing.drawing(tmp_path):
+        raise KeyboardInterrupt

@@ -23,6 +23,7 @@ class Stream(enum.IntEnum):
     VALIDATION = 3
     TEST = 4
     LABELS = 5
+    CROPS = 6
 
 
 # Key numbers reserved per phase, far more than the number of streams.

@@ -47,6 +47,9 @@ def _data() -> ConfigDict:
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
     data.limit = 0  # maximum number of examples per split; 0 for all
     data.train_limit = 0  # maximum number of training examples; validation and test stay complete; 0 for all
+    # The next two are for denoising. With data.crop the images may be of any size; both limits then count whole images.
+    data.crop = 0  # train on random crops of this height and width, in pixels; 0 for whole images of one size
+    data.channels = "auto"  # 1 (gray) | 3 (colour) | auto (colour if any image is); converts images; needs data.crop
     return data
 
 
@@ -56,6 +59,8 @@ def _augment() -> ConfigDict:
     augment.shift = 0.0  # maximum shift in pixels, along each axis
     augment.turn = 0.0  # maximum rotation in degrees, in either direction
     augment.zoom = 0.0  # maximum relative change of the size
+    augment.flip = False  # mirror left and right, with probability 1/2
+    augment.quarter_turns = False  # turn by 0, 90, 180 or 270 degrees, equally likely; needs square images
     return augment
 
 
@@ -70,7 +75,8 @@ def _noise() -> ConfigDict:
 
 def _model() -> ConfigDict:
     model = ConfigDict()
-    model.architecture = "conv"  # conv (convolutional, with either decoder) | dense (fully connected)
+    # conv (convolutional, with either decoder) | dense (fully connected) | unet (deeper, with skip connections)
+    model.architecture = "conv"  # kind of network
     model.hidden = (512,)  # nodes of each layer of a dense encoder; its decoder mirrors them
     model.tied = False  # the weights of a dense decoder are the transposed weights of its encoder
     # transpose (Conv2DTranspose) | upsample (UpSampling2D, then convolve) | subpixel | large_context
@@ -83,6 +89,11 @@ def _model() -> ConfigDict:
     model.factors = (2, 2)  # factor by which each stage reduces height and width
     model.stages = 0  # number of stages, all with the first entry of features and factors; 0 for one per entry
     model.skip = False  # skip connections from each encoder stage to the decoder stage of the same size
+    # The next four are for a unet.
+    model.blocks = 2  # convolutions of each stage
+    model.residual = False  # predict the noise; the output is the noisy image minus it, for the losses mse and l1
+    model.bias = True  # whether layers have biases; without them a residual network restores alike at every brightness
+    model.level_input = False  # give the network the noise level of each image; False: it has to see it (blind)
     model.kernel_size = 3  # height and width of the kernels, in pixels
     model.decoder_kernel_size = 0  # kernel size of the decoder layers that upsample; 0 for kernel_size
     model.init = "he"  # initial values: he | phase | icnr | glorot (Keras) | torch (PyTorch), see docs/method.md

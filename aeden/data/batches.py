@@ -1,8 +1,9 @@
-"""Batches from images in memory: training batches by step number, evaluation batches in order, scaling to [0, 1].
+"""Batches from the images of a split: training batches by step number, evaluation batches, scaling to [0, 1].
 
-A batch is {image: uint8 [b, h, w, c], index: int32 [b], mask: bool [b]}, plus label: int32 [b] if there are labels.
-`index` is the position of an example in its split. Every batch of a split has the same size: the last one is padded,
-and `mask` is true for the real examples.
+A batch is {image: uint8 [b, h, w, c], index: int32 [b], mask: bool [b]}, plus label: int32 [b] if there are labels, and
+noisy: uint8 [b, h, w, c] if the data have noisy versions of the images. `index` is the position of an example in its
+split. Every batch of a split has the same size, except in an evaluation of images of several sizes: the last one is
+padded, and `mask` is true for the real examples.
 
 In a run of several processes every process computes the same order of examples, but gathers only its own share of
 each batch: a block of consecutive examples, the first block for process 0. `aeden.runtime.devices.deal` then splits
@@ -11,12 +12,14 @@ the share among the devices of the process.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from aeden.data.crops import CropSplit, WholeImages
 from aeden.data.splits import Batch, Split
 from aeden.random_keys import STREAMS, Stream
 from aeden.shapes import Array, Float, UInt8
@@ -26,6 +29,7 @@ class TrainBatches:
     """The training batches by step number. Each epoch visits every example once, in a new random order.
 
     The order of an epoch depends only on the seed, the phase of the run and the epoch, so a run can start at any step.
+    Where the examples are crops, their positions depend on these and the number of the example.
 
     Attributes:
       split: the training split.
@@ -44,7 +48,7 @@ class TrainBatches:
 
     def __init__(
         self,
-        split: Split,
+        split: Split | CropSplit,
         batch_size: int,
         seed: int,
         phase: int = 0,
@@ -53,10 +57,11 @@ class TrainBatches:
     ):
         if not len(split):
             raise ValueError("the training split is empty")
-        self.split, self.batch_size, self.seed = split, batch_size, (seed, STREAMS * phase + int(Stream.ORDER))
+        self.split, self.batch_size, self._seed, self._phase = split, batch_size, seed, phase
         self.steps_per_epoch = -(-len(split) // batch_size)
         self._process, self._process_count = process, process_count
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+        # The epoch of the last batch, its order, and the examples as it sees them.
+        self._epoch: tuple[int, np.ndarray, Split | CropSplit] = (-1, np.empty(0, np.int64), split)
 
     def at(self, step: int, count: int = 1) -> Batch:
         """This process's share of the batches of steps `step` to `step + count - 1`: [count, share, ...].
@@ -76,29 +81,35 @@ class TrainBatches:
 
     def _batch(self, step: int, share: slice) -> Batch:
         epoch, position = divmod(step, self.steps_per_epoch)
-        if self._order[0] != epoch:
-            rng = np.random.default_rng((*self.seed, epoch))
-            self._order = (epoch, rng.permutation(len(self.split)))
+        if self._epoch[0] != epoch:
+            order = np.random.default_rng(self._seed_of(Stream.ORDER, epoch)).permutation(len(self.split))
+            self._epoch = (epoch, order, self.split.drawn(self._seed_of(Stream.CROPS, epoch)))
+        _, order, split = self._epoch
         start = position * self.batch_size
-        return _gather(self.split, self._order[1][start : start + self.batch_size], share)
+        return _gather(split, order[start : start + self.batch_size], share)
+
+    def _seed_of(self, stream: Stream, epoch: int) -> tuple[int, int, int]:
+        """The seed of what is drawn once per epoch."""
+        return self._seed, STREAMS * self._phase + int(stream), epoch
 
 
 def evaluation_batches(
-    split: Split, batch_size: int, process: int | None = None, process_count: int | None = None
+    split: Split | WholeImages, batch_size: int, process: int | None = None, process_count: int | None = None
 ) -> Iterator[Batch]:
-    """This process's share of the batches of a whole split, in order, each as a stack of one step: [1, share, ...].
+    """This process's share of the batches of a whole split, each as a stack of one step: [1, share, ...].
 
     Args:
-      split: the examples.
-      batch_size: examples per batch, over all processes.
+      split: the examples, which are taken in order; those of one size after the other, if they differ in size.
+      batch_size: examples per batch, over all processes; at most, if they differ in size.
       process, process_count: see `process_share`.
 
     Raises:
       ValueError: the processes cannot share the batch evenly.
     """
-    share = process_share(batch_size, process, process_count)
-    for start in range(0, len(split), batch_size):
-        batch = _gather(split, np.arange(start, min(start + batch_size, len(split))), share)
+    process_share(batch_size, process, process_count)  # refuses what cannot be shared
+    multiple = math.lcm(jax.device_count(), process_count or 1)
+    for examples, index, size in split.evaluation_order(batch_size, multiple):
+        batch = _gather(examples, index, process_share(size, process, process_count))
         yield {name: value[None] for name, value in batch.items()}
 
 
@@ -123,7 +134,7 @@ def process_share(batch_size: int, process: int | None = None, process_count: in
     return slice(process * size, (process + 1) * size)
 
 
-def _gather(split: Split, index: np.ndarray, share: slice) -> Batch:
+def _gather(split: Split | CropSplit | WholeImages, index: np.ndarray, share: slice) -> Batch:
     """The examples at the positions `share` of the batch `index`; the end of the last batch is padding."""
     return split.take(index[share], share.stop - share.start)
 

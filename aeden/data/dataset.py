@@ -9,11 +9,20 @@ from typing import Any
 
 import numpy as np
 
+from aeden.data.crops import CropSplit, WholeImages
 from aeden.data.splits import Split, content_hash, hash_split
 
 
 class DatasetNotFound(FileNotFoundError):
     """The data set is neither on disk nor available for download. The message lists the remedies."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cropped:
+    """The training and test images of a data set of crops (`data.crop`)."""
+
+    train: CropSplit
+    test: WholeImages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +32,12 @@ class Dataset:
     Attributes:
       name: the data set that was opened, e.g. "glyphs/digits".
       requested: the data set that was asked for, e.g. "mnist".
-      train, validation, test: the splits.
+      train, validation, test: the splits. Of a data set of crops they are fixed crops, for whatever needs images of one
+        size.
       sha256: hash of all images and labels of all splits, in order; see `hash_splits`.
       notes: messages for the user, one line each.
       label_noise: estimated share of wrong labels by split, e.g. {"train": 0.005, "test": 0.005}; None if unknown.
+      cropped: the random crops to train on and the whole images to test on, of a data set of crops.
     """
 
     name: str
@@ -37,6 +48,22 @@ class Dataset:
     sha256: str
     notes: tuple[str, ...] = ()
     label_noise: dict[str, float] | None = None
+    cropped: Cropped | None = None
+
+    @property
+    def train_examples(self) -> Split | CropSplit:
+        """The examples of a training."""
+        return self.train if self.cropped is None else self.cropped.train
+
+    @property
+    def test_images(self) -> Split | WholeImages:
+        """The images of a test."""
+        return self.test if self.cropped is None else self.cropped.test
+
+    @property
+    def pairs(self) -> bool:
+        """Whether the data come with a noisy version of each image."""
+        return self.validation.noisy is not None
 
     @property
     def is_fallback(self) -> bool:
@@ -70,13 +97,29 @@ class Dataset:
             "dataset_sha256": self.sha256,
             "dataset_notes": list(self.notes),
             "label_noise": self.label_noise,
-            "examples": {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)},
+            "examples": {
+                "train": len(self.train_examples),
+                "validation": len(self.validation),
+                "test": len(self.test_images),
+            },
+            **({} if self.cropped is None else {"training_images": len(self.cropped.train.images)}),
         }
+
+    @property
+    def contents(self) -> str:
+        """How much there is to train on, to validate and to test, in words."""
+        if self.cropped is None:
+            train, validation = f"{len(self.train):,} images", f"{len(self.validation):,}"
+        else:
+            size, images = self.cropped.train.size, len(self.cropped.train.images)
+            train = f"{images:,} images ({len(self.cropped.train):,} crops of {size} x {size} per epoch)"
+            validation = f"{len(self.validation):,} crops"
+        return f"{train} to train on, {validation} to validate, {len(self.test_images):,} to test"
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         """[height, width, channels]."""
-        return self.train.images.shape[1:]
+        return self.train.image_shape
 
 
 @dataclasses.dataclass(frozen=True)

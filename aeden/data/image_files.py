@@ -1,75 +1,133 @@
-"""Image files in a folder or a .tar.gz: reading them one by one, and decoding them to pixels.
+"""Image files: decoding any of them to pixels, and reading those of a folder or archive one by one.
 
-Nothing is unpacked to disk, and an archive with a member that points outside of it is refused.
+This is the one place where training, `aeden denoise` and the demo read images. The rules of reading are in
+docs/guide.md, "How images are read".
 """
 
 from __future__ import annotations
 
+import dataclasses
 import io
-import tarfile
-import zlib
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+from aeden.data.image_limits import LIMITS, ImageError, Limits
+from aeden.data.image_members import SUFFIXES, iterate_files, read_members, skipped_note
+
+__all__ = [
+    "LIMITS",
+    "SUFFIXES",
+    "DecodedImage",
+    "ImageError",
+    "Limits",
+    "decode",
+    "decode_image",
+    "iterate_files",
+    "read_members",
+    "skipped_note",
+]
 
 
-def read_members(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Yields (relative path, file content) of every image file of a folder or .tar.gz, without hidden files.
+@dataclasses.dataclass(frozen=True, eq=False)
+class DecodedImage:
+    """An image as its file states it, upright, with its values unchanged.
+
+    Attributes:
+      pixels: uint8, uint16 or float32 [h, w, c], c = 1 (gray) or 3 (RGB).
+      alpha: opacity, of the same type [h, w]; None if the image is opaque.
+      black, white: the values of `pixels` that stand for 0 and 1: (0, 255), (0, 65535), or the range of a float image.
+      frames: number of frames or pages of the file.
+      format: Pillow's name of the format, e.g. "PNG".
+      mode: Pillow's mode as stored, e.g. "P", "CMYK", "I;16".
+      info: what writing the image back needs: icc_profile (bytes), exif (bytes, without orientation), dpi, comment.
+      notes: what a user should know about how the image was read, e.g. "1 of 12 frames was read".
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    black: float
+    white: float
+    frames: int
+    format: str
+    mode: str
+    info: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    def unit(self) -> np.ndarray:
+        """The pixels scaled to [0, 1]: float32 [h, w, c]."""
+        scaled = (self.pixels.astype(np.float32) - np.float32(self.black)) / np.float32(self.white - self.black)
+        return np.clip(scaled, 0, 1)
+
+    def uint8(self) -> np.ndarray:
+        """The pixels scaled to 0 to 255 and rounded: uint8 [h, w, c]."""
+        if self.pixels.dtype == np.uint8 and (self.black, self.white) == (0, 255):
+            return self.pixels
+        return np.rint(self.unit() * 255).astype(np.uint8)
+
+
+def decode_image(
+    content: bytes | Path, *, frame: int = 0, value_range: tuple[float, float] | None = None, limits: Limits = LIMITS
+) -> DecodedImage:
+    """Decodes an image file.
+
+    Args:
+      content: the content of the file, or its path.
+      frame: which frame or page to read, from 0.
+      value_range: the values that stand for black and white; None for the rule of the guide.
+      limits: what is refused as too large.
 
     Raises:
-      FileNotFoundError: the folder or archive does not exist.
-      ValueError: the archive is truncated or damaged, or a member points outside of it.
+      ImageError: the file is not an image, is damaged or too large, or its range of values is unknown.
+      OSError: the path cannot be read.
     """
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-                yield path.relative_to(source).as_posix(), path.read_bytes()
-        return
-    if not source.exists():
-        raise FileNotFoundError(f"no image folder or archive {source}")
+    file = io.BytesIO(content if isinstance(content, bytes) else content.read_bytes())
     try:
-        with tarfile.open(source) as archive:
-            for member in archive:
-                yield from _read_member(archive, member, source)
-            # The tar data ends before the gzip file does. Reading on to the end verifies the gzip checksum.
-            while archive.fileobj is not None and archive.fileobj.read(1 << 20):
-                pass
-    except (EOFError, zlib.error, tarfile.TarError, OSError) as error:
-        if isinstance(error, PermissionError):
-            raise
-        raise ValueError(f"{source} is truncated or damaged ({error}): download it again") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file) as image:
+                frames = getattr(image, "n_frames", 1)
+                if image.width * image.height > limits.pixels:
+                    raise ImageError(f"{image.width} x {image.height} pixels are too many: scale the image down")
+                if frames > 1 or frame:
+                    image.seek(frame)
+                image.load()
+                name, mode, info = image.format or "", image.mode, dict(image.info)
+                image = ImageOps.exif_transpose(image)
+                pixels, alpha, white = _samples(image)
+    except ImageError:
+        raise
+    except Exception as error:  # Pillow raises many types of exceptions for damaged files.
+        raise ImageError(f"not a readable image ({error}): copy it again, or leave it out") from error
+    notes = (f"{1} of {frames} frames was read",) if frames > 1 else ()
+    black, white = value_range or (0.0, white)
+    kept = {key: info[key] for key in ("icc_profile", "dpi", "comment") if key in info}
+    return DecodedImage(pixels, alpha, black, white, frames, name, mode, kept, notes)
 
 
-def _read_member(archive: tarfile.TarFile, member: tarfile.TarInfo, source: Path) -> Iterator[tuple[str, bytes]]:
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or member.issym() or member.islnk() or member.isdev():
-        raise ValueError(f"{source}: member {member.name!r} points outside the archive, so the archive is refused")
-    if member.isfile() and path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-        file = archive.extractfile(member)
-        assert file is not None
-        content = file.read()
-        if len(content) != member.size:
-            raise EOFError(f"member {member.name!r} ends early")
-        yield member.name, content
+def _samples(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, float]:
+    """The pixels [h, w, c], the opacity [h, w] or None, and the value of white."""
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[..., None], None, 65535.0
+    if image.mode == "I":
+        return np.asarray(image).astype(np.float32)[..., None], None, 65535.0
+    if image.mode == "F":
+        return np.asarray(image)[..., None], None, 1.0
+    gray = image.mode in ("1", "L", "LA", "La")
+    if image.has_transparency_data:
+        samples = np.asarray(image.convert("LA" if gray else "RGBA"))
+        return np.ascontiguousarray(samples[..., :-1]), samples[..., -1].copy(), 255.0
+    samples = np.asarray(image.convert("L" if gray else "RGB"))
+    return samples[..., None] if gray else samples, None, 255.0
 
 
 def decode(content: bytes) -> np.ndarray | None:
     """The pixels of an image file as uint8 [h, w, c], c = 1 (gray) or 3 (RGB); None if the file is unreadable."""
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            gray = image.mode in ("1", "L", "LA", "I", "I;16")
-            pixels = np.asarray(image.convert("L" if gray else "RGB"))
-    except Exception:  # Pillow raises many types of exceptions for damaged files.
+        return decode_image(content).uint8()
+    except ImageError:
         return None
-    return pixels[..., None] if gray else pixels
-
-
-def skipped_note(skipped: int) -> tuple[str, ...]:
-    """The note for the user about skipped unreadable images; empty if there were none."""
-    if not skipped:
-        return ()
-    return (f"{skipped} unreadable image{'s were' if skipped > 1 else ' was'} skipped",)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,14 +22,25 @@ class Split:
       images: uint8 [n, h, w, c].
       labels: int32 [n], or None for images without labels.
       classes: names of the labels 0, 1, ...; empty if they are unknown.
+      noisy: a given noisy version of each image, of the same shape and type; None if noise is synthesised.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
+    noisy: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """[height, width, channels]."""
+        return self.images.shape[1:]
+
+    def drawn(self, seed: tuple[int, ...]) -> Split:
+        """The examples as an epoch with this seed sees them: these images are always the same."""
+        return self
 
     def first(self, limit: int) -> Split:
         """The first `limit` examples; 0 keeps all of them."""
@@ -36,7 +49,8 @@ class Split:
     def select(self, index: np.ndarray | slice) -> Split:
         """The examples at the positions `index`, in that order."""
         labels = None if self.labels is None else self.labels[index]
-        return dataclasses.replace(self, images=self.images[index], labels=labels)
+        noisy = None if self.noisy is None else self.noisy[index]
+        return dataclasses.replace(self, images=self.images[index], labels=labels, noisy=noisy)
 
     def stratified(self, count: int, seed: int) -> Split:
         """A class-balanced random subset of `count` examples, in their original order; 0 keeps all examples.
@@ -77,7 +91,19 @@ class Split:
         batch["image"][len(index) :] = 0
         if self.labels is not None:
             batch["label"] = np.asarray(self.labels[padded], np.int32)
+        if self.noisy is not None:
+            batch["noisy"] = np.asarray(self.noisy[padded])
         return batch
+
+    def evaluation_order(self, batch_size: int, multiple: int) -> Iterator[tuple[Split, np.ndarray, int]]:
+        """The batches of an evaluation: this split, the examples to take from it, and the size to pad them to.
+
+        Args:
+          batch_size: largest size of a batch; all batches here have it.
+          multiple: number that divides the size of every batch.
+        """
+        for start in range(0, len(self), batch_size):
+            yield self, np.arange(start, min(start + batch_size, len(self))), batch_size
 
 
 def spread(count: int, most: int) -> np.ndarray:
@@ -101,3 +127,33 @@ def hash_split(digest: str) -> str:
     """
     share = int(digest[:12], 16) / 16**12
     return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
+
+
+def split_images(hashes: Sequence[str]) -> dict[str, np.ndarray]:
+    """The positions of the images of each split, by content: int64 [n] for train, validation and test, ordered by hash.
+
+    It is the rule of `hash_split`, except that each split has at least one image: ordered by their hashes, the images
+    are cut in three as `hash_split` does, and a cut that leaves nothing on one side is moved by one image.
+
+    Args:
+      hashes: `content_hash` of each image. Duplicates belong to the same split.
+
+    Raises:
+      ValueError: there are fewer than three different images.
+    """
+    distinct = sorted(set(hashes))
+    if len(distinct) < 3:
+        raise ValueError(
+            f"{len(distinct)} different image{'s' if len(distinct) > 1 else ''} cannot be divided into training, "
+            "validation and test: add images, 3 at least and better 10 or more"
+        )
+    counts = Counter(map(hash_split, distinct))
+    first = min(max(counts["train"], 1), len(distinct) - 2)
+    second = min(max(counts["train"] + counts["validation"], first + 1), len(distinct) - 1)
+    names = np.repeat(["train", "validation", "test"], [first, second - first, len(distinct) - second])
+    split_of = dict(zip(distinct, names, strict=True))
+    order = sorted(range(len(hashes)), key=lambda i: hashes[i])
+    return {
+        name: np.array([i for i in order if split_of[hashes[i]] == name], np.int64)
+        for name in ("train", "validation", "test")
+    }

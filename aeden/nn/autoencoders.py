@@ -19,6 +19,7 @@ from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
 from aeden.nn.initializers import Initializer, convolution_init, default_kernel_init
 from aeden.nn.pooling import max_pool
+from aeden.nn.receptive_field import radius
 from aeden.shapes import Array, Float
 
 
@@ -133,6 +134,20 @@ class ConvAutoencoder(nn.Module):
         return self.decoder_net(code, pooled if self.decoder_net.needs_encoder else ())[:, :h, :w]
 
     @property
+    def stride(self) -> int:
+        """How many times smaller than the image the code is."""
+        return math.prod(self.factors)
+
+    @nn.nowrap
+    def receptive_radius(self) -> int:
+        """The largest distance, along an axis, of an input pixel that an output pixel depends on.
+
+        Raises:
+          ValueError: see `aeden.nn.receptive_field.radius`.
+        """
+        return radius(self.mirrored(), self.kernel_size, blocks=1, bottom=0)
+
+    @property
     def decodes_alone(self) -> bool:
         """Whether `decode` works: the decoder needs the code and nothing else of the encoder."""
         return not self.mirrored().needs_encoder
@@ -144,8 +159,7 @@ class ConvAutoencoder(nn.Module):
         Products with inserted zeros and repeated products of equal pixels are not counted (see
         `aeden.nn.decoders.DecoderKind`).
         """
-        stride = math.prod(self.factors)
-        h, w = (-(-size // stride) * stride for size in (height, width))
+        h, w = (-(-size // self.stride) * self.stride for size in (height, width))
         total, channels = 0, self.channels
         for features, factor in zip(self.features, self.factors, strict=True):
             total += h * w * self.kernel_size**2 * channels * features
@@ -157,7 +171,7 @@ class ConvAutoencoder(nn.Module):
         return self._encode(x)[0]
 
     def _encode(self, x: Array) -> tuple[Array, list[Array]]:
-        code: tuple[Array, list[Array]] = self.encoder(pad_to_multiple(x, math.prod(self.factors)))
+        code: tuple[Array, list[Array]] = self.encoder(pad_to_multiple(x, self.stride))
         return code
 
     def decode(self, code: Float[Array, "b H W f"]) -> Float[Array, "b h w c"]:

@@ -127,9 +127,9 @@ def convolution(
     stride: int = 1,
     dtype: Any = None,
     initial: Initializers | None = None,
-    lowering: str = "auto",
+    **options: Any,
 ) -> nn.Module:
-    """A convolution layer with a bias and "SAME" padding: [b, h, w, c] -> [b, ceil(h/stride), ..., features].
+    """A convolution layer with "SAME" padding: [b, h, w, c] -> [b, ceil(h/stride), ..., features].
 
     Args:
       features: output channels.
@@ -138,8 +138,8 @@ def convolution(
       stride: integer >= 1, for both axes.
       dtype: type of the computation (parameters stay float32); None follows the input.
       initial: initializers of kernel and bias, see `aeden.nn.initializers`; None for "he".
-      lowering: the implementation, one of `LOWERINGS`.
+      options: other attributes of `Conv`: `lowering`, the implementation ("auto" if not given); `use_bias`, whether a
+        bias is added (True if not given).
     """
-    size = (kernel_size, kernel_size)
-    options: dict[str, Any] = {"dtype": dtype, "name": name, "lowering": lowering}
-    return Conv(features, size, strides=stride, **{"kernel_init": default_kernel_init, **(initial or {})}, **options)
+    size, initializers = (kernel_size, kernel_size), {"kernel_init": default_kernel_init, **(initial or {})}
+    return Conv(features, size, strides=stride, dtype=dtype, name=name, **initializers, **options)

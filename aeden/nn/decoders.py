@@ -1,7 +1,7 @@
 """The decoders that are compared: from the code of an image back to its pixels.
 
-CONTRIBUTING.md says how to add a decoder. Its layer takes the options `dtype`, `init_scheme` and `lowering`, like those
-in `aeden/nn/layers.py`; its name in `DECODERS` is the value of `config.model.decoder`.
+CONTRIBUTING.md says how to add a decoder. Its layer takes the options `dtype`, `init_scheme`, `lowering` and
+`use_bias`, like those in `aeden/nn/layers.py`; its name in `DECODERS` is the value of `config.model.decoder`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flax import linen as nn
 from aeden.nn.activations import relu
 from aeden.nn.convolution import convolution
 from aeden.nn.fast_convolution import resized_taps
-from aeden.nn.initializers import convolution_init
+from aeden.nn.initializers import convolution_init, scaled
 from aeden.nn.layer_variants import BilinearAdditiveConv, LargeContextConv, SmoothedTransposeConv, UnpoolConv
 from aeden.nn.layers import SubpixelConv, TransposeConv, UpsampleConv
 from aeden.nn.point_sampling import PointSamplingConv, sampling_groups
@@ -27,8 +27,9 @@ from aeden.shapes import Array, Float
 class Decoder(nn.Module):
     """Enlarges a code to logits: [b, h, w, c] -> [b, s*h, s*w, channels], where s is the product of the factors.
 
-    Each stage enlarges by its factor with the layer of the decoder's kind, followed by a ReLU; a final convolution
-    gives the channels of the image. "transpose" and "upsample" have the same number of parameters.
+    Each stage enlarges by its factor with the layer of the decoder's kind, followed by a ReLU, and convolves further if
+    it has several blocks; a final convolution gives the channels of the image. "transpose" and "upsample" have the same
+    number of parameters.
 
     Some decoders also need the features of the encoder before each pooling, from the first stage to the last: "unpool",
     and any decoder with skip connections (Ronneberger et al. 2015, "U-Net"), which appends them, after a ReLU, to the
@@ -49,6 +50,12 @@ class Decoder(nn.Module):
       grow_kernel_size: kernel size of the layers that enlarge; 0 for `kernel_size`.
       init_scheme: initial values, one of `aeden.nn.initializers.INITS`.
       skip: channels of the encoder's stages, first to last, for skip connections; () for none.
+      blocks: convolutions of each stage, each followed by a ReLU: the layer that enlarges, then, after the skip
+        connection, `blocks` - 1 plain ones.
+      use_bias: whether the layers have biases. Without them the decoder of a times a code is a times that of the code,
+        for a > 0 (Mohan et al. 2020, "Robust and interpretable blind image denoising via bias-free convolutional neural
+        networks").
+      out_scale: factor of the initial values of the final convolution.
     """
 
     kind: str = "transpose"
@@ -63,11 +70,19 @@ class Decoder(nn.Module):
     grow_kernel_size: int = 0
     init_scheme: str = "he"
     skip: Sequence[int] = ()
+    blocks: int = 1
+    use_bias: bool = True
+    out_scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], pooled: Sequence[Array] = ()) -> Float[Array, "b H W k"]:
-        kind = self._find_kind()
+        kind = self.find_kind()
         self._check_icnr(kind)
+        if kind.moves and not self.use_bias:
+            raise ValueError(
+                f"decoder {self.kind!r} reads at points that depend on the scale of its input, which model.bias=False "
+                "is to make no difference: use model.bias=True, or another decoder"
+            )
         if self.needs_encoder and not pooled:
             raise ValueError(f"decoder {self.kind!r}{' with skip connections' * bool(self.skip)} needs an encoder")
         for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
@@ -75,15 +90,24 @@ class Decoder(nn.Module):
             x = relu(layer(x, pooled[-1 - i]) if kind.unpools else layer(x))
             if self.skip:
                 x = jnp.concatenate([x, relu(pooled[-1 - i])], axis=-1)
+            for j in range(1, self.blocks):
+                x = relu(self._convolution(x, width, f"stage{i}_conv{j}"))
+        return self._convolution(x, self.channels, "out", self.out_scale).astype(jnp.float32)
+
+    @nn.nowrap
+    def _convolution(self, x: Array, features: int, name: str, scale: float = 1.0) -> Array:
+        """The output of a plain convolution, whose initial values are multiplied by `scale`."""
         initial = convolution_init(self.init_scheme, self.kernel_size, x.shape[-1])
-        options: dict[str, Any] = {"initial": initial, "dtype": self.dtype, "lowering": self.lowering}
-        out = convolution(self.channels, self.kernel_size, name="out", **options)
-        return out(x).astype(jnp.float32)
+        if scale != 1.0:
+            initial = {name: scaled(values, scale) for name, values in initial.items()}
+        options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering, "use_bias": self.use_bias}
+        result: Array = convolution(features, self.kernel_size, name=name, initial=initial, **options)(x)
+        return result
 
     @property
     def needs_encoder(self) -> bool:
         """Whether a code alone cannot be decoded."""
-        return self._find_kind().unpools or len(self.skip) > 0
+        return self.find_kind().unpools or len(self.skip) > 0
 
     @nn.nowrap
     def multiplications(self, height: int, width: int, channels: int) -> int:
@@ -92,19 +116,23 @@ class Decoder(nn.Module):
         Raises:
           ValueError: the kind of decoder is unknown.
         """
-        total, kind = 0, self._find_kind()
+        total, kind = 0, self.find_kind()
         skipped = tuple(reversed(self.skip)) or (0,) * len(self.features)
         for features, factor, more in zip(self.features, self.factors, skipped, strict=True):
             total += (
                 height * width * channels * (kind.taps(self, factor) * features + kind.others(self, channels, factor))
             )
             height, width, channels = height * factor, width * factor, features + more
+            for _ in range(1, self.blocks):
+                total += height * width * self.kernel_size**2 * channels * features
+                channels = features
         return total + height * width * self.kernel_size**2 * channels * self.channels
 
     @nn.nowrap
     def layer_options(self) -> dict[str, Any]:
         """The options that all layers of this decoder share."""
-        return {"dtype": self.dtype, "init_scheme": self.init_scheme, "lowering": self.lowering}
+        options = {"dtype": self.dtype, "init_scheme": self.init_scheme, "lowering": self.lowering}
+        return {**options, "use_bias": self.use_bias}
 
     @nn.nowrap
     def layer_kernel_size(self) -> int:
@@ -112,7 +140,7 @@ class Decoder(nn.Module):
         return self.grow_kernel_size or self.kernel_size
 
     @nn.nowrap
-    def _find_kind(self) -> DecoderKind:
+    def find_kind(self) -> DecoderKind:
         if self.kind not in DECODERS:
             raise ValueError(f"unknown decoder {self.kind!r}: use one of {', '.join(DECODERS)}")
         return DECODERS[self.kind]
@@ -155,6 +183,7 @@ class DecoderKind:
       unpools: whether the layer also takes the encoder's features of that stage before their pooling.
       icnr: None if the layer refuses the initial values "icnr". Otherwise the fields of the decoder's config whose
         kernel sizes must then be multiples of the factor, each larger than the one before; () if any size will do.
+      moves: whether the pixels that the layer reads depend on its input, so that it has no fixed receptive field.
     """
 
     make_layer: Callable[[Decoder, int, int, str], nn.Module]
@@ -162,6 +191,7 @@ class DecoderKind:
     others: Callable[[Decoder, int, int], int] = lambda decoder, channels, factor: 0
     unpools: bool = False
     icnr: tuple[str, ...] | None = None
+    moves: bool = False
 
 
 def _transpose_layer(decoder: Decoder, features: int, factor: int, name: str) -> nn.Module:
@@ -245,5 +275,5 @@ DECODERS = {
     "bilinear_additive": DecoderKind(_layer(BilinearAdditiveConv), _transpose_taps),
     # The zeros are at other places in every channel, so no dense convolution can leave them out.
     "unpool": DecoderKind(_layer(UnpoolConv), _dense_taps, unpools=True),
-    "point_sampling": DecoderKind(_layer(PointSamplingConv), _dense_taps, _sampling_others),
+    "point_sampling": DecoderKind(_layer(PointSamplingConv), _dense_taps, _sampling_others, moves=True),
 }

@@ -38,7 +38,9 @@ class LargeContextConv(EnlargingLayer):
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         large, small = self.kernel_size, self.small_kernel_size
         options: dict[str, Any] = {"dtype": self.dtype, "init_scheme": self.init_scheme, "lowering": self.lowering}
-        one = TransposeConv(self.features, large, self.factor, parallel=small, name="large", **options)
+        one = TransposeConv(
+            self.features, large, self.factor, parallel=small, use_bias=self.use_bias, name="large", **options
+        )
         # One bias is enough for a sum.
         other = TransposeConv(
             self.features, small, self.factor, parallel=large, use_bias=False, name="small", **options
@@ -75,6 +77,8 @@ class SmoothedTransposeConv(EnlargingLayer):
             padded = jnp.pad(y, pads)
             shifted = [lax.slice_in_dim(padded, i, i + y.shape[axis], axis=axis) for i in range(f)]
             y = functools.reduce(jnp.add, shifted)
+        if not self.use_bias:
+            return y
         bias_init = transposed_init(self.init_scheme, k, f, self.features)["bias_init"]
         bias = self.param("bias", bias_init, (self.features,), jnp.float32)
         return y + bias.astype(y.dtype)[None, None, None]
@@ -101,9 +105,9 @@ class BilinearAdditiveConv(EnlargingLayer):
         # The sum first: it commutes with the resize, and there is less to resize.
         x = upsample(x.reshape(b, h, w, channels // added, added).sum(-1), self.factor, "bilinear")
         options = resized_init(self.init_scheme, self.kernel_size, channels // added, added_mean_square(added))
-        return convolution(
-            self.features, self.kernel_size, name="conv", dtype=self.dtype, lowering=self.lowering, initial=options
-        )(x)
+        return convolution(self.features, self.kernel_size, name="conv", initial=options, **self.convolution_options())(
+            x
+        )
 
 
 class UnpoolConv(EnlargingLayer):
@@ -120,6 +124,6 @@ class UnpoolConv(EnlargingLayer):
         x = max_unpool(x, pooled, self.factor)
         # One pixel in factor^2 is not 0.
         options = resized_init(self.init_scheme, self.kernel_size, x.shape[-1], self.factor**-2)
-        return convolution(
-            self.features, self.kernel_size, name="conv", dtype=self.dtype, lowering=self.lowering, initial=options
-        )(x)
+        return convolution(self.features, self.kernel_size, name="conv", initial=options, **self.convolution_options())(
+            x
+        )

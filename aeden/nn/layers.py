@@ -54,6 +54,7 @@ class EnlargingLayer(nn.Module):
       dtype: type of the computation (parameters stay float32); None follows the input.
       init_scheme: scheme of the initial values, one of `aeden.nn.initializers.INITS`.
       lowering: the implementation, one of `LOWERINGS`.
+      use_bias: whether a bias is added. Without it the layer adds no constant of any kind.
     """
 
     features: int
@@ -62,6 +63,12 @@ class EnlargingLayer(nn.Module):
     dtype: Any = None
     init_scheme: str = "he"
     lowering: str = "auto"
+    use_bias: bool = True
+
+    @nn.nowrap
+    def convolution_options(self) -> dict[str, Any]:
+        """The options that the layer shares with the convolutions it is made of."""
+        return {"dtype": self.dtype, "lowering": self.lowering, "use_bias": self.use_bias}
 
 
 class UpsampleConv(nn.Module):
@@ -79,6 +86,7 @@ class UpsampleConv(nn.Module):
       dtype: type of the computation (parameters stay float32); None follows the input.
       lowering: the implementation, one of `LOWERINGS`. The fast one merges a nearest resize (by at most 4) and the
         convolution after it, with 2.25 in place of 9 multiplications per output pixel at the defaults.
+      use_bias: whether a bias is added.
     """
 
     features: int
@@ -89,13 +97,15 @@ class UpsampleConv(nn.Module):
     dtype: Any = None
     init_scheme: str = "he"
     lowering: str = "auto"
+    use_bias: bool = True
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         if self.placement not in PLACEMENTS:
             raise ValueError(f"unknown placement {self.placement!r}: the convolution is 'after' or 'before' the resize")
         initial = resized_init(self.init_scheme, self.kernel_size, x.shape[-1])
-        options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering, "name": "conv"}
+        options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering, "use_bias": self.use_bias}
+        options["name"] = "conv"
         size = (self.kernel_size, self.kernel_size)
         if self.placement == "after":
             conv = ResizeConv(self.features, size, factor=self.factor, method=self.method, **options, **initial)
@@ -176,9 +186,8 @@ class SubpixelConv(EnlargingLayer):
             f * f * self.features,
             self.kernel_size,
             name="conv",
-            dtype=self.dtype,
             initial=subpixel_init(self.init_scheme, self.kernel_size, x.shape[-1], f),
-            lowering=self.lowering,
+            **self.convolution_options(),
         )
         pixels = conv(x).reshape(b, h, w, f, f, self.features)
         # (b, h, w, f, f, c) -> (b, h, f, w, f, c)

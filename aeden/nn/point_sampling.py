@@ -27,6 +27,7 @@ class PointSamplingConv(EnlargingLayer):
     Attributes:
       groups: parts of the channels that have offsets of their own, at most; fewer if they do not divide the channels.
       init_scheme: of the convolution; the offsets always start as in the paper.
+      use_bias: of the convolution after the sampling. What is read depends on the scale of the input in any case.
     """
 
     groups: int = 4
@@ -42,7 +43,10 @@ class PointSamplingConv(EnlargingLayer):
         offsets = SCOPE * predict(x).astype(jnp.float32).reshape(b, h, w, f, f, groups, 2)
         enlarged = sample(x, offsets)
         values = resized_init(self.init_scheme, self.kernel_size, c)
-        return convolution(self.features, self.kernel_size, name="conv", initial=values, **options)(enlarged)
+        conv = convolution(
+            self.features, self.kernel_size, name="conv", initial=values, use_bias=self.use_bias, **options
+        )
+        return conv(enlarged)
 
 
 def sampling_groups(channels: int, most: int) -> int:

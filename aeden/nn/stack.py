@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from aeden.nn.activations import relu
 from aeden.nn.autoencoders import SingleAutoencoder
+from aeden.nn.unet import Network
 from aeden.shapes import Array, Float
 
 # Dropout of codes: (index of a layer, its code) -> the code with some entries dropped
@@ -70,7 +71,8 @@ class Classifier(nn.Module):
         return head(code.reshape(len(code), -1))
 
 
-Autoencoder = SingleAutoencoder | Stack
+# Everything that restores images.
+Autoencoder = Network | Stack
 
 
 def _as_image(code: Array) -> Array:

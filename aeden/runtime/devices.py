@@ -48,12 +48,12 @@ def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0)
     check_divides(batch_size)
 
 
-def cpu_device_count(batch_size: int, core_count: int) -> int:
-    """The largest number of CPU devices, up to one per core, that divides the batch into parts of 32 or more examples.
+def cpu_device_count(batch_size: int, core_count: int, examples: int = EXAMPLES_PER_CPU_DEVICE) -> int:
+    """The largest number of CPU devices, up to one per core, that divides the batch into parts of `examples` or more.
 
     It is 1 if there is no such number.
     """
-    most = max(1, min(core_count, batch_size // EXAMPLES_PER_CPU_DEVICE))
+    most = max(1, min(core_count, batch_size // examples))
     return max(count for count in range(1, most + 1) if batch_size % count == 0)
 
 

@@ -97,8 +97,7 @@ def opening(run: PreparedRun, dataset: Dataset) -> str:
     """One line: what is about to be trained, on what."""
     hardware = provenance.hardware()
     return (
-        f"{run.description} on {dataset.name}: {len(dataset.train):,} images to train on, "
-        f"{len(dataset.validation):,} to validate, {len(dataset.test):,} to test; "
+        f"{run.description} on {dataset.name}: {dataset.contents}; "
         f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}"
     )
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from aeden.data import sources
+from aeden.data import own_images, sources
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
-from aeden.runtime import devices
+from aeden.runtime import devices, processes
+from aeden.shapes import Array
 from aeden.tasks.objectives.restoration import LOSSES
 from aeden.training.gradient_step import GradientStep
 from aeden.training.loop import RESULTS, Training
@@ -21,11 +23,14 @@ from aeden.training.objective import Objective
 from aeden.training.optimizers import learning_rate_schedule, make_optimizer
 from aeden.training.schedule import Schedule
 from aeden.transforms import Transform
-from aeden.transforms.augmentation import augment, check_augmentation
-from aeden.transforms.noise import check_noise, corrupt
+from aeden.transforms.augmentation import augment, check_augmentation, orient
+from aeden.transforms.noise import LevelledNoise, check_noise, corrupt, drawn_levels
 
 # Cap on validations per run by default. Without it, a training set of a hundred images is validated at every step.
 MOST_VALIDATIONS = 100
+# With fewer images per device than this, overhead dominates the time of a CPU device: 4 crops of 64 x 64 have as many
+# pixels as 21 digits.
+IMAGES_PER_UNET_DEVICE = 4
 
 
 def check_choice(field: str, value: Any, choices: Any) -> None:
@@ -39,19 +44,41 @@ def check_choice(field: str, value: Any, choices: Any) -> None:
 
 
 def open_data(config: Any) -> Dataset:
-    """Opens the data of an experiment; raises what `aeden.data.sources.open_dataset` raises."""
+    """Opens the data of an experiment.
+
+    Raises:
+      ValueError: a field of `data` has an invalid value, or no effect.
+      Whatever `aeden.data.sources.open_dataset` or `aeden.data.own_images.open_images` raise.
+    """
     data = config.data
-    return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+    crop, channels = data.crop, str(data.channels)
+    if not crop:
+        if channels != "auto":
+            raise ValueError(f"data.channels={channels} has no effect without data.crop: set data.crop, e.g. to 64")
+        return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+    if config.task != "denoise":
+        raise ValueError(f"data.crop={crop} is for task=denoise: task={config.task} needs images of one size")
+    own_images.check_crops(crop, channels)
+    if data.name != "folder":
+        whole = sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+        return own_images.cut(whole, crop, channels)
+    if not data.dir:
+        raise ValueError("data.name=folder needs data.dir, a folder of images: --config.data.dir=my_images")
+    return own_images.open_images(Path(data.dir).expanduser(), crop, channels, data.limit, data.train_limit)
 
 
 def check_loss(config: Any) -> str:
     """The reconstruction loss of a config.
 
     Raises:
-      ValueError: it is unknown.
+      ValueError: it is unknown, or not for the network.
     """
     if config.loss not in LOSSES:
         raise ValueError(f"unknown loss {config.loss!r}: use {', '.join(LOSSES[:-1])} or {LOSSES[-1]}")
+    if config.loss == "bce" and config.model.architecture == "unet" and config.model.residual:
+        raise ValueError(
+            "loss=bce is for outputs between 0 and 1, and that of model.residual=True has no limits: use loss=mse or l1"
+        )
     return config.loss
 
 
@@ -64,6 +91,8 @@ def noise_name(config: Any) -> str:
 
 def build_noise(config: Any, level: float | None = None, clip: bool | None = None) -> Transform:
     """The noise of a config, or the same kind of noise at another level.
+
+    It tells its levels (`LevelledNoise`) if the network is given them.
 
     Args:
       config: the experiment.
@@ -78,20 +107,34 @@ def build_noise(config: Any, level: float | None = None, clip: bool | None = Non
     high = max(noise.level_max, low) if level is None else level
     check_noise(noise.kind, (low, high))
     clip = noise.clip if clip is None else clip
-    return lambda example_keys, images: corrupt(example_keys, images, noise.kind, low, high, clip)
+
+    def corrupted(example_keys: Array, images: Array) -> Array:
+        return corrupt(example_keys, images, noise.kind, low, high, clip)
+
+    if config.model.architecture != "unet" or not config.model.level_input:
+        return corrupted
+    return LevelledNoise(corrupted, lambda example_keys: drawn_levels(example_keys, low, high))
 
 
-def build_augmentation(config: Any) -> Transform | None:
-    """The random transform of training images of a config; None if there is none.
+def build_augmentation(config: Any, image_shape: tuple[int, ...]) -> Transform | None:
+    """The random transform of training images [height, width, channels] of a config; None if there is none.
 
     Raises:
-      ValueError: a value is out of range.
+      ValueError: a value is out of range, or quarter turns are asked for and the images are not square.
     """
-    shift, turn, zoom = config.augment.shift, config.augment.turn, config.augment.zoom
+    options = config.augment
+    shift, turn, zoom, flip, turns = options.shift, options.turn, options.zoom, options.flip, options.quarter_turns
     check_augmentation(shift, turn, zoom)
-    if not (shift or turn or zoom):
+    if turns and image_shape[0] != image_shape[1]:
+        raise ValueError(
+            f"augment.quarter_turns needs square images, and these are {image_shape[0]} x {image_shape[1]}: set it to "
+            "False, or train on crops with data.crop"
+        )
+    if not (shift or turn or zoom or flip or turns):
         return None
-    return lambda example_keys, images: augment(example_keys, images, shift, turn, zoom)
+    return lambda example_keys, images: orient(
+        example_keys, augment(example_keys, images, shift, turn, zoom), flip, turns
+    )
 
 
 # (peak learning rate, steps, pixels, trained) -> gradient step; pixels and trained as in `GradientStep`
@@ -172,9 +215,14 @@ def training_maker(config: Any) -> MakeTraining:
 
 
 def cpu_devices(config: Any) -> int:
-    """How many XLA devices to make of a CPU for a config; 0 for one per core.
+    """How many XLA devices to make of a CPU for a config; 0 for one per core, if there are enough images for each.
 
     The threads of a matrix product scale well, unlike those of a convolution. With several devices each would run the
-    optimiser over all weights, so a dense network runs on one device.
+    optimiser over all weights, so a dense network runs on one device. The images of a U-Net are large: a few are enough
+    for a device.
     """
-    return 1 if config.model.architecture == "dense" else 0
+    if config.model.architecture == "dense":
+        return 1
+    if config.model.architecture != "unet":
+        return 0
+    return devices.cpu_device_count(config.batch_size, processes.cores(), IMAGES_PER_UNET_DEVICE)

@@ -12,9 +12,10 @@ from aeden.nn.decoders import DECODERS
 from aeden.nn.initializers import INITS
 from aeden.nn.layers import PLACEMENTS, RESIZE_METHODS
 from aeden.nn.stack import Stack
+from aeden.nn.unet import Network, UNet
 from aeden.tasks.from_config import check_choice
 
-ARCHITECTURES = ("conv", "dense")
+ARCHITECTURES = ("conv", "dense", "unet")
 # Fields of `model` that a dense network does not read, with their defaults in `configs/base.py`.
 CONV_ONLY: dict[str, Any] = {
     "decoder": "transpose",
@@ -29,13 +30,20 @@ CONV_ONLY: dict[str, Any] = {
     "decoder_kernel_size": 0,
     "lowering": "auto",
 }
+# The same for those that only a U-Net reads, and for those that it does not.
+UNET_ONLY: dict[str, Any] = {"blocks": 2, "residual": False, "bias": True, "level_input": False}
+NOT_READ: dict[str, dict[str, Any]] = {
+    "conv": UNET_ONLY,
+    "dense": {**CONV_ONLY, **UNET_ONLY},
+    "unet": {"hidden": (512,), "tied": False, "skip": False},
+}
 # Values of `model.init` that concern enlarging layers only.
 CONV_ONLY_INITS = ("phase", "icnr")
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
-def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
-    """The autoencoder of a config, for images [height, width, channels].
+def build_model(config: Any, image_shape: tuple[int, ...]) -> Network:
+    """The network of a config, for images [height, width, channels].
 
     Raises:
       ValueError: a field of `model` has an invalid value.
@@ -47,21 +55,25 @@ def build_model(config: Any, image_shape: tuple[int, ...]) -> SingleAutoencoder:
         shape, dtype = (height, width, channels), DTYPES[model.dtype]
         return DenseAutoencoder(shape, tuple(model.hidden), model.tied, dtype, model.init)
     features, factors = stages(model)
-    return ConvAutoencoder(
-        decoder=model.decoder,
-        features=features,
-        factors=factors,
-        kernel_size=model.kernel_size,
-        channels=image_shape[-1],
-        resize=model.resize,
-        placement=model.placement,
-        dtype=DTYPES[model.dtype],
-        lowering=model.lowering,
-        decoder_features=tuple(model.decoder_features),
-        decoder_kernel_size=model.decoder_kernel_size,
-        init_scheme=model.init,
-        skip=model.skip,
-    )
+    shared: dict[str, Any] = {
+        "decoder": model.decoder,
+        "features": features,
+        "factors": factors,
+        "kernel_size": model.kernel_size,
+        "channels": image_shape[-1],
+        "resize": model.resize,
+        "placement": model.placement,
+        "dtype": DTYPES[model.dtype],
+        "lowering": model.lowering,
+        "decoder_features": tuple(model.decoder_features),
+        "decoder_kernel_size": model.decoder_kernel_size,
+        "init_scheme": model.init,
+    }
+    if model.architecture == "unet":
+        _check_unet(model)
+        more = {"residual": model.residual, "level_input": model.level_input, "use_bias": model.bias}
+        return UNet(blocks=model.blocks, **more, **shared)
+    return ConvAutoencoder(skip=model.skip, **shared)
 
 
 def stages(model: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -92,7 +104,7 @@ def _check_model(model: Any) -> None:
     ):
         check_choice(f"model.{field}", model[field], choices)
     hidden, (features, factors) = tuple(model.hidden), stages(model)
-    if model.decoder == "unpool" and model.skip:
+    if model.architecture != "unet" and model.decoder == "unpool" and model.skip:
         raise ValueError(
             "model.skip adds channels that max-unpooling has no positions for: use model.skip=False, or another decoder"
         )
@@ -104,8 +116,29 @@ def _check_model(model: Any) -> None:
         raise ValueError("model.hidden, model.features, model.factors and model.kernel_size take numbers from 1 up")
 
 
+def _check_unet(model: Any) -> None:
+    """Refuses what a U-Net cannot be built of."""
+    if model.blocks < 1:
+        raise ValueError(f"model.blocks {model.blocks} is less than one convolution in each stage: use 1 or more")
+    if not DECODERS[model.decoder].unpools:
+        return
+    if model.blocks < 2:
+        raise ValueError(
+            f"model.decoder={model.decoder} cannot unpool the channels that skip connections append: set "
+            "model.blocks=2, so that a convolution follows them, or use another decoder"
+        )
+    encoder = tuple(reversed(stages(model)[0]))
+    fitting = (*encoder[1:], encoder[-1])
+    chosen = tuple(model.decoder_features) or encoder
+    if chosen[:-1] != fitting[:-1]:
+        raise ValueError(
+            f"model.decoder={model.decoder} puts values back where the encoder took them from, so that each stage ends "
+            f"with the channels of the next one's encoder, not {chosen}: set model.decoder_features={fitting}"
+        )
+
+
 def check_has_effect(model: Any) -> None:
-    """Refuses fields that are set and that a dense network does not read, so that nobody compares them in vain.
+    """Refuses fields that are set and that the architecture does not read, so that nobody compares them in vain.
 
     Args:
       model: the section `model` of a config. What is at its default counts as not set.
@@ -113,28 +146,32 @@ def check_has_effect(model: Any) -> None:
     Raises:
       ValueError: naming the first such field and its default.
     """
-    if model.architecture != "dense":
-        return
-    for name, default in CONV_ONLY.items():
+    architecture = model.architecture
+    for name, default in NOT_READ[architecture].items():
         value = tuple(model[name]) if isinstance(default, tuple) else model[name]
         if value != default:
+            always = ", which always has skip connections" * (architecture == "unet" and name == "skip")
             raise ValueError(
-                f"model.{name}={value} has no effect with model.architecture=dense: leave it at its default, {default}"
+                f"model.{name}={value} has no effect with model.architecture={architecture}{always}: leave it at its "
+                f"default, {default}"
             )
-    if model.init in CONV_ONLY_INITS:
+    if architecture == "dense" and model.init in CONV_ONLY_INITS:
         raise ValueError(
             f"model.init={model.init} has no effect with model.architecture=dense: use he, glorot or torch"
         )
 
 
-def check_decodes_alone(model: SingleAutoencoder, user: str) -> None:
-    """Refuses a model whose decoder needs the encoder, for a use that has a code only.
+def check_decodes_alone(model: Network, user: str) -> SingleAutoencoder:
+    """Refuses a model whose decoder needs the encoder, for a use that has a code only; returns any other.
 
     Raises:
       ValueError: naming the user and the remedy.
     """
+    if isinstance(model, UNet):
+        raise ValueError(f"{user} decodes a code without its encoder: use model.architecture=conv in place of unet")
     if isinstance(model, ConvAutoencoder) and not model.decodes_alone:
         raise ValueError(f"{user} decodes a code without its encoder: use model.skip=False and no decoder 'unpool'")
+    return model
 
 
 def decoder_name(config: Any) -> str:
@@ -149,8 +186,7 @@ def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
     Raises:
       ValueError: a field of `model` has an invalid value.
     """
-    whole = build_model(config, image_shape)
-    check_decodes_alone(whole, "a layer of a stack")
+    whole = check_decodes_alone(build_model(config, image_shape), "a layer of a stack")
     if not config.stack.layerwise:
         return Stack((whole,))
     layers: list[SingleAutoencoder] = []

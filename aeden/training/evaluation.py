@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aeden.data.batches import evaluation_batches, to_unit
+from aeden.data.crops import WholeImages
 from aeden.data.splits import Split
 from aeden.runtime import devices
 from aeden.runtime.parts import sum_over_parts
@@ -19,8 +20,8 @@ EVALUATION_BATCH = 256
 
 def make_means(
     sums: Callable[[PyTree, PyTree], PyTree], pixels: Callable[[tuple[int, ...]], int] = lambda shape: 0
-) -> Callable[[PyTree, Split], PyTree]:
-    """Compiles means over a split.
+) -> Callable[[PyTree, Split | WholeImages], PyTree]:
+    """Compiles means over a split; for images of several sizes, once per size.
 
     Args:
       sums: (parameters, batch of `evaluation_batches`) -> sums over the examples that the mask marks.
@@ -39,7 +40,7 @@ def make_means(
 
     mapped = devices.pmap_sums(count_and_sums)
 
-    def means(params: PyTree, split: Split) -> PyTree:
+    def means(params: PyTree, split: Split | WholeImages) -> PyTree:
         parts = [jax.device_get(mapped(params, devices.deal(b))) for b in evaluation_batches(split, size)]
         # In float64 from here: float32 sums of ten thousand values would lose digits.
         count, totals = jax.tree.map(lambda *x: np.sum(np.asarray(x, np.float64), axis=0), *parts)

@@ -1,7 +1,8 @@
-"""Augmentation: random shifts, rotations and zooms of images, with one random key per image."""
+"""Augmentation: random shifts, rotations, zooms, flips and quarter turns of images, with one random key per image."""
 
 from __future__ import annotations
 
+import functools
 import math
 
 import jax
@@ -63,3 +64,33 @@ def augment(
         return jnp.stack(channels, axis=-1).reshape(image.shape)
 
     return jax.vmap(augment_one)(keys, images)
+
+
+# Makes the key of an orientation from that of an image, which `augment` uses up.
+ORIENTATION = 1
+
+
+def orient(
+    keys: Key[Array, b], images: Float[Array, "b h w c"], flip: bool, quarter_turns: bool
+) -> Float[Array, "b h w c"]:
+    """Mirrors each image at random, and turns it by a random number of right angles. No pixel changes its value.
+
+    The keys may be those of `augment`. The same keys orient a noisy image like its clean one.
+
+    Args:
+      keys: one key per image.
+      images: [b, h, w, c]; square (h = w) for quarter turns.
+      flip: mirrors left and right, with probability 1/2.
+      quarter_turns: turns by 0, 90, 180 or 270 degrees, equally likely.
+    """
+
+    def orient_one(key: Array, image: Array) -> Array:
+        flip_key, turn_key = jax.random.split(jax.random.fold_in(key, ORIENTATION))
+        if flip:
+            image = jnp.where(jax.random.bernoulli(flip_key), image[:, ::-1], image)
+        if quarter_turns:
+            turned = [functools.partial(jnp.rot90, k=k) for k in range(4)]
+            image = jax.lax.switch(jax.random.randint(turn_key, (), 0, 4), turned, image)
+        return image
+
+    return jax.vmap(orient_one)(keys, images)

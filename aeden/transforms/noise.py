@@ -5,6 +5,7 @@ Every kind is the identity at level 0. `corrupt` applies a kind to a batch, with
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -102,7 +103,39 @@ def corrupt(
         if low == high:
             return noise(key, image, jnp.float32(low))
         level_key, noise_key = jax.random.split(key)
-        return noise(noise_key, image, jax.random.uniform(level_key, minval=low, maxval=high))
+        return noise(noise_key, image, _level(level_key, low, high))
 
     noisy = jax.vmap(corrupt_one)(keys, images)
     return jnp.clip(noisy, 0.0, 1.0) if clip else noisy
+
+
+def drawn_levels(keys: Key[Array, b], low: float, high: float) -> Float[Array, b]:
+    """The level at which `corrupt` corrupts each image, given the same keys and range."""
+    if low == high:
+        return jnp.full(len(keys), low, jnp.float32)
+    return jax.vmap(lambda key: _level(jax.random.split(key)[0], low, high))(keys)
+
+
+def _level(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
+    return jax.random.uniform(key, minval=low, maxval=high)
+
+
+@dataclasses.dataclass(frozen=True)
+class LevelledNoise:
+    """A noise that also tells the level of each image, for networks that are given it. It is called as any other.
+
+    Attributes:
+      noise: (keys or indices of the images [b], images [b, h, w, c]) -> noisy images.
+      levels: the same keys or indices -> level of each image [b].
+    """
+
+    noise: Callable[[Array, Array], Array]
+    levels: Callable[[Array], Array]
+
+    def __call__(self, keys: Array, images: Array) -> Array:
+        return self.noise(keys, images)
+
+
+def levels_of(noise: Callable[[Array, Array], Array], keys: Array) -> Array | None:
+    """The level of each image [b] of a `LevelledNoise`; None for any other noise."""
+    return noise.levels(keys) if isinstance(noise, LevelledNoise) else None

@@ -119,7 +119,9 @@ def _denoising(plan: Plan, summaries: Mapping[Cell, Summary], timed: dict[str, A
     levels = [row for cell, summary in summaries.items() for row in results.levels(cell, summary)]
     files.write_csv(plan.workdir / "levels.csv", levels)
     compared = None
-    if plan.settings.baselines:
+    if plan.settings.baselines and plan.settings.experiment.data.crop:
+        say("no baselines: they need test images of one size, and data.crop is tested on whole images")
+    elif plan.settings.baselines:
         compared = baselines.compare_grid(plan.cells, plan.workdir / "baselines", say)
         files.write_csv(plan.workdir / "baselines.csv", compared.rows)
     return Denoising(levels, timed, compared)

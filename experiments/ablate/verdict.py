@@ -85,9 +85,10 @@ def _check_result(name: str, config: Any) -> None:
     if config.task == "denoise" and name == SHIFT_EQUIVARIANCE.name and not config.eval.extras:
         raise ValueError(f"a run measures {name} with eval.extras=True only")
     responses = name in {metric.name for metric in RESPONSE_METRICS}
-    if config.task == "denoise" and responses and (config.model.skip or DECODERS[config.model.decoder].unpools):
+    skips = config.model.skip or config.model.architecture == "unet"
+    if config.task == "denoise" and responses and (skips or DECODERS[config.model.decoder].unpools):
         raise ValueError(f"its decoder needs the encoder, so that a code alone gives no {name}")
-    upsamples = config.model.architecture == "conv" and config.model.factors[0] > 1
+    upsamples = config.model.architecture in ("conv", "unet") and config.model.factors[0] > 1
     always = image_quality.RESTORATION_METRICS
     if config.task == "denoise" and name not in always and not upsamples:
         raise ValueError(f"the last layer of its network does not upsample, so it has no {name}")

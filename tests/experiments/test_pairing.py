@@ -111,3 +111,17 @@ def test_a_contender_that_is_not_equal_is_named(settings, tmp_path, monkeypatch)
         plan.folders[cell].mkdir(parents=True)
         files.write_json(plan.folders[cell] / "summary.json", {**PROVENANCE, **row})
     assert line in outcome.write(plan, {}, [])
+
+
+def test_u_nets_are_paired_by_the_widths_of_their_decoder():
+    settings = tuned_mnist.get_config()
+    changes = {"architecture": "unet", "features": (8, 16), "factors": (2, 2)}
+    reference, config = contender(settings, "nearest", **changes), contender(settings, "subpixel", **changes)
+    assert pairing.paired(reference, reference, "multiplications", SHAPE) == ()
+    config.model.decoder_features = pairing.paired(config, reference, "multiplications", SHAPE)
+    assert config.model.decoder_features
+    off = pairing.size(config, "multiplications", SHAPE) / pairing.size(reference, "multiplications", SHAPE) - 1
+    assert abs(off) < 0.03
+    unpool = contender(settings, "unpool", **changes, decoder_features=(8, 8))
+    with pytest.raises(ValueError, match="pairing=multiplications cannot scale decoder 'unpool'"):
+        pairing.paired(unpool, reference, "multiplications", SHAPE)

@@ -44,6 +44,10 @@ NOT_DENSE = {
     "decoder_kernel_size": 4,
     "lowering": "reference",
     "init": "phase",
+    "blocks": 3,
+    "residual": True,
+    "bias": False,
+    "level_input": True,
 }
 
 
@@ -51,7 +55,8 @@ def test_every_field_that_a_dense_network_does_not_read_is_refused():
     """The others change the network."""
     config = base.get_config()
     defaults = config.model.to_dict()
-    assert {name: defaults[name] for name in model_from_config.CONV_ONLY} == model_from_config.CONV_ONLY
+    for fields in model_from_config.NOT_READ.values():
+        assert {name: defaults[name] for name in fields} == fields
     config.model.architecture = "dense"
     model_from_config.check_has_effect(config.model)
     usual = model_from_config.build_model(config, (12, 12, 1))
@@ -68,6 +73,27 @@ def test_every_field_that_a_dense_network_does_not_read_is_refused():
             assert model_from_config.build_model(changed, (12, 12, 1)) != usual
 
 
+@pytest.mark.parametrize("architecture", ["conv", "unet"])
+def test_what_other_convolutional_networks_read_changes_them_and_the_rest_is_refused(architecture):
+    config = base.get_config()
+    config.model.architecture, unread = architecture, model_from_config.NOT_READ[architecture]
+    usual = model_from_config.build_model(config, (12, 12, 1))
+    for name, value in {**NOT_DENSE, "tied": True, "dtype": "bfloat16"}.items():
+        changed = config.copy_and_resolve_references()
+        changed.model[name] = value
+        if name in unread:
+            with pytest.raises(
+                ValueError, match=rf"^model\.{name}=.* has no effect with model\.architecture={architecture}"
+            ):
+                model_from_config.check_has_effect(changed.model)
+        elif (architecture, name) != ("conv", "tied"):  # for a conv network it has never been refused
+            model_from_config.check_has_effect(changed.model)
+            assert model_from_config.build_model(changed, (12, 12, 1)) != usual, name
+
+
+UNET = {"model.architecture": "unet"}
+
+
 @pytest.mark.parametrize(
     ("fields", "match"),
     [
@@ -80,6 +106,25 @@ def test_every_field_that_a_dense_network_does_not_read_is_refused():
         ({"task": "stack", "stack.layerwise": False, "model.decoder": "unpool"}, "a layer of a stack decodes a code"),
         ({"task": "gan", "model.skip": True}, "a generator decodes a code without its encoder: use model.skip=False"),
         ({"task": "gan", "model.decoder": "unpool"}, "a generator decodes a code without its encoder"),
+        ({"model.blocks": 3}, "model.blocks=3 has no effect with model.architecture=conv"),
+        ({**UNET, "model.skip": True}, "model.architecture=unet, which always has skip connections: leave it at"),
+        ({**UNET, "model.blocks": 0}, "model.blocks 0 is less than one convolution in each stage: use 1 or more"),
+        ({**UNET, "model.residual": True}, "loss=bce is for outputs between 0 and 1, .*: use loss=mse or l1"),
+        ({**UNET, "model.decoder": "unpool", "model.blocks": 1}, "skip connections append: set model.blocks=2"),
+        (
+            {**UNET, "model.decoder": "unpool", "model.features": (4, 6, 8), "model.factors": (2, 2, 2)},
+            r"not \(8, 6, 4\): set model.decoder_features=\(6, 4, 4\)",
+        ),
+        ({**UNET, "model.decoder": "point_sampling", "model.bias": False}, "use model.bias=True, or another decoder"),
+        (
+            {**UNET, "model.level_input": True, "eval.noises": ("masking:0.2",)},
+            "eval.noises 'masking:0.2': the network",
+        ),
+        (
+            {**UNET, "task": "stack"},
+            "a layer of a stack decodes a code without its encoder: use model.architecture=conv",
+        ),
+        ({**UNET, "task": "gan"}, "the decoder of a generator is convolutional: set model.architecture=conv"),
     ],
 )
 def test_what_cannot_work_is_refused(fields, match):

@@ -1,4 +1,4 @@
-"""Augmentation, compared with SciPy's affine transform, and the ranges of its arguments."""
+"""Augmentation, compared with SciPy's affine transform and NumPy's turns, and the ranges of its arguments."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from aeden.transforms.augmentation import augment
+from aeden.transforms.augmentation import ORIENTATION, augment, orient
 
 
 @pytest.fixture
@@ -54,3 +54,18 @@ def test_augmentation_by_zero_returns_the_images(images, keys):
 def test_arguments_out_of_range_are_refused(images, keys, arguments, match):
     with pytest.raises(ValueError, match=match):
         augment(keys, images, *arguments)
+
+
+@pytest.mark.parametrize(("flip", "turns"), [(True, True), (True, False), (False, True), (False, False)])
+def test_orientations_are_those_of_numpy(rng, flip, turns):
+    keys = jax.random.split(jax.random.key(3), 40)
+    images = jnp.asarray(rng.uniform(size=(40, 5, 5, 2)), jnp.float32)
+    oriented = jax.jit(lambda k, x: orient(k, x, flip, turns))(keys, images)
+    drawn = set()
+    for key, image, result in zip(keys, np.asarray(images), np.asarray(oriented), strict=True):
+        flip_key, turn_key = jax.random.split(jax.random.fold_in(key, ORIENTATION))
+        mirrored, quarters = bool(jax.random.bernoulli(flip_key)), int(jax.random.randint(turn_key, (), 0, 4))
+        expected = np.fliplr(image) if flip and mirrored else image
+        np.testing.assert_array_equal(result, np.rot90(expected, quarters) if turns else expected)
+        drawn.add((mirrored, quarters))
+    assert len(drawn) == 8

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aeden.random_keys import example_keys
-from aeden.transforms.noise import KINDS, check_noise, corrupt
+from aeden.transforms.noise import KINDS, check_noise, corrupt, drawn_levels
 
 
 def keys_for(count, seed=0):
@@ -89,3 +89,15 @@ def test_a_range_draws_one_level_per_image():
 def test_unknown_noise_and_levels_out_of_range_are_refused(kind, level):
     with pytest.raises(ValueError, match=r"gausian|out of range"):
         check_noise(kind, (level,))
+
+
+def test_levels_are_those_of_the_noise_and_its_keys_are_used_as_before():
+    keys = keys_for(500)
+    noisy = np.asarray(corrupt(keys, gray(0.5, 500, 20), "gaussian", 0.1, 0.5, False))
+    levels = np.asarray(drawn_levels(keys, 0.1, 0.5))
+    np.testing.assert_allclose((noisy - 0.5).std(axis=(1, 2, 3)), levels, rtol=0.15)
+    np.testing.assert_array_equal(drawn_levels(keys, 0.3, 0.3), np.full(500, 0.3, np.float32))
+    # Image by image, the noise is that of its level.
+    for i in (0, 7):
+        noise = levels[i] * jax.random.normal(jax.random.split(keys[i])[1], (20, 20, 1))
+        np.testing.assert_allclose(noisy[i] - 0.5, noise, atol=1e-6)

@@ -22,7 +22,9 @@ from aeden.measures.image_quality import masked_sum
 from aeden.measures.metric import Metric
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import apply
+from aeden.nn.unet import UNet
 from aeden.shapes import Array, Float, PyTree
+from aeden.tasks.objectives.noisy_images import noisy_images
 from aeden.tasks.objectives.restoration import FixedNoise, Measure
 
 # Height and width of the code map that is decoded, and how many positions at its border are left out of the ripple:
@@ -55,7 +57,12 @@ class DecoderArtifacts:
 
 
 def measure(
-    model: ConvAutoencoder, initial: PyTree, params: PyTree, noise: FixedNoise, split: Split, residual: PyTree
+    model: ConvAutoencoder | UNet,
+    initial: PyTree,
+    params: PyTree,
+    noise: FixedNoise,
+    split: Split,
+    residual: PyTree,
 ) -> DecoderArtifacts:
     """Measures the artifacts of an autoencoder whose last layer upsamples.
 
@@ -69,10 +76,11 @@ def measure(
     figures = residual_figures(residual)
     power = figures.pop("power")
     # A decoder that also takes the encoder's activations has no response to a code.
-    if not model.decodes_alone:
+    if isinstance(model, UNet) or not model.decodes_alone:
         return DecoderArtifacts({"residual": figures}, {}, power)
-    images = to_unit(jnp.asarray(split.first(IMAGES).images))
-    noisy = noise(jnp.arange(len(images), dtype=jnp.int32), images)
+    some = split.first(IMAGES)
+    batch = jax.tree.map(jnp.asarray, some.take(np.arange(len(some)), len(some)))
+    noisy = noisy_images(batch, to_unit(batch["image"]), noise)
     before, after = responses(model, initial, noisy), responses(model, params, noisy)
     pictures = {
         f"{name}, {when}": maps[name]

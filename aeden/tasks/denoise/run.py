@@ -11,19 +11,29 @@ import jax
 import numpy as np
 
 from aeden.data.dataset import Dataset
-from aeden.nn.autoencoders import ConvAutoencoder, SingleAutoencoder
+from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.unet import Network, UNet
 from aeden.plots.curves import save_curves
 from aeden.plots.restoration import save_responses, save_restoration
 from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, make_residual_sums, measure
 from aeden.tasks.denoise.extras import measure_extras
-from aeden.tasks.objectives.restoration import FixedNoise, make_evaluation, psnr_of, restore_samples
+from aeden.tasks.objectives.restoration import (
+    SAMPLES,
+    FixedNoise,
+    Measure,
+    make_evaluation,
+    psnr_of,
+    restore_samples,
+)
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.training.loop import Fitted, Training, fit
 
 # Name of the training noise among the evaluated ones.
 TRAINING_NOISE = "training"
+# Largest height and width of the part of a test image of any size that pictures show: as many pixels as they draw.
+SHOWN_PIXELS = 160
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +57,7 @@ class DenoiseRun:
 
     name: Identification
     dataset: Dataset
-    model: SingleAutoencoder
+    model: Network
     training: Training
     noise: FixedNoise
     levels: dict[str, FixedNoise]
@@ -92,11 +102,18 @@ class DenoiseRun:
 
     def _test(self, fitted: Fitted) -> tuple[dict[str, Any], PyTree]:
         """The summary, and the means of `make_residual_sums`; None for a network whose last layer does not upsample."""
-        noises, measures = {TRAINING_NOISE: self.noise, **self.levels, **self.noises}, {}
-        if isinstance(self.model, ConvAutoencoder) and self.model.factors[0] >= 2:
-            # Measured here, so that the images are not restored again.
+        noises = {TRAINING_NOISE: self.noise, **self.levels, **self.noises}
+        measures: dict[str, Measure] = {}
+        if isinstance(self.model, ConvAutoencoder | UNet) and self.model.factors[0] >= 2:
             measures[TRAINING_NOISE] = make_residual_sums(self.model.factors[0])
-        tested = make_evaluation(self.model, noises, measures)(fitted.state.params, self.dataset.test)
+        if self.dataset.cropped is None:
+            # Measured with the rest, so that the images are not restored again.
+            tested = make_evaluation(self.model, noises, measures)(fitted.state.params, self.dataset.test)
+            residual = tested[TRAINING_NOISE].get("measured")
+        else:
+            # A mean spectrum needs images of one size: that of the error is measured on fixed crops.
+            tested = make_evaluation(self.model, noises)(fitted.state.params, self.dataset.cropped.test)
+            residual = self._residual_of_crops(fitted.state.params, measures)
         both = {name: {"noisy": one["noisy"], "test": one["restored"]} for name, one in tested.items()}
         summary = {
             **self._summarise(fitted),
@@ -106,7 +123,14 @@ class DenoiseRun:
         }
         if self.extras:
             summary |= measure_extras(self.model, fitted.state.params, self.noise, self.dataset)
-        return summary, tested[TRAINING_NOISE].get("measured")
+        return summary, residual
+
+    def _residual_of_crops(self, params: PyTree, measures: dict[str, Measure]) -> PyTree:
+        """The means of `make_residual_sums` over the fixed crops of the test images; None if there are no measures."""
+        if not measures:
+            return None
+        evaluate = make_evaluation(self.model, {TRAINING_NOISE: self.noise}, measures)
+        return evaluate(params, self.dataset.test)[TRAINING_NOISE]["measured"]
 
     def _summarise(self, fitted: Fitted) -> dict[str, Any]:
         """What the summary says of a training, tested or not."""
@@ -115,7 +139,7 @@ class DenoiseRun:
 
     def _measure_artifacts(self, fitted: Fitted, residual: PyTree) -> DecoderArtifacts | None:
         """None for a network whose last layer does not upsample."""
-        if residual is None or not isinstance(self.model, ConvAutoencoder):
+        if residual is None or not isinstance(self.model, ConvAutoencoder | UNet):
             return None
         initial = jax.device_get(self.training.initial_state().params)
         params = jax.device_get(fitted.state.params)
@@ -123,7 +147,9 @@ class DenoiseRun:
 
     def _draw(self, workdir: Path, fitted: Fitted, summary: dict[str, Any], artifacts: DecoderArtifacts | None) -> None:
         """Writes examples.npz, samples.png, responses.png and curves.png."""
-        images = restore_samples(self.model, fitted.state.params, self.noise, self.dataset.test)
+        cropped = self.dataset.cropped
+        shown = self.dataset.test if cropped is None else cropped.test.windows(cropped.test.side(SHOWN_PIXELS), SAMPLES)
+        images = restore_samples(self.model, fitted.state.params, self.noise, shown)
         arrays = dict(images)
         if artifacts is not None:
             arrays |= {**artifacts.pictures, "residual power": artifacts.power}

@@ -13,6 +13,7 @@ from aeden.nn.parameters import make_init
 from aeden.random_keys import Stream
 from aeden.tasks import from_config, model_from_config
 from aeden.tasks.denoise import extras
+from aeden.tasks.denoise.checks import check_data
 from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
 from aeden.tasks.denoise.run import DenoiseRun
 from aeden.tasks.objectives.restoration import (
@@ -27,6 +28,9 @@ from aeden.tasks.task import Summary, Task
 from aeden.training.gradient_step import part_pixels
 from aeden.transforms.noise import check_noise, corrupt
 
+# What a summary says of the noise of data that come with noisy images.
+PAIRS = "pairs"
+
 
 def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
     """The run of a config, see `aeden.tasks.task.Task`.
@@ -37,7 +41,8 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
     shape, seed = dataset.image_shape, config.seed
     model, noise = model_from_config.build_model(config, shape), from_config.build_noise(config)
     loss = from_config.check_loss(config)
-    batches = TrainBatches(dataset.train, config.batch_size, seed)
+    check_data(config, dataset)
+    batches = TrainBatches(dataset.train_examples, config.batch_size, seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
     objective = restoration_objective(
         make_init(model, shape),
@@ -45,7 +50,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
         noise,
         image_losses(loss, model),
         make_validation(model, fixed_noise(noise, seed, Stream.VALIDATION), dataset.validation),
-        from_config.build_augmentation(config),
+        from_config.build_augmentation(config, shape),
     )
     levels = {f"{level:g}": from_config.build_noise(config, level) for level in config.eval.levels}
     return DenoiseRun(
@@ -55,8 +60,8 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
         training=from_config.training_maker(config)(objective, batches, schedule, "psnr"),
         noise=fixed_noise(noise, seed, Stream.TEST),
         levels={level: fixed_noise(noise, seed, Stream.TEST) for level, noise in levels.items()},
-        noise_fields=config.noise.to_dict(),
-        noise_name=from_config.noise_name(config),
+        noise_fields={"kind": PAIRS} if dataset.pairs else config.noise.to_dict(),
+        noise_name="noise of the pairs" if dataset.pairs else from_config.noise_name(config),
         loss=loss,
         noises=_other_noises(config),
         tests=config.eval.test,
@@ -74,6 +79,11 @@ def _other_noises(config: Any) -> dict[str, FixedNoise]:
             check_noise(kind, (level,))
         except ValueError as error:
             raise ValueError(f'eval.noises {name!r} is not "kind:level", such as "speckle:0.5": {error}') from None
+        if config.model.architecture == "unet" and config.model.level_input:
+            raise ValueError(
+                f"eval.noises {name!r}: the network is given levels of {config.noise.kind} noise (model.level_input); "
+                "those of another kind mean something else: use eval.levels, or model.level_input=False"
+            )
         noise = functools.partial(corrupt, kind=kind, low=level, high=level, clip=config.noise.clip)
         noises[f"{kind}:{level:g}"] = fixed_noise(noise, config.seed, Stream.TEST)
     return noises

@@ -13,22 +13,26 @@ from flax import linen as nn
 
 from aeden import random_keys
 from aeden.data.batches import to_unit
+from aeden.data.crops import WholeImages
 from aeden.data.splits import Split, spread
 from aeden.measures import image_quality
-from aeden.nn.parameters import apply
+from aeden.nn.restore import is_linear, model_output, restore, takes_level
 from aeden.nn.stack import Autoencoder
 from aeden.runtime import devices
 from aeden.shapes import Array, Float, Key, PyTree
+from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
 from aeden.training.evaluation import EVALUATION_BATCH, make_means
 from aeden.training.gradient_step import GradientStep, TrainState, part_pixels
 from aeden.training.objective import Objective
 from aeden.transforms import Transform
+from aeden.transforms.noise import LevelledNoise, levels_of
 
 Figures = dict[str, float]
-# noisy images, float32 [n, h, w, c] -> restored images in [0, 1], the same shape
-Restore = Callable[[np.ndarray], np.ndarray]
-# (indices of examples in their split, int32 [b]; images [b, h, w, c] in [0, 1]) -> noisy images
-FixedNoise = Callable[[Array, Array], Array]
+# (noisy images, float32 [n, h, w, c]; level=None: their noise levels [n], for networks that are given them)
+# -> restored images in [0, 1], the shape of the noisy ones
+Restore = Callable[..., np.ndarray]
+# (parameters, corrupted targets, targets, their noise levels [b] or None) -> loss of each example [b]
+Losses = Callable[[PyTree, Array, Array, Array | None], Array]
 # (clean images, restored images, mask [b]) -> sums over the images that the mask marks
 Measure = Callable[[Array, Array, Array], PyTree]
 
@@ -37,41 +41,53 @@ LOSSES = ("bce", "mse", "l1")
 SAMPLES = 10
 
 
-def reconstruction_loss(kind: str, logits: Float[Array, "b h w c"], target: Float[Array, "b h w c"]) -> Float[Array, b]:
+def reconstruction_loss(
+    kind: str, output: Float[Array, "b h w c"], target: Float[Array, "b h w c"], linear: bool = False
+) -> Float[Array, b]:
     """Loss of each image, mean over its pixels.
 
     Args:
-      kind: "bce" (binary cross-entropy, nats), "mse" or "l1", of the sigmoid of the logits.
-      logits: output of the model.
+      kind: "bce" (binary cross-entropy, nats), "mse" or "l1".
+      output: output of the model.
       target: clean images in [0, 1].
+      linear: whether the output is the restored image, without limits; if not, it is logits, whose sigmoid is it.
 
     Raises:
-      ValueError: unknown kind.
+      ValueError: unknown kind, or "bce" of an output that is no probability.
     """
     # One long axis: XLA's sum over three short ones takes ten times as long on a CPU.
-    logits, target = logits.reshape(len(logits), -1), target.reshape(len(target), -1)
+    output, target = output.reshape(len(output), -1), target.reshape(len(target), -1)
+    if kind == "bce" and linear:
+        raise ValueError("loss=bce needs logits, and this network returns images: use loss=mse or loss=l1")
     if kind == "bce":
         # optax.sigmoid_binary_cross_entropy up to 1e-6 nats, with one logarithm per pixel in place of two.
-        losses = nn.softplus(logits) - target * logits
+        losses = nn.softplus(output) - target * output
     elif kind == "mse":
-        losses = jnp.square(nn.sigmoid(logits) - target)
+        losses = jnp.square((output if linear else nn.sigmoid(output)) - target)
     elif kind == "l1":
-        losses = jnp.abs(nn.sigmoid(logits) - target)
+        losses = jnp.abs((output if linear else nn.sigmoid(output)) - target)
     else:
         raise ValueError(f"unknown loss {kind!r}: use bce, mse or l1")
     return jnp.mean(losses, axis=1)
 
 
-def image_losses(kind: str, model: Autoencoder) -> Callable[[PyTree, Array, Array], Array]:
-    """The reconstruction loss of a model: (parameters, noisy images, clean images) -> loss of each image [b]."""
-    return lambda params, noisy, clean: reconstruction_loss(kind, apply(model, params, noisy), clean)
+def image_losses(kind: str, model: Autoencoder) -> Losses:
+    """The reconstruction loss of a model for noisy and clean images.
+
+    The output of a residual network is not clipped here: where it is outside [0, 1], clipping would leave no gradient.
+    """
+
+    def losses(params: PyTree, noisy: Array, clean: Array, level: Array | None = None) -> Array:
+        return reconstruction_loss(kind, model_output(model, params, noisy, level), clean, is_linear(model))
+
+    return losses
 
 
 def restoration_objective(
     init: Callable[[Array], PyTree],
     gradient_step: GradientStep,
     noise: Transform,
-    losses: Callable[[PyTree, Array, Array], Array],
+    losses: Losses,
     validate: Callable[[PyTree], Figures],
     augment: Transform | None = None,
     target: Callable[[PyTree, Array], Array] = lambda params, images: images,
@@ -81,8 +97,9 @@ def restoration_objective(
     Args:
       init: key -> initial parameters.
       gradient_step: how the parameters follow the gradient.
-      noise: corrupts the targets.
-      losses: (parameters, corrupted targets, targets) -> loss of each example [b].
+      noise: corrupts the targets, unless the batches have noisy images (pairs). If it is a `LevelledNoise`, the losses
+        are given its levels.
+      losses: loss of each example.
       validate: parameters -> metrics on the validation split.
       augment: random transform of the training images, applied first; None for none.
       target: (parameters, images [b, h, w, c] in [0, 1]) -> what is corrupted and restored: the images or their code.
@@ -90,15 +107,22 @@ def restoration_objective(
 
     def step(state: TrainState, batch: PyTree, key: Key[Array, ""]) -> tuple[TrainState, dict[str, Array]]:
         noise_keys, images = random_keys.example_keys(key, state.step, batch["index"]), to_unit(batch["image"])
+        given = to_unit(batch["noisy"]) if "noisy" in batch else None
         if augment is not None:
             noise_keys, augment_keys = random_keys.split_each(noise_keys, 2)
             images = augment(augment_keys, images)
+            given = None if given is None else augment(augment_keys, given)
         clean = target(state.params, images)
-        noisy = noise(noise_keys, clean)
+        parts = {
+            "clean": clean,
+            "noisy": noise(noise_keys, clean) if given is None else given,
+            "mask": batch["mask"],
+        }
+        level = levels_of(noise, noise_keys)
+        if level is not None:
+            parts["level"] = level
         return gradient_step.step(
-            state,
-            lambda params, part: losses(params, part["noisy"], part["clean"]),
-            {"clean": clean, "noisy": noisy, "mask": batch["mask"]},
+            state, lambda params, part: losses(params, part["noisy"], part["clean"], part.get("level")), parts
         )
 
     return Objective(lambda key: jax.jit(gradient_step.start)(init(key)), step, lambda state: validate(state.params))
@@ -108,21 +132,28 @@ def fixed_noise(noise: Transform, seed: int, stream: random_keys.Stream) -> Fixe
     """The noise of an evaluation: that of an example depends on the seed, the stream and its index only.
 
     Args:
-      noise: the transform.
+      noise: the transform. That of a `LevelledNoise` tells its levels, by the index too.
       seed: seed of the run.
       stream: `Stream.VALIDATION` or `Stream.TEST`.
     """
 
-    def corrupt(index: Array, images: Array) -> Array:
-        return noise(random_keys.example_keys(random_keys.stream_key(seed, stream), 0, index), images)
+    def keys(index: Array) -> Array:
+        return random_keys.example_keys(random_keys.stream_key(seed, stream), 0, index)
 
-    return corrupt
+    def corrupt(index: Array, images: Array) -> Array:
+        return noise(keys(index), images)
+
+    if not isinstance(noise, LevelledNoise):
+        return corrupt
+    return LevelledNoise(corrupt, lambda index: noise.levels(keys(index)))
 
 
 def make_evaluation(
     model: Autoencoder, noises: Mapping[str, FixedNoise], measures: Mapping[str, Measure] | None = None
-) -> Callable[[PyTree, Split], dict[str, dict[str, Any]]]:
+) -> Callable[[PyTree, Split | WholeImages], dict[str, dict[str, Any]]]:
     """Compiles the evaluation of a whole split under several kinds or levels of noise.
+
+    Images of several sizes are compiled for once per size.
 
     Args:
       model: the autoencoder.
@@ -139,8 +170,8 @@ def make_evaluation(
         target, mask = to_unit(batch["image"]), batch["mask"]
         totals: dict[str, Any] = {}
         for name, noise in noises.items():
-            noisy = noise(batch["index"], target)
-            restored = nn.sigmoid(apply(model, params, noisy))
+            noisy = noisy_images(batch, target, noise)
+            restored = restore(model, params, noisy, levels_of(noise, batch["index"]))
             totals[name] = {
                 "noisy": image_quality.restoration_sums(noisy, target, mask),
                 "restored": image_quality.restoration_sums(restored, target, mask),
@@ -156,8 +187,8 @@ def make_validation(model: Autoencoder, noise: FixedNoise, split: Split) -> Call
     """Compiles the validation: parameters -> metrics of the restored images of a split."""
 
     def sums(params: PyTree, batch: PyTree) -> PyTree:
-        target = to_unit(batch["image"])
-        restored = nn.sigmoid(apply(model, params, noise(batch["index"], target)))
+        target, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
+        restored = restore(model, params, noisy_images(batch, target, noise), level)
         return image_quality.restoration_sums(restored, target, batch["mask"])
 
     means = make_means(sums, functools.partial(part_pixels, model))
@@ -175,9 +206,24 @@ def corrupt_split(noise: FixedNoise, split: Split) -> tuple[np.ndarray, np.ndarr
 
 
 def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...]) -> Restore:
-    """Compiles the restoration of noisy images [n, *image_shape] with given parameters."""
+    """Compiles the restoration of noisy images [n, *image_shape] with given parameters.
+
+    The result raises ValueError if the network is to be given the noise levels, and they are not there.
+    """
     pixels = part_pixels(model, image_shape)
-    return devices.map_examples(lambda p, images: nn.sigmoid(apply(model, p, images)), params, pixels)
+    if not takes_level(model):
+        plain = devices.map_examples(lambda p, images: restore(model, p, images), params, pixels)
+        return lambda noisy, level=None: plain(noisy)
+    # The level of an image travels with it, as one more channel.
+    mapped = devices.map_examples(lambda p, x: restore(model, p, x[..., :-1], x[:, 0, 0, -1]), params, pixels)
+
+    def restore_at(noisy: np.ndarray, level: Any = None) -> np.ndarray:
+        if level is None:
+            raise ValueError("this network needs the noise level of the images (model.level_input=True): give it")
+        planes = np.broadcast_to(np.reshape(np.asarray(level, np.float32), (-1, 1, 1, 1)), (*noisy.shape[:3], 1))
+        return mapped(np.concatenate([noisy, planes], axis=-1))
+
+    return restore_at
 
 
 def shown(count: int) -> np.ndarray:
@@ -197,9 +243,10 @@ def restore_samples(model: Autoencoder, params: PyTree, noise: FixedNoise, split
       `clean`, `noisy` and `restored` images: [n, h, w, c] each.
     """
     index = shown(len(split))
-    clean = to_unit(jnp.asarray(split.images[index]))
-    noisy = noise(jnp.asarray(index), clean)
-    restored = make_restore(model, params, clean.shape[1:])(np.asarray(noisy))
+    batch = jax.tree.map(jnp.asarray, split.take(index, len(index)))
+    clean, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
+    noisy = noisy_images(batch, clean, noise)
+    restored = make_restore(model, params, clean.shape[1:])(np.asarray(noisy), level)
     return {"clean": np.asarray(clean), "noisy": np.asarray(noisy), "restored": restored}
 
 

@@ -97,9 +97,9 @@ def pretraining_objective(parts: StackParts, i: int, make_step: MakeStep, given:
     below, up_to, layer, name = Stack(stack.layers[:i]), Stack(stack.layers[: i + 1]), stack.layers[i], f"layers_{i}"
     losses_of_images = image_losses(parts.loss, layer)
 
-    def losses(params: PyTree, noisy: Array, clean: Array) -> Array:
+    def losses(params: PyTree, noisy: Array, clean: Array, level: Array | None) -> Array:
         if i == 0:
-            return losses_of_images(params[name], noisy, clean)
+            return losses_of_images(params[name], noisy, clean, level)
         restored = apply(layer, params[name], noisy)
         return jnp.mean(jnp.square(restored - clean), axis=(1, 2, 3))
 

@@ -56,7 +56,7 @@ def prepare(config: Any, dataset: Dataset) -> StackRun:
     stack = model_from_config.build_stack(config, dataset.image_shape)
     check_stack(config, dataset, len(stack.layers))
     noises = tuple(_layer_noise(config, i) for i in range(len(stack.layers)))
-    loss, augment = from_config.check_loss(config), from_config.build_augmentation(config)
+    loss, augment = from_config.check_loss(config), from_config.build_augmentation(config, dataset.image_shape)
     parts = StackParts(stack, dataset, config.seed, loss, noises, augment)
     pretrained = None
     if options.pretrained:

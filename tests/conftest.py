@@ -1,14 +1,17 @@
 """The tests run on two CPU devices, with shapes checked at every call, and without the user's data, cache or home."""
 
+import functools
 import gzip
+import http.server
 import os
 import signal
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Of t-SNE: on two cores that other tests keep busy, its threads would wait for each other.
@@ -157,6 +160,27 @@ def write_mnist(folder: Path, digits: dict[str, np.ndarray], suffix: str) -> Non
     for part, array in digits.items():
         content = idx(array)
         (folder / f"{mnist.FILES[part]}{suffix}").write_bytes(gzip.compress(content) if suffix else content)
+
+
+class Server(NamedTuple):
+    """A loopback web server: its address, and the folder that it serves."""
+
+    url: str
+    folder: Path
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A web server for the folder `tmp_path/www`, which may be reached although there is no network."""
+    folder = tmp_path / "www"
+    folder.mkdir()
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield Server(f"http://127.0.0.1:{running.server_address[1]}/", folder)
+        running.shutdown()
 
 
 def stopping(batches: type, stops: list[tuple[int, int]]) -> type:

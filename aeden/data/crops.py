@@ -20,6 +20,8 @@ MOST_WINDOWS = 256
 # Of a larger test image, the central part of about this many pixels is tested: the features of a network take hundreds
 # of bytes per pixel.
 MOST_PIXELS = 1 << 21
+# Images of at most so many sizes are tested, since a network is compiled for each size.
+MOST_SIZES = 50
 # Whole images are tested in batches of at most this many pixels, but at least one image per device.
 BATCH_PIXELS = 1 << 21
 # The seed of the positions of fixed crops, which are the same for every run.
@@ -141,6 +143,15 @@ class WholeImages:
             of_size = dataclasses.replace(self, size=(int(height), int(width)))
             for start in range(0, len(members), size):
                 yield of_size, members[start : start + size], size
+
+    def first_sizes(self, most: int) -> WholeImages:
+        """The first images, as many of them as have at most `most` different sizes."""
+        first = np.sort(np.unique(self.sizes, axis=0, return_index=True)[1])
+        if len(first) <= most:
+            return self
+        kept = slice(int(first[most]))
+        noisy = None if self.noisy is None else self.noisy.select(kept)
+        return WholeImages(self.images.select(kept), self.channels, noisy)
 
     def side(self, most: int) -> int:
         """The largest height or width of the images, at most `most`."""

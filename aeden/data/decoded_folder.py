@@ -13,13 +13,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aeden.data.image_files import ImageError, decode_image, iterate_files
+from aeden.data.image_files import ImageError, decode_image
+from aeden.data.image_members import SUFFIXES, files_on_disk, iterate_files, remark_notes, skipped_notes, suffixes_found
 from aeden.data.image_store import ImageStore
 from aeden.data.splits import content_hash
 from aeden.runtime.cache import cache_folder, only_one
@@ -28,8 +28,6 @@ from aeden.runtime.files import DamagedFileError, read_json, write_json
 # Part of the cache's key: raise it when the same files would be decoded to other pixels.
 VERSION = 1
 PIXELS, INDEX = "pixels.bin", "index.json"
-# Number of files that a note names.
-NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,16 +35,16 @@ class DecodedFolder:
     """The readable images of a folder or archive, in order of their names.
 
     Attributes:
-      images: the images, 8 bits per value, gray or RGB; an alpha channel is left out.
+      images: the images, 8 bits per value, gray or RGB, without alpha (`DecodedImage.opaque`).
       names: path of each image, relative to the folder.
       hashes: `content_hash` of each image.
-      skipped: name of each file that was left out -> why.
+      notes: what the user should know: which files were skipped, and how others were read.
     """
 
     images: ImageStore
     names: tuple[str, ...]
     hashes: tuple[str, ...]
-    skipped: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
 def open_folder(source: Path) -> DecodedFolder:
@@ -71,37 +69,16 @@ def open_folder(source: Path) -> DecodedFolder:
     shapes = np.array(index["shapes"], np.int64)
     lengths = shapes.prod(1)
     store = ImageStore(values, shapes, np.cumsum(lengths) - lengths)
-    return DecodedFolder(store, tuple(index["names"]), tuple(index["hashes"]), index["skipped"])
-
-
-def left_out(reasons: Mapping[str, str]) -> tuple[str, ...]:
-    """The note for the user about files that were left out, with the names of the first; empty if there are none.
-
-    Args:
-      reasons: name of a file -> why.
-    """
-    if not reasons:
-        return ()
-    named = [f"{name} ({reason})" for name, reason in list(reasons.items())[:NAMED]]
-    more = f" and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
-    return (f"{len(reasons)} file{'s were' if len(reasons) > 1 else ' was'} left out: {'; '.join(named)}{more}",)
+    return DecodedFolder(store, tuple(index["names"]), tuple(index["hashes"]), tuple(index["notes"]))
 
 
 def fingerprint(source: Path) -> str:
-    """Changes when a file of the folder, or the archive, changes its name, size or modification time."""
+    """Changes when a file of the folder, or the archive, changes its name, size, permissions or modification time."""
     digest = hashlib.sha256(os.fsencode(source.resolve()))
-    for path in sorted(_files(source)) if source.is_dir() else [source]:
-        try:
-            status = path.stat()
-        except OSError:  # a link that leads nowhere, or a file that has just been deleted
-            continue
-        digest.update(os.fsencode(path) + f" {status.st_size} {status.st_mtime_ns}\n".encode())
+    for path in files_on_disk(source):
+        status = path.stat()
+        digest.update(os.fsencode(path) + f" {status.st_size} {status.st_mode} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:20]
-
-
-def _files(source: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(source):
-        yield from (Path(folder) / name for name in names)
 
 
 def _read_index(folder: Path) -> dict[str, Any] | None:
@@ -142,23 +119,32 @@ def _build(source: Path, folder: Path) -> None:
 def _decode_into(source: Path, pixels_file: Path) -> dict[str, Any]:
     """Writes the pixels of all images of a folder or archive, one image at a time, and returns their index."""
     print(f"decoding the images of {source}, once ...", file=sys.stderr, flush=True)
-    index: dict[str, Any] = {"names": [], "shapes": [], "hashes": [], "skipped": {}}
+    index: dict[str, Any] = {"names": [], "shapes": [], "hashes": []}
+    skipped: dict[str, str] = {}
+    remarks: dict[str, list[str]] = {}
     with open(pixels_file, "wb") as file:
         for name, content in iterate_files(source):
             try:
                 if isinstance(content, ImageError):
                     raise content
-                pixels = np.ascontiguousarray(decode_image(content).uint8())
+                image = decode_image(content).opaque()
             except ImageError as error:
-                index["skipped"][name] = str(error)
+                skipped[name] = str(error)
                 continue
+            for remark in image.notes:
+                remarks.setdefault(remark, []).append(name)
+            pixels = np.ascontiguousarray(image.uint8())
             file.write(pixels.data)
             index["names"].append(name)
             index["shapes"].append(pixels.shape)
             index["hashes"].append(content_hash(pixels))
         file.flush()
         os.fsync(file.fileno())
+    notes = [*skipped_notes(skipped), *remark_notes(remarks)]
     if not index["names"]:
-        reasons = "".join(f"; {note}" for note in left_out(index["skipped"]))
-        raise ValueError(f"{source} contains no readable image{reasons}")
-    return index
+        found = suffixes_found(source) or "no files"
+        raise ValueError(
+            f"{source} contains no readable image, but {found}{''.join(f'; {note}' for note in notes)}. aeden reads "
+            f"{', '.join(SUFFIXES)}"
+        )
+    return {**index, "notes": notes}

@@ -6,18 +6,23 @@ docs/guide.md, "How images are read".
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from aeden.data.image_limits import LIMITS, ImageError, Limits
-from aeden.data.image_members import SUFFIXES, iterate_files, read_members, skipped_note
+from aeden.data import image_tiff
+from aeden.data.image_limits import LIMITS, SMALLER, ImageError, Limits
+from aeden.data.image_members import SUFFIXES, iterate_files, read_file, skipped_notes
+from aeden.data.image_modes import read_samples
+from aeden.data.image_samples import Number, Range, Samples
 
 __all__ = [
     "LIMITS",
@@ -25,33 +30,42 @@ __all__ = [
     "DecodedImage",
     "ImageError",
     "Limits",
-    "decode",
     "decode_image",
     "iterate_files",
-    "read_members",
-    "skipped_note",
+    "skipped_notes",
 ]
+
+# What Pillow may read, whatever the suffix says. Others start a program (EPS), or are reduced to 8 bits without a word.
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "PPM")
+# Orientation of EXIF -> how often to turn by 90 degrees counterclockwise after mirroring left to right, if at all.
+ORIENTATIONS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
+ORIENTATION = 0x0112
+# What is kept of a TIFF's own tags: description, camera, software, date, people, EXIF, GPS; not where its pixels are.
+KEPT_TIFF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 34665, 34853)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """An image as its file states it, upright, with its values unchanged.
+    """An image as its file states it: upright, with all bits of its values.
 
     Attributes:
       pixels: uint8, uint16 or float32 [h, w, c], c = 1 (gray) or 3 (RGB).
-      alpha: opacity, of the same type [h, w]; None if the image is opaque.
-      black, white: the values of `pixels` that stand for 0 and 1: (0, 255), (0, 65535), or the range of a float image.
+      alpha: opacity [h, w] of the same type, from 0 to 255, 65535 or 1; None if the image is opaque.
+      black, white: the values of `pixels` that stand for 0 and 1: (0, 255) for uint8 and (0, 65535) for uint16 unless a
+        range was given, else the range of the file.
       frames: number of frames or pages of the file.
       format: Pillow's name of the format, e.g. "PNG".
-      mode: Pillow's mode as stored, e.g. "P", "CMYK", "I;16".
-      info: what writing the image back needs: icc_profile (bytes), exif (bytes, without orientation), dpi, comment.
+      mode: Pillow's mode as stored, e.g. "P", "CMYK", "I;16"; of TIFF files that Pillow cannot open the type of the
+        samples, e.g. "float32 x 3".
+      info: what writing the image back needs, each if the file has it: icc_profile (bytes, that of `pixels`), exif and
+        xmp (bytes, without orientation), dpi, comment, text.
       notes: what a user should know about how the image was read, e.g. "1 of 12 frames was read".
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None
-    black: float
-    white: float
+    black: Number
+    white: Number
     frames: int
     format: str
     mode: str
@@ -59,75 +73,176 @@ class DecodedImage:
     notes: tuple[str, ...]
 
     def unit(self) -> np.ndarray:
-        """The pixels scaled to [0, 1]: float32 [h, w, c]."""
-        scaled = (self.pixels.astype(np.float32) - np.float32(self.black)) / np.float32(self.white - self.black)
-        return np.clip(scaled, 0, 1)
+        """The pixels scaled to [0, 1]: float32 [h, w, c]. Values outside of a given range are clipped."""
+        scaled = self.pixels.astype(np.float32)
+        if self.black:
+            scaled -= np.float32(self.black)
+        scaled /= np.float32(self.white - self.black)
+        return np.clip(scaled, 0, 1, out=scaled)
 
     def uint8(self) -> np.ndarray:
         """The pixels scaled to 0 to 255 and rounded: uint8 [h, w, c]."""
         if self.pixels.dtype == np.uint8 and (self.black, self.white) == (0, 255):
             return self.pixels
-        return np.rint(self.unit() * 255).astype(np.uint8)
+        scaled = self.unit()
+        scaled *= 255
+        return np.rint(scaled, out=scaled).astype(np.uint8)
+
+    def opaque(self) -> DecodedImage:
+        """The image without its alpha, for training.
+
+        The colours stay as they are, also where they are transparent. But an image that is drawn in its alpha, with all
+        pixels of one colour, is put on white, or on black if its colour is bright.
+        """
+        if self.alpha is None or not self.pixels.size or (self.pixels != self.pixels[0, 0]).any():
+            return dataclasses.replace(self, alpha=None)
+        colour = (self.pixels[0, 0].astype(np.float64) - self.black) / (self.white - self.black)
+        ground, name = (self.white, "white") if colour.mean() < 0.5 else (self.black, "black")
+        full = {"uint8": 255.0, "uint16": 65535.0}.get(self.pixels.dtype.name, 1.0)
+        opacity = (self.alpha / np.float32(full))[..., None]
+        pixels = opacity * self.pixels + (1 - opacity) * np.float32(ground)
+        if self.pixels.dtype.kind == "u":
+            pixels = np.rint(pixels)
+        notes = (*self.notes, f"it is drawn in its alpha channel, and was put on {name}")
+        return dataclasses.replace(self, pixels=pixels.astype(self.pixels.dtype), alpha=None, notes=notes)
 
 
 def decode_image(
-    content: bytes | Path, *, frame: int = 0, value_range: tuple[float, float] | None = None, limits: Limits = LIMITS
+    content: bytes | Path, *, frame: int = 0, value_range: Range | None = None, limits: Limits = LIMITS
 ) -> DecodedImage:
     """Decodes an image file.
 
     Args:
       content: the content of the file, or its path.
       frame: which frame or page to read, from 0.
-      value_range: the values that stand for black and white; None for the rule of the guide.
+      value_range: the values of black and white in the units of the file; None for the rules of the guide.
       limits: what is refused as too large.
 
     Raises:
-      ImageError: the file is not an image, is damaged or too large, or its range of values is unknown.
-      OSError: the path cannot be read.
+      ImageError: the file cannot be read, is no image, is damaged or too large, has no such frame, or the range of its
+        values is unknown.
+      ValueError: black and white of `value_range` are equal or not finite.
     """
-    file = io.BytesIO(content if isinstance(content, bytes) else content.read_bytes())
+    if value_range is not None and not (np.isfinite(value_range).all() and value_range[0] != value_range[1]):
+        raise ValueError(f"value_range {value_range}: name two different numbers, the values of black and white")
+    if isinstance(content, Path):
+        content = read_file(content, limits)
+    if not content:
+        raise ImageError("empty file: copy it again")
     try:
+        # Pillow warns of odd metadata, and of large images, which are refused below.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(file) as image:
-                frames = getattr(image, "n_frames", 1)
-                if image.width * image.height > limits.pixels:
-                    raise ImageError(f"{image.width} x {image.height} pixels are too many: scale the image down")
-                if frames > 1 or frame:
-                    image.seek(frame)
-                image.load()
-                name, mode, info = image.format or "", image.mode, dict(image.info)
-                image = ImageOps.exif_transpose(image)
-                pixels, alpha, white = _samples(image)
+            return _decode(content, frame, value_range, limits)
     except ImageError:
         raise
-    except Exception as error:  # Pillow raises many types of exceptions for damaged files.
-        raise ImageError(f"not a readable image ({error}): copy it again, or leave it out") from error
-    notes = (f"{1} of {frames} frames was read",) if frames > 1 else ()
-    black, white = value_range or (0.0, white)
-    kept = {key: info[key] for key in ("icc_profile", "dpi", "comment") if key in info}
-    return DecodedImage(pixels, alpha, black, white, frames, name, mode, kept, notes)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0):,} pixels: {SMALLER}") from error
+    except MemoryError as error:
+        raise ImageError(f"needs more memory than there is: {SMALLER}") from error
+    except Exception as error:  # Pillow and tifffile raise many types of exceptions for damaged files.
+        raise ImageError(f"damaged image ({_one_line(error)}): copy it again") from error
 
 
-def _samples(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, float]:
-    """The pixels [h, w, c], the opacity [h, w] or None, and the value of white."""
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)[..., None], None, 65535.0
-    if image.mode == "I":
-        return np.asarray(image).astype(np.float32)[..., None], None, 65535.0
-    if image.mode == "F":
-        return np.asarray(image)[..., None], None, 1.0
-    gray = image.mode in ("1", "L", "LA", "La")
-    if image.has_transparency_data:
-        samples = np.asarray(image.convert("LA" if gray else "RGBA"))
-        return np.ascontiguousarray(samples[..., :-1]), samples[..., -1].copy(), 255.0
-    samples = np.asarray(image.convert("L" if gray else "RGB"))
-    return samples[..., None] if gray else samples, None, 255.0
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def decode(content: bytes) -> np.ndarray | None:
-    """The pixels of an image file as uint8 [h, w, c], c = 1 (gray) or 3 (RGB); None if the file is unreadable."""
+def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limits) -> DecodedImage:
+    def reopen() -> ImageFile.ImageFile:
+        formats = [name for name in FORMATS if name in Image.OPEN]
+        image = Image.open(io.BytesIO(content), formats=formats)
+        if frame:
+            frames = getattr(image, "n_frames", 1)
+            if not 0 <= frame < frames:
+                raise ImageError(f"has no frame {frame}: its {frames} frames count from 0")
+            image.seek(frame)
+        return image
+
+    Image.init()
     try:
-        return decode_image(content).uint8()
-    except ImageError:
-        return None
+        image = reopen()
+    except UnidentifiedImageError as error:
+        if content.startswith(image_tiff.PREFIXES):
+            return _only_tifffile(content, frame, value_range, limits)
+        raise ImageError(f"not an image that aeden reads ({', '.join(SUFFIXES)}): convert it to PNG") from error
+    with image:
+        limits.check_pixels(image.width, image.height)
+        name, mode, animated = image.format or "", image.mode, getattr(image, "is_animated", False)
+        if image_tiff.is_deep(image):
+            samples, orientation = image_tiff.read_deep(content, frame, value_range, limits, reopen)
+        else:
+            samples = read_samples(image, content, reopen, value_range)
+            # Once loaded: PNG may have it after the pixels, and Pillow itself turns TIFF.
+            orientation = int(image.getexif().get(ORIENTATION, 1))
+        info = _info(image, orientation)
+    if mode in ("CMYK", "LAB"):
+        info.pop("icc_profile", None)  # The pixels are sRGB now.
+    frames, notes = _count_frames(reopen) if animated else (1, ())
+    return _upright(samples, orientation, (frames, name, mode, info, notes))
+
+
+def _only_tifffile(content: bytes, frame: int, value_range: Range | None, limits: Limits) -> DecodedImage:
+    """Decodes a TIFF file of a kind that Pillow does not know, e.g. with colours as floating-point numbers."""
+    samples, orientation = image_tiff.read_deep(content, frame, value_range, limits, None)
+    frames = image_tiff.page_count(content)
+    mode = f"{samples.pixels.dtype} x {samples.pixels.shape[-1]}"
+    return _upright(samples, orientation, (frames, "TIFF", mode, {}, _frames_note(frames)))
+
+
+def _upright(
+    samples: Samples, orientation: int, rest: tuple[int, str, str, dict[str, Any], tuple[str, ...]]
+) -> DecodedImage:
+    """The decoded image, turned upright, without an alpha channel that is opaque everywhere."""
+    frames, name, mode, info, notes = rest
+    pixels, alpha = samples.pixels, samples.alpha
+    if alpha is not None:
+        full = {"uint8": 255, "uint16": 65535}.get(alpha.dtype.name, 1)
+        alpha = None if (alpha == full).all() else _turned(alpha, orientation)
+    turned = _turned(pixels, orientation)
+    return DecodedImage(turned, alpha, samples.black, samples.white, frames, name, mode, info, (*notes, *samples.notes))
+
+
+def _turned(array: np.ndarray, orientation: int) -> np.ndarray:
+    mirror, turns = ORIENTATIONS.get(orientation, (False, 0))
+    return np.ascontiguousarray(np.rot90(array[:, ::-1] if mirror else array, turns))
+
+
+def _frames_note(frames: int) -> tuple[str, ...]:
+    return (f"1 of {frames} frames was read",) if frames > 1 else ()
+
+
+def _count_frames(reopen: Callable[[], ImageFile.ImageFile]) -> tuple[int, tuple[str, ...]]:
+    """The number of frames, and a note if there are several or if later ones are damaged."""
+    try:
+        with reopen() as image:
+            frames = int(getattr(image, "n_frames", 1))
+    except Exception:  # as above
+        return 1, ("the frames after this one are damaged, and were not counted",)
+    return frames, _frames_note(frames)
+
+
+def _info(image: ImageFile.ImageFile, orientation: int) -> dict[str, Any]:
+    """What writing the image back needs."""
+    info = {key: image.info[key] for key in ("icc_profile", "dpi", "comment") if image.info.get(key)}
+    if "dpi" in info and orientation >= 5:
+        info["dpi"] = tuple(info["dpi"])[::-1]
+    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if not _is_metadata(key)}
+    if text:
+        info["text"] = text
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if xmp:
+        xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+        info["xmp"] = re.sub(rb'\s*tiff:Orientation="\d"|<tiff:Orientation>\d</tiff:Orientation>', b"", xmp)
+    with contextlib.suppress(Exception):  # Damaged metadata are no reason to refuse the pixels.
+        exif = image.getexif()
+        for tag in list(exif):
+            if tag == ORIENTATION or (image.format == "TIFF" and tag not in KEPT_TIFF_TAGS):
+                del exif[tag]
+        if len(exif):
+            info["exif"] = exif.tobytes()
+    return info
+
+
+def _is_metadata(key: str) -> bool:
+    return key.startswith(("Raw profile", "XML:com.adobe.xmp"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aeden.data.dataset import Opened
-from aeden.data.published import open_published
+from aeden.data.published import checked_download, open_published
 from aeden.data.tfds_folder import data_folder
 
 # The mirror that TFDS' own builder uses.
@@ -31,6 +32,8 @@ MD5 = {
     "test_images": "2646ac647ad5339dbf082846283269ea",
     "test_labels": "27ae3e4e09519cfbb04c329615203637",
 }
+# Bytes of an unpacked file. The largest of MNIST has 47 million.
+LARGEST = 1 << 30
 
 
 def open_set(name: str, data_dir: str, limit: int) -> Opened:
@@ -65,22 +68,35 @@ def read_idx(path: Path, md5: str | None = None) -> np.ndarray:
     Raises:
       ValueError: the file is truncated, damaged or not an IDX file, or has another md5.
     """
-    try:
-        content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path} is truncated or damaged ({error}): download it again") from error
+    content = _unpacked(path)
     if md5 is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise ValueError(f"{path} is not the published file: delete it and start again")
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise ValueError(f"{path} is not an IDX file of bytes: download it again")
     dimensions = content[3]
-    shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * dimensions], ">i4"))
-    pixels = content[4 + 4 * dimensions :]
-    if len(shape) != dimensions or len(pixels) != np.prod(shape, dtype=np.int64):
+    shape = tuple(int(n) for n in np.frombuffer(content[4 : 4 + 4 * dimensions], ">u4"))
+    pixels = memoryview(content)[4 + 4 * dimensions :]
+    if len(shape) != dimensions or len(pixels) != math.prod(shape):
         raise ValueError(f"{path} is truncated: its header promises {shape}, but it contains {len(pixels)} bytes")
     return np.frombuffer(pixels, np.uint8).reshape(shape)
+
+
+def _downloaded(path: Path, md5: str | None) -> np.ndarray:
+    return checked_download(path, lambda: read_idx(path, md5))
+
+
+def _unpacked(path: Path) -> bytes:
+    """The content of a file, gzipped or not, of at most `LARGEST` bytes."""
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
+    except (EOFError, zlib.error, OSError) as error:
+        raise ValueError(f"{path} is truncated or damaged ({error}): download it again") from error
+    if len(content) > LARGEST:
+        raise ValueError(f"{path} has more than {LARGEST:,} bytes, many times those of MNIST: download it again")
+    return content
 
 
 def make_builder(data_dir: Path, files: dict[str, Path] | None) -> Any:
@@ -112,12 +128,11 @@ def make_builder(data_dir: Path, files: dict[str, Path] | None) -> Any:
             )
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-            md5: dict[str, str] = {}
-            paths = files
-            if paths is None:
+            if files is None:
                 downloads = dl_manager.download({part: f"{URL}{name}.gz" for part, name in FILES.items()})
-                paths, md5 = {part: Path(path) for part, path in downloads.items()}, MD5
-            parts = {part: read_idx(path, md5.get(part)) for part, path in paths.items()}
+                parts = {part: _downloaded(Path(path), MD5.get(part)) for part, path in downloads.items()}
+            else:
+                parts = {part: read_idx(path) for part, path in files.items()}
             return {
                 split: self._generate_examples(parts[f"{split}_images"], parts[f"{split}_labels"])
                 for split in ("train", "test")
@@ -126,6 +141,10 @@ def make_builder(data_dir: Path, files: dict[str, Path] | None) -> Any:
         def _generate_examples(self, images: np.ndarray, labels: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
             if images.ndim != 3 or images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
                 raise ValueError(f"not MNIST: {images.shape} images with {labels.shape} labels")
+            if not len(images) or labels.max() > 9:
+                raise ValueError(
+                    f"not MNIST: {len(images)} images with labels up to {labels.max(initial=0)}, not 0 to 9"
+                )
             for i, (image, label) in enumerate(zip(images, labels, strict=True)):
                 yield i, {"image": Image.fromarray(image), "label": int(label)}
 

@@ -11,20 +11,30 @@ always in the same split:
 from __future__ import annotations
 
 import dataclasses
+import functools
+import io
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aeden.data import tfds_folder
+import numpy as np
+from PIL import Image
+
+from aeden.data import image_members, tfds_folder
 from aeden.data.dataset import Opened
-from aeden.data.image_files import decode, read_members
-from aeden.data.published import open_published
+from aeden.data.image_files import ImageError, decode_image
+from aeden.data.image_members import iterate_files
+from aeden.data.published import checked_download, open_published
 from aeden.data.splits import content_hash, hash_split
 from aeden.data.tfds_folder import data_folder
 
 URL = "https://commondatastorage.googleapis.com/books1000/"
 CLASSES = "ABCDEFGHIJ"
+# The published archives have no published checksum. A download must have their size, and small its number of readable
+# images; gzip's own checksum covers the rest.
+PUBLISHED_BYTES = {"small": 8_458_043, "large": 247_336_696}
+IMAGES_IN_SMALL = 18_724
 LARGE_VALIDATION_SHARE = 0.02
 # Share of wrong labels by split, as estimated by the author of the set. A higher accuracy than one minus this share is
 # only possible by chance.
@@ -73,20 +83,72 @@ def find_files(data_dir: Path, size: str) -> dict[str, Path] | None:
     return files
 
 
-def read_archive(source: Path, skipped: Counter[str]) -> Iterator[tuple[str, bytes, str]]:
-    """Yields (class letter, PNG bytes, content hash) of every readable 28 x 28 image.
+def read_archive(source: Path, skipped: dict[str, str]) -> Iterator[tuple[str, bytes, str]]:
+    """Yields (class letter, PNG bytes, content hash) of every readable 28 x 28 image in a folder named A to J.
 
-    Counts the other images in `skipped`. Raises what `read_members` raises.
+    An image of another kind than 8-bit gray PNG is converted to it.
+
+    Args:
+      source: the archive or its unpacked folder.
+      skipped: the names of the other images, and why they were skipped, are added here.
+
+    Raises:
+      ValueError: the archive is damaged or refused, see `iterate_files`.
     """
-    for name, content in read_members(source):
+    for name, content in iterate_files(source):
         letter = PurePosixPath(name).parent.name
-        if letter not in CLASSES:
+        try:
+            if letter not in tuple(CLASSES):
+                raise ImageError("not in a folder named A to J")
+            if isinstance(content, ImageError):
+                raise content
+            image = decode_image(content)
+            pixels = image.opaque().uint8()
+            if pixels.shape != (28, 28, 1):
+                raise ImageError(f"{' x '.join(map(str, pixels.shape))} [height, width, channels], not 28 x 28 x 1")
+        except ImageError as error:
+            skipped[f"{source.name}: {name}"] = str(error)
             continue
-        pixels = decode(content)
-        if pixels is None or pixels.shape != (28, 28, 1):
-            skipped[source.name] += 1
-            continue
-        yield letter, content, content_hash(pixels)
+        # TFDS reads a PNG as it is stored: of 16 bits, turned or in an alpha channel it would read other pixels.
+        as_it_is = (image.format, image.mode, image.alpha) == ("PNG", "L", None)
+        turned = b"eXIf" in content or b"Orientation" in content
+        yield letter, content if as_it_is and not turned else _png(pixels), content_hash(pixels)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels[..., 0]).save(content, "png")
+    return content.getvalue()
+
+
+def _downloaded(size: str, dl_manager: Any, skipped: dict[str, str]) -> dict[str, list[tuple[str, bytes]]]:
+    """`deal_splits` of archives that are downloaded. A wrong one is deleted and refused."""
+    urls = {part: f"{URL}notMNIST_{part}.tar.gz" for part in needed(size)}
+    paths = {part: Path(path) for part, path in dl_manager.download(urls).items()}
+    for part, path in paths.items():
+        checked_download(path, functools.partial(_check, path, "bytes", path.stat().st_size, PUBLISHED_BYTES[part]))
+    splits = deal_splits(size, paths, skipped)
+    count = len(splits["test"]) if size == "large" else sum(map(len, splits.values()))
+    checked_download(paths["small"], lambda: _check(paths["small"], "readable images", count, IMAGES_IN_SMALL))
+    return splits
+
+
+def _check(path: Path, what: str, count: int, published: int) -> None:
+    if count != published:
+        raise ValueError(
+            f"{path} has {count:,} {what} and is not the published file, which has {published:,}: start again, or "
+            "name a folder that contains it with data.dir"
+        )
+
+
+def _check_splits(splits: dict[str, list[tuple[str, bytes]]], source: str, skipped: dict[str, str]) -> None:
+    for split, examples in splits.items():
+        if not examples:
+            notes = "".join(f"; {note}" for note in image_members.skipped_notes(skipped))
+            raise ValueError(
+                f"{source} has too few readable images of 28 x 28 in folders A to J: the {split} split would be "
+                f"empty{notes}"
+            )
 
 
 def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> Any:
@@ -123,15 +185,12 @@ def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> An
             )
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-            paths = files
-            if paths is None:
-                urls = {part: f"{URL}notMNIST_{part}.tar.gz" for part in needed(size)}
-                paths = {part: Path(path) for part, path in dl_manager.download(urls).items()}
-            skipped: Counter[str] = Counter()
-            splits = deal_splits(size, paths, skipped)
-            self.info.metadata["skipped"] = dict(skipped)
-            if not splits["train"]:
-                raise ValueError(f"{paths[size]} contains no readable image in folders A to J")
+            skipped: dict[str, str] = {}
+            splits = _downloaded(size, dl_manager, skipped) if files is None else deal_splits(size, files, skipped)
+            # The metadata of TFDS hold the number by archive, and the first names.
+            self.info.metadata["skipped"] = dict(Counter(name.split(": ")[0] for name in skipped))
+            self.info.metadata["skipped_files"] = dict(list(skipped.items())[: image_members.NAMED])
+            _check_splits(splits, str((files or {}).get(size, f"notMNIST {size}")), skipped)
             return {name: self._generate_examples(examples) for name, examples in splits.items()}
 
         def _generate_examples(self, examples: list[tuple[str, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -141,7 +200,7 @@ def make_builder(data_dir: Path, size: str, files: dict[str, Path] | None) -> An
     return Notmnist(data_dir=data_dir, config=size, file_format="array_record")
 
 
-def deal_splits(size: str, paths: dict[str, Path], skipped: Counter[str]) -> dict[str, list[tuple[str, bytes]]]:
+def deal_splits(size: str, paths: dict[str, Path], skipped: dict[str, str]) -> dict[str, list[tuple[str, bytes]]]:
     """(class letter, PNG bytes) of the images of each split. For large these are about 300 MB."""
     splits: dict[str, list[tuple[str, bytes]]] = {"train": [], "validation": [], "test": []}
     in_small: set[str] = set()

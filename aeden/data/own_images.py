@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from aeden.data.crops import MOST_PIXELS, CropSplit, WholeImages
+from aeden.data.crops import MOST_PIXELS, MOST_SIZES, CropSplit, WholeImages
 from aeden.data.dataset import Cropped, Dataset
-from aeden.data.decoded_folder import DecodedFolder, left_out, open_folder
+from aeden.data.decoded_folder import DecodedFolder, open_folder
+from aeden.data.image_members import NAMED
 from aeden.data.image_store import ImageStore
 from aeden.data.splits import split_images
 
@@ -57,11 +58,13 @@ def open_images(source: Path, crop: int, channels: str = "auto", limit: int = 0,
     for field, value in (("limit", limit), ("train_limit", train_limit)):
         if value < 0:
             raise ValueError(f"data.{field} {value} is negative: use 0 for all images")
-    examples, reasons = _examples(open_folder(source), source)
+    folder = open_folder(source)
+    examples, unpaired = _examples(folder, source)
+    notes = folder.notes + _unpaired_notes(unpaired)
     try:
         positions = split_images(examples.hashes)
     except ValueError as error:
-        raise ValueError(f"{source}: {error}" + "".join(f"; {note}" for note in left_out(reasons))) from error
+        raise ValueError("; ".join([f"{source}: {error}", *notes])) from error
     limits = {"train": min(filter(None, (limit, train_limit)), default=0), "validation": limit, "test": limit}
     splits = {name: examples.select(index[: limits[name] or None]) for name, index in positions.items()}
     count = _channels(channels, [split.images for split in splits.values()])
@@ -69,7 +72,7 @@ def open_images(source: Path, crop: int, channels: str = "auto", limit: int = 0,
     for name, split in splits.items():
         for line in (split.hashes, split.noisy_hashes):
             digest.update(f"{name} {' '.join(line)}\n".encode())
-    return _dataset("folder", splits, crop, count, digest.hexdigest(), left_out(reasons))
+    return _dataset("folder", splits, crop, count, digest.hexdigest(), notes)
 
 
 def cut(dataset: Dataset, crop: int, channels: str = "auto") -> Dataset:
@@ -106,15 +109,22 @@ def _dataset(
     """The data set of three splits, with its plain splits made of fixed windows."""
     whole = {key: WholeImages(split.images, channels, split.noisy) for key, split in splits.items()}
     train = CropSplit(splits["train"].images, crop, channels, splits["train"].noisy)
-    large = int((whole["test"].sizes != splits["test"].images.shapes[:, :2]).any(1).sum())
+    test = whole["test"].first_sizes(MOST_SIZES)
+    if len(test) < len(whole["test"]):
+        notes = (
+            *notes,
+            f"the test images have more than {MOST_SIZES} sizes, each of which is compiled for: "
+            f"{len(test)} of {len(whole['test']):,} are tested",
+        )
+    large = int((test.sizes != test.images.shapes[:, :2]).any(1).sum())
     if large:
         notes = (
             *notes,
-            f"{large} of {len(whole['test'])} test images are larger than {MOST_PIXELS / 1e6:.1f} "
+            f"{large} of {len(test)} test images are larger than {MOST_PIXELS / 1e6:.1f} "
             "megapixels: their central part is tested",
         )
     windows = {key: images.windows(crop) for key, images in whole.items()}
-    return Dataset(name, name, **windows, sha256=sha256, notes=notes, cropped=Cropped(train, whole["test"]))
+    return Dataset(name, name, **windows, sha256=sha256, notes=notes, cropped=Cropped(train, test))
 
 
 def _channels(channels: str, stores: Sequence[ImageStore]) -> int:
@@ -123,8 +133,8 @@ def _channels(channels: str, stores: Sequence[ImageStore]) -> int:
 
 
 def _examples(folder: DecodedFolder, source: Path) -> tuple[_Examples, dict[str, str]]:
-    """The examples of a folder, and name -> reason of the files that were left out."""
-    reasons = dict(folder.skipped)
+    """The examples of a folder; and name -> reason of the images that are left out, if the examples are pairs."""
+    reasons: dict[str, str] = {}
     places = [_place(name) for name in _without_common_folder(folder.names)]
     if not {NOISY, CLEAN} <= {top for top, _ in places}:
         return _Examples(folder.images, folder.hashes), reasons
@@ -149,13 +159,23 @@ def _examples(folder: DecodedFolder, source: Path) -> tuple[_Examples, dict[str,
             noisy.append(one)
             clean.append(other)
     if not clean:
-        raise ValueError(f"{source} has no pair of images: {'; '.join(left_out(reasons))}")
+        raise ValueError("; ".join([f"{source} has no pair of images", *folder.notes, *_unpaired_notes(reasons)]))
     index, noisy_index = np.array(clean), np.array(noisy)
     whole = _Examples(folder.images, folder.hashes)
     other_images = whole.select(noisy_index)
     return dataclasses.replace(
         whole.select(index), noisy=other_images.images, noisy_hashes=other_images.hashes
     ), reasons
+
+
+def _unpaired_notes(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """The note about images that are in no pair, with the names of the first; empty if there are none."""
+    if not reasons:
+        return ()
+    named = [f"{name} ({reason})" for name, reason in list(reasons.items())[:NAMED]]
+    more = [f"and {len(reasons) - NAMED:,} more"] if len(reasons) > NAMED else []
+    images = f"{len(reasons):,} image{'s are' if len(reasons) > 1 else ' is'}"
+    return (f"{images} in no pair and left out: {'; '.join(named + more)}",)
 
 
 def _without_common_folder(names: Sequence[str]) -> list[PurePosixPath]:

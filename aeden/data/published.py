@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aeden.data import tfds_folder
 from aeden.data.dataset import DatasetNotFound, Opened
 from aeden.runtime.cache import cache_folder
+
+Content = TypeVar("Content")
 
 # Seconds to wait for the server before a download counts as impossible.
 PROBE_SECONDS = 4.0
@@ -53,11 +56,23 @@ def open_published(
             f"{name} is not in {folder}, and {problem}. Put {file_names} into a folder and name that folder "
             "with --config.data.dir=FOLDER or AEDEN_DATA=FOLDER, or connect to the internet"
         )
+    else:
+        print(f"downloading {file_names} from {url} to {folder} ...", file=sys.stderr, flush=True)
     if tfds_folder.find(folder, name) is None or files is None:
         tfds_folder.prepare(make_builder, folder)
     prepared = tfds_folder.find(folder, name)
     assert prepared is not None, "a builder that ends without an error has written its folder"
     return tfds_folder.read(prepared)
+
+
+def checked_download(path: Path, check: Callable[[], Content]) -> Content:
+    """What `check` returns for a downloaded file. If it raises ValueError, the file is deleted, to be loaded anew."""
+    try:
+        return check()
+    except ValueError:
+        path.unlink(missing_ok=True)
+        path.with_name(f"{path.name}.INFO").unlink(missing_ok=True)  # of TFDS
+        raise
 
 
 def _unreachable(url: str) -> str | None:

@@ -106,7 +106,8 @@ def _open_or_fall_back(requested: str, data_dir: str, fallback: str, limit: int)
 
 
 def _open(name: str, data_dir: str, limit: int) -> Opened:
-    if data_dir and not data_folder(data_dir).is_dir():
+    # Of "folder" it may be an archive.
+    if data_dir and not data_folder(data_dir).is_dir() and not (name == "folder" and data_folder(data_dir).exists()):
         raise FileNotFoundError(f"the data folder {data_dir} does not exist: correct data.dir, or create the folder")
     if name in SOURCES:
         return SOURCES[name].open_set(name, data_dir, limit)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from aeden.data.dataset import Opened, name_splits
-from aeden.data.image_files import skipped_note
+from aeden.data.image_members import skipped_notes
 from aeden.data.splits import Split
 from aeden.runtime.cache import cache_folder, only_one
 from aeden.runtime.files import read_json, write_json
@@ -56,9 +56,12 @@ def fingerprint(*paths: Path) -> str:
     digest = hashlib.sha256()
     for path in paths:
         for file in sorted([path, *path.rglob("*")]) if path.is_dir() else [path]:
-            status = file.stat()
+            try:
+                status = file.stat()
+            except OSError:  # a link that leads nowhere
+                status = file.lstat()
             size = 0 if file.is_dir() else status.st_size
-            digest.update(f"{file.resolve()} {size} {status.st_mtime_ns}\n".encode())
+            digest.update(f"{os.path.realpath(file)} {size} {status.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:20]
 
 
@@ -98,7 +101,8 @@ def read(prepared: Path) -> Opened:
             np.load(labels) if labels.exists() else None,
             tuple(info["classes"]),
         )
-    notes = skipped_note(sum((info["metadata"].get("skipped") or {}).values()))
+    metadata = info["metadata"]
+    notes = skipped_notes(metadata.get("skipped_files") or {}, sum((metadata.get("skipped") or {}).values()))
     return Opened(name_splits(splits, str(prepared)), notes, arrays=folder)
 
 

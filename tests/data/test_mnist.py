@@ -1,9 +1,7 @@
 """MNIST: from IDX files in several layouts, from a download, and what is refused."""
 
-import functools
-import http.server
+import gzip
 import shutil
-import threading
 
 import numpy as np
 import pytest
@@ -58,40 +56,49 @@ def test_files_that_are_not_idx_files_are_refused(tmp_path, content, match):
         mnist.read_idx(tmp_path / "x")
 
 
-@pytest.fixture
-def server(tmp_path):
-    """The address of a loopback web server for the folder `tmp_path/www`."""
-    (tmp_path / "www").mkdir()
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path / "www")
-    handler.log_message = lambda *_: None
-    http.server.SimpleHTTPRequestHandler.log_message = lambda *_: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}/"
-        running.shutdown()
-
-
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_mnist_is_downloaded_once(tmp_path, digits, server, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(mnist, "URL", server)
+def test_mnist_is_downloaded_once(tmp_path, digits, server, monkeypatch, capfd):
+    monkeypatch.setattr(mnist, "URL", server.url)
     monkeypatch.setattr(mnist, "MD5", {})
-    write_mnist(tmp_path / "www", digits, ".gz")
+    write_mnist(server.folder, digits, ".gz")
     (tmp_path / "data").mkdir()
     first = open_dataset("mnist", str(tmp_path / "data"))
     np.testing.assert_array_equal(first.test.images[..., 0], digits["test_images"])
-    shutil.rmtree(tmp_path / "www")
+    assert "downloading its four IDX files from http" in capfd.readouterr().err
+    shutil.rmtree(server.folder)
     assert open_dataset("mnist", str(tmp_path / "data")).sha256 == first.sha256
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_download_of_other_content_is_refused(tmp_path, digits, server, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(mnist, "URL", server)
-    write_mnist(tmp_path / "www", digits, ".gz")
+def test_a_download_of_other_content_is_refused_and_not_used_again(tmp_path, digits, server, monkeypatch):
+    monkeypatch.setattr(mnist, "URL", server.url)
+    write_mnist(server.folder, digits, ".gz")
     (tmp_path / "data").mkdir()
     with pytest.raises(ValueError, match="is not the published file"):
         open_dataset("mnist", str(tmp_path / "data"))
+    assert [path.name for path in (tmp_path / "data").rglob("*images*.gz*") if "train" in path.name] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"test_images": np.zeros((0, 28, 28), np.uint8), "test_labels": np.zeros(0, np.uint8)}, "not MNIST: 0 images"),
+        ({"test_labels": np.full(30, 10, np.uint8)}, "30 images with labels up to 10"),
+        ({"test_images": np.zeros((30, 28, 27), np.uint8)}, r"not MNIST: \(30, 28, 27\) images"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_idx_files_of_another_set_are_refused(tmp_path, digits, change, match):
+    write_mnist(tmp_path, {**digits, **change}, "")
+    with pytest.raises(ValueError, match=match):
+        open_dataset("mnist", str(tmp_path))
+
+
+def test_an_idx_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(mnist, "LARGEST", 1000)
+    (tmp_path / "x.gz").write_bytes(gzip.compress(idx(np.zeros(2000, np.uint8))))
+    with pytest.raises(ValueError, match="more than 1,000 bytes"):
+        mnist.read_idx(tmp_path / "x.gz")
 
 
 def test_a_changed_file_changes_the_hash(tmp_path, digits):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aeden.data import crops, own_images
 from aeden.data.dataset import Dataset
 from aeden.data.image_store import with_channels
 from aeden.data.own_images import cut, open_images
@@ -26,7 +27,7 @@ def write(folder, rng, count=10, colour=()):
     """Images of `count` sizes, those at the positions `colour` in RGB: name -> pixels [h, w, c]."""
     images = {}
     for i in range(count):
-        pixels = rng.integers(0, 256, (6 + i, 20 - i, *((3,) if i in colour else ())), dtype=np.uint8)
+        pixels = rng.integers(0, 256, (6 + i, 40 - i, *((3,) if i in colour else ())), dtype=np.uint8)
         save(folder / f"{i}.png", pixels)
         images[f"{i}.png"] = pixels if pixels.ndim == 3 else pixels[..., None]
     return images
@@ -111,7 +112,7 @@ def test_what_the_run_says_of_its_data(tmp_path, rng):
     assert data.contents.startswith(f"{images} images ({crops} crops of 4 x 4 per epoch) to train on, ")
     assert data.describe()["examples"]["train"] == crops
     assert data.describe()["training_images"] == images
-    assert data.notes[0].startswith("1 file was left out: bad.png")
+    assert data.notes[0].startswith("1 unreadable image was skipped: bad.png")
 
 
 def write_pairs(folder, rng, count=8):
@@ -147,7 +148,7 @@ def test_images_without_a_partner_are_left_out_and_named(tmp_path, rng):
     save(tmp_path / "set/noisy/small.png", gray)
     save(tmp_path / "set/clean/small.png", gray[:5])
     (note,) = open_images(tmp_path / "set", 4).notes
-    assert note.startswith("5 files were left out")
+    assert note.startswith("5 images are in no pair and left out: ")
     for part in (
         "noisy/alone.png (not in clean)",
         "clean/only.png (not in noisy)",
@@ -158,7 +159,9 @@ def test_images_without_a_partner_are_left_out_and_named(tmp_path, rng):
         assert part in note
     save(tmp_path / "none/noisy/a.png", gray)
     save(tmp_path / "none/clean/b.png", gray)
-    with pytest.raises(ValueError, match=r"no pair of images: 2 files were left out: noisy/a.png \(not in clean\)"):
+    with pytest.raises(
+        ValueError, match=r"no pair of images; 2 images are in no pair and left out: noisy/a.png \(not in clean\)"
+    ):
         open_images(tmp_path / "none", 4)
 
 
@@ -166,7 +169,9 @@ def test_images_without_a_partner_are_left_out_and_named(tmp_path, rng):
 def test_too_few_images_are_refused_with_what_was_left_out(tmp_path, rng, count):
     write(tmp_path / "set", rng, count)
     (tmp_path / "set" / "bad.png").write_bytes(b"")
-    with pytest.raises(ValueError, match=rf"{count} different image.*3 at least.*1 file was left out: bad.png"):
+    with pytest.raises(
+        ValueError, match=rf"{count} different image.*3 at least.*1 unreadable image was skipped: bad.png"
+    ):
         open_images(tmp_path / "set", 4)
 
 
@@ -206,3 +211,20 @@ def test_crops_of_a_set_of_one_size(rng):
     assert data.image_shape == (6, 6, 1)
     assert len(data.validation) == 9
     assert cut(whole, 6, "3").image_shape == (6, 6, 3)
+
+
+def test_test_images_of_very_many_sizes_are_limited(tmp_path, rng, monkeypatch):
+    write(tmp_path / "set", rng, 30)
+    whole = open_images(tmp_path / "set", 4)
+    monkeypatch.setattr(own_images, "MOST_SIZES", 2)
+    few = open_images(tmp_path / "set", 4)
+    assert len(few.cropped.test) == 2 < len(whole.cropped.test)
+    np.testing.assert_array_equal(few.cropped.test.images[1], whole.cropped.test.images[1])
+    assert few.notes[0].endswith(f"2 of {len(whole.cropped.test)} are tested")
+    assert few.sha256 == whole.sha256
+
+
+def test_the_user_is_told_that_the_centre_of_large_images_is_tested(tmp_path, rng, monkeypatch):
+    write(tmp_path / "set", rng, 10)
+    monkeypatch.setattr(crops, "MOST_PIXELS", 60)
+    assert open_images(tmp_path / "set", 4).notes[0].endswith("their central part is tested")

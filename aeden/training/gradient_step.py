@@ -95,5 +95,7 @@ def part_pixels(model: nn.Module, image_shape: tuple[int, ...]) -> int:
     Splitting pays for convolutions only: the weights of a dense layer are larger than its activations, and its matrix
     products are faster with many rows.
     """
-    convolutional = any(isinstance(layer, ConvAutoencoder | UNet | SuperResolver) for layer in getattr(model, "layers", [model]))
+    convolutional = any(
+        isinstance(layer, ConvAutoencoder | UNet | SuperResolver) for layer in getattr(model, "layers", [model])
+    )
     return image_shape[0] * image_shape[1] if convolutional else 0

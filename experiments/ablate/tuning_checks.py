@@ -17,7 +17,11 @@ from experiments.ablate.grid import Cell
 from experiments.ablate.run_config import set_field
 
 # Task -> the figures of its validation that a choice can be about.
-VALIDATED: dict[str, Iterable[str]] = {"denoise": RESTORATION_METRICS, "stack": SCORES}
+VALIDATED: dict[str, Iterable[str]] = {
+    "denoise": RESTORATION_METRICS,
+    "stack": SCORES,
+    "super_resolve": RESTORATION_METRICS,
+}
 
 
 def check(settings: Any, templates: Sequence[Cell]) -> None:

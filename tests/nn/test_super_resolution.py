@@ -81,7 +81,9 @@ def test_a_code_is_enlarged_more_than_it_was_shrunk(rng):
 @pytest.mark.parametrize("factors", [(1, 1), (1, 2)])
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_every_decoder_that_can_enlarges_by_every_factor(decoder, factors, enlarge):
-    net = SuperResolver(decoder, (16, 144), factors, enlarge, decoder_features=(144,) * (max(factors) + len(enlarge) - 1))
+    net = SuperResolver(
+        decoder, (16, 144), factors, enlarge, decoder_features=(144,) * (max(factors) + len(enlarge) - 1)
+    )
     net = net.clone(decoder_kernel_size=7 if decoder == "large_context" else 4)
     x = jnp.zeros((1, 5, 6, 1))
     if decoder == "unpool":

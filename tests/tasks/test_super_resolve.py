@@ -22,6 +22,7 @@ from aeden.runtime import devices
 from aeden.runtime.processes import Interrupted
 from aeden.tasks.execute import prepare
 from aeden.tasks.from_config import cpu_devices, open_data
+from aeden.tasks.super_resolve import run as super_resolve_run
 from aeden.tasks.super_resolve import task as super_resolve_task
 from aeden.tasks.super_resolve import tested
 from aeden.tasks.super_resolve.images import fit_images
@@ -52,7 +53,7 @@ def config():
 def dataset(rng):
     coarse = rng.integers(0, 256, (21, 4, 4, 1), dtype=np.uint8)
     split = Split(np.kron(coarse, np.ones((1, 3, 3, 1), np.uint8)))
-    return Dataset("random", "random", split, split, split, "0")
+    return Dataset("random", "random", split, split.first(4), split.first(3), "0")
 
 
 @pytest.fixture
@@ -133,7 +134,9 @@ def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monke
     config.noise.kind, config.noise.level = "salt_and_pepper", 0.2
     (tmp_path / "cut").mkdir()
     (tmp_path / "whole").mkdir()
-    whole = prepare(config, dataset).run(tmp_path / "whole", time.monotonic())
+    with monkeypatch.context() as patch:
+        patch.setattr(super_resolve_run.SuperResolveRun, "_draw", lambda *_: None)
+        whole = prepare(config, dataset).run(tmp_path / "whole", time.monotonic())
     with monkeypatch.context() as patch:
         patch.setattr(super_resolve_task, "TrainBatches", stopping(TrainBatches, [(0, 4)]))
         with pytest.raises(Interrupted, match="stopped at step 5"):
@@ -151,11 +154,12 @@ def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monke
     assert super_resolve_task.figures(whole)["psnr"] == whole["test"]["psnr"]
 
 
-def test_photos_of_several_sizes_are_tested_whole(config, photos, tmp_path):
+def test_photos_of_several_sizes_are_tested_whole(config, photos, tmp_path, monkeypatch):
     """Their height and width are cropped to multiples of the factor; crops that pictures show, too."""
     config.data.name, config.data.dir, config.data.crop, config.data.channels = "folder", str(photos), 8, "3"
     config.super_resolve.factor, config.super_resolve.residual, config.loss = 4, True, "l1"
     config.steps = 1
+    monkeypatch.setattr(super_resolve_run, "SAMPLES", 1)
     dataset = open_data(config)
     run = prepare(config, dataset)
     (tmp_path / "run").mkdir()

@@ -100,14 +100,19 @@ def _sums(
     """Sums over a batch: name -> sums of the metrics as "figures", and of `make_residual_sums` as "residual"."""
     target, mask = crop_to_multiple(to_unit(batch["image"]), model.scale), batch["mask"]
     low = degrade(batch["index"], target)
-    totals: dict[str, dict[str, Any]] = {}
-    for name, images in {NETWORK: restore(model, params, low), **enlarged(low, model.scale, model.shift)}.items():
-        totals[name] = {}
+    images = {NETWORK: restore(model, params, low), **enlarged(low, model.scale, model.shift)}
+
+    def measured(one: Array) -> dict[str, Any]:
+        totals: dict[str, Any] = {}
         if figures:
-            totals[name]["figures"] = image_quality.restoration_sums(images, target, mask)
+            totals["figures"] = image_quality.restoration_sums(one, target, mask)
         if spectra:
-            totals[name]["residual"] = make_residual_sums(model.scale)(target, images, mask)
-    return totals
+            totals["residual"] = make_residual_sums(model.scale)(target, one, mask)
+        return totals
+
+    # One after the other in a loop, which is compiled once and needs the memory of one.
+    totals = jax.lax.map(measured, jnp.stack(list(images.values())))
+    return {name: jax.tree.map(lambda x, i=i: x[i], totals) for i, name in enumerate(images)}
 
 
 def samples(model: SuperResolver, params: PyTree, degrade: FixedNoise, split: Split) -> dict[str, np.ndarray]:
@@ -117,9 +122,13 @@ def samples(model: SuperResolver, params: PyTree, degrade: FixedNoise, split: Sp
       `low` [n, h/s, w/s, c]; `clean`, `restored` and each of `INTERPOLATIONS` [n, h, w, c].
     """
     index = shown(len(split))
-    batch = jax.tree.map(jnp.asarray, split.take(index, len(index)))
-    clean = crop_to_multiple(to_unit(batch["image"]), model.scale)
-    low = degrade(batch["index"], clean)
-    restored = make_restore(model, params, clean.shape[1:])(np.asarray(low))
-    others = {name: np.asarray(images) for name, images in enlarged(low, model.scale, model.shift).items()}
-    return {"low": np.asarray(low), "clean": np.asarray(clean), "restored": restored, **others}
+    batch = split.take(index, len(index))
+
+    def degraded(index: Array, images: Array) -> dict[str, Array]:
+        clean = crop_to_multiple(to_unit(images), model.scale)
+        low = degrade(index, clean)
+        return {"low": low, "clean": clean, **enlarged(low, model.scale, model.shift)}
+
+    arrays = jax.tree.map(np.asarray, jax.jit(degraded)(batch["index"], batch["image"]))
+    restored = make_restore(model, params, arrays["clean"].shape[1:])(arrays["low"])
+    return {**arrays, "restored": restored}

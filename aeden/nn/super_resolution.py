@@ -27,9 +27,9 @@ class SuperResolver(nn.Module):
 
     Each stage of the encoder has a convolution, a max-pool by its factor, and a ReLU. Where all `factors` are 1, no
     pixel is pooled, and the decoder enlarges the features of the low resolution. With larger factors it enlarges the
-    code of an autoencoder: its first stages undo those of the encoder, and the last ones enlarge further. Low-resolution
-    images whose height or width is not a multiple of the product of the factors are padded at the bottom and right by
-    repeating the edge, and the result is cropped back.
+    code of an autoencoder: its first stages undo those of the encoder, and the last ones enlarge further. Images whose
+    height or width is not a multiple of the product of the factors are padded at the bottom and right by repeating the
+    edge, and the result is cropped back.
 
     Attributes:
       decoder: kind of the layers that enlarge, one of `aeden.nn.decoders.DECODERS` but those that unpool.

@@ -5,8 +5,8 @@ python -m experiments.ablate --config=configs/ablations/super_resolve_photos.py 
     --config.experiment.data.channels=3 --workdir=runs/ablations/super_resolve_colour
 
 Gray photos in the first command, colour in the second. 108 trials and 72 runs of 1,500 steps of 16 crops each. Not
-measured yet. By counting: 10 to 46 million multiplications per crop, and 341 trillion in all training steps on gray photos, at
-three times the forward pass.
+measured yet. By counting: 10 to 46 million multiplications per crop, and 341 trillion in all training steps on gray
+photos, at three times the forward pass.
 """
 
 from ml_collections import ConfigDict

@@ -35,7 +35,7 @@ def test_interpolation_is_that_of_pillow(rng, method, factor):
 
 
 def test_a_shift_of_more_than_half_a_pixel_is_refused():
-    with pytest.raises(ValueError, match="a shift of 0.6 pixels is more than half a pixel"):
+    with pytest.raises(ValueError, match=r"a shift of 0\.6 pixels is more than half a pixel"):
         interpolate(jnp.zeros((1, 4, 4, 1)), 2, "cubic", 0.6)
     with pytest.raises(ValueError, match="unknown resize method 'bicubic'"):
         interpolate(jnp.zeros((1, 4, 4, 1)), 2, "bicubic", -0.5)
@@ -87,7 +87,7 @@ def test_every_decoder_that_can_enlarges_by_every_factor(decoder, factors, enlar
     net = net.clone(decoder_kernel_size=7 if decoder == "large_context" else 4)
     x = jnp.zeros((1, 5, 6, 1))
     if decoder == "unpool":
-        with pytest.raises(ValueError, match="enlarges further than its encoder shrinks: use another model.decoder"):
+        with pytest.raises(ValueError, match=r"enlarges further than its encoder shrinks: use another model\.decoder"):
             jax.eval_shape(net.init, jax.random.key(0), x)
         return
     params = jax.eval_shape(net.init, jax.random.key(0), x)["params"]

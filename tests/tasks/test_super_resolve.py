@@ -231,7 +231,7 @@ def test_what_cannot_work_is_refused_in_one_line(config, dataset, fields, match)
 def test_images_that_do_not_fit_are_refused(config, photos, rng):
     tiny = Split(rng.integers(0, 256, (9, 3, 12, 1), dtype=np.uint8))
     config.super_resolve.factor = 4
-    with pytest.raises(ValueError, match="an image of 3 x 12 pixels is smaller than super_resolve.factor 4"):
+    with pytest.raises(ValueError, match=r"an image of 3 x 12 pixels is smaller than super_resolve.factor 4"):
         prepare(config, Dataset("random", "random", tiny, tiny, tiny, "0"))
     noisy = Split(tiny.images, noisy=tiny.images)
     with pytest.raises(ValueError, match="these data come with noisy images: give a folder of clean images only"):
@@ -240,5 +240,5 @@ def test_images_that_do_not_fit_are_refused(config, photos, rng):
         prepare(config, open_images(photos, 10))
     for name in "abcdefghij":
         Image.fromarray(rng.integers(0, 256, (3, 9), dtype=np.uint8)).save(photos / f"{name}.png")
-    with pytest.raises(ValueError, match="an image of 3 x 9 pixels is smaller than super_resolve.factor 4"):
+    with pytest.raises(ValueError, match=r"an image of 3 x 9 pixels is smaller than super_resolve.factor 4"):
         prepare(config, open_images(photos, 8))

@@ -11,8 +11,8 @@ from aeden.data.splits import Split
 def fit_images(dataset: Dataset, factor: int) -> Dataset:
     """The data set with images whose height and width the factor divides.
 
-    Images of one size lose rows at the bottom and columns at the right; a note says so. Of a data set of crops, the size
-    of a crop has to be a multiple. Its whole test images are cropped where they are tested.
+    Images of one size lose rows at the bottom and columns at the right; a note says so. Of a data set of crops, the
+    size of a crop has to be a multiple. Its whole test images are cropped where they are tested.
 
     Raises:
       ValueError: an image is smaller than the factor, the factor does not divide the size of a crop, or the data come

@@ -96,7 +96,7 @@ def _check_decoder(net: SuperResolver) -> None:
     decoder = net.mirrored()
     if decoder.find_kind() is DECODERS["transpose"] and decoder.layer_kernel_size() < max(decoder.factors):
         raise ValueError(
-            f"kernels of {decoder.layer_kernel_size()} pixels leave gaps between the pixels of a transposed convolution "
-            f"by {max(decoder.factors)}: set model.decoder_kernel_size={max(decoder.factors)} or more, or "
+            f"kernels of {decoder.layer_kernel_size()} pixels leave gaps between the pixels of a transposed "
+            f"convolution by {max(decoder.factors)}: set model.decoder_kernel_size={max(decoder.factors)} or more, or "
             "super_resolve.stages=()"
         )

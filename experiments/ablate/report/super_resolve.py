@@ -23,18 +23,19 @@ SHOWN, CROP = 6, 14
 MEASURED = (image_quality.PSNR, image_quality.SSIM, checkerboard.SPECTRUM_DISTANCE)
 BASELINES = (
     "Interpolations enlarge the same test images of low resolution, with the noise of the first seed if there is any; "
-    "contenders are means ± standard deviations over seeds. Over the best interpolation: mean PSNR minus the highest PSNR of "
-    "an interpolation at this setting. Multiplications are counted, not timed, per image (per crop where data.crop is "
-    "set); those of interpolations are not."
+    "contenders are means ± standard deviations over seeds. Over the best interpolation: mean PSNR minus the highest "
+    "PSNR of an interpolation at this setting. Multiplications are counted per image, or per crop where data.crop is "
+    "set; those of interpolations are not."
 )
 PICTURES = (
-    "Test images of the first seed. Low resolution: each pixel drawn as a square, as by the nearest interpolation. Crop: "
-    "the middle of the first image, enlarged. Error's spectrum: power spectrum of the error over the test split, with "
-    "frequency 0 in the middle; a checkerboard is a bright spot at the border."
+    "Low resolution: each pixel drawn as a square, as by the nearest interpolation. Crop: the middle of the first image, "
+    "enlarged. Error's spectrum: power spectrum of the error over the test split, frequency 0 in the middle; a "
+    "checkerboard is a bright spot at the border."
 )
 ARTIFACTS = (
     "Of the error (restored minus true image), with the factor as the period: checkerboard energy is the share of its "
-    "variance that repeats with the period; phase variation is how much its variance differs between positions within it."
+    "variance that repeats with the period; phase variation is how much its variance differs between positions within "
+    "the period."
 )
 
 
@@ -133,7 +134,7 @@ def pictures(result: GridResult) -> list[str]:
     length = min(side, max(CROP, side // 4))
     crop = slice((side - length) // 2, (side - length) // 2 + length)
     drawn = figures.pictures(rows, (crop, crop), power)
-    caption = f"{PICTURES}{result.first_setting}"
+    caption = f"Test images of the first seed{result.first_setting}. {PICTURES}"
     return ["<h2>Pictures</h2>", add_figure(result, "pictures", drawn, caption, images=True)]
 
 

@@ -37,8 +37,9 @@ def fit_images(dataset: Dataset, factor: int) -> Dataset:
         return dataclasses.replace(split, images=split.images[:, :h, :w])
 
     note = f"images are cropped from {height} x {width} to {h} x {w}, which a factor of {factor} divides"
-    splits = {name: cropped(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    return dataclasses.replace(dataset, **splits, notes=(*dataset.notes, note))
+    train, validation, test = map(cropped, (dataset.train, dataset.validation, dataset.test))
+    notes = (*dataset.notes, note)
+    return dataclasses.replace(dataset, train=train, validation=validation, test=test, notes=notes)
 
 
 def _check_crops(dataset: Dataset, factor: int) -> None:

@@ -28,8 +28,8 @@ BASELINES = (
     "set; those of interpolations are not."
 )
 PICTURES = (
-    "Low resolution: each pixel drawn as a square, as by the nearest interpolation. Crop: the middle of the first image, "
-    "enlarged. Error's spectrum: power spectrum of the error over the test split, frequency 0 in the middle; a "
+    "Low resolution: each pixel drawn as a square, as by the nearest interpolation. Crop: the middle of the first "
+    "image, enlarged. Error's spectrum: power spectrum of the error over the test split, frequency 0 in the middle; a "
     "checkerboard is a bright spot at the border."
 )
 ARTIFACTS = (

@@ -43,9 +43,9 @@ def _optimizer() -> ConfigDict:
 
 def _data() -> ConfigDict:
     data = ConfigDict()
-    # mnist | notmnist[/small | /large | /auto] | glyphs[/letters | /digits] | folder | a prepared TFDS data set
+    # mnist | notmnist[/small | /large | /auto] | glyphs[/letters | /digits] | pages | folder | a prepared TFDS set
     data.name = "mnist"  # name of the data set
-    data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default. For glyphs: a folder of fonts
+    data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default. For glyphs and pages: a folder of fonts
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
     data.limit = 0  # maximum number of examples per split; 0 for all
     data.train_limit = 0  # maximum number of training examples; validation and test stay complete; 0 for all

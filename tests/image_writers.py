@@ -80,3 +80,21 @@ def tiff(values, photometric=1, order="<", bits=None, compression=1, tags=()):
     directory = struct.pack(f"{order}H", len(entries)) + table + struct.pack(f"{order}I", 0)
     mark = b"II" if order == "<" else b"MM"
     return mark + struct.pack(f"{order}HI", 42, start) + strip + directory + extra
+
+
+def cmyk_profile(lightness):
+    """An ICC profile of CMYK in which all ink is gray, with one table of 8 bits from CMYK to CIELAB ("lut8Type").
+
+    `lightness` [2, 2, 2, 2], 0 to 255, is that without and with full cyan, magenta, yellow and black.
+    """
+    ramp = bytes(range(256))
+    corners = b"".join(bytes([level, 128, 128]) for level in np.asarray(lightness, np.uint8).ravel())
+    identity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + corners + ramp * 3
+    table += bytes(-len(table) % 4)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)  # D50
+    start = 128 + 4 + 2 * 12
+    tags = struct.pack(">I4sII4sII", 2, b"A2B0", start, len(table), b"wtpt", start + len(table), len(white))
+    header = struct.pack(">I4sI4s4s4s", start + len(table) + len(white), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    header += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return header.ljust(128, b"\0") + tags + table + white

@@ -89,7 +89,7 @@ def split_families(files: list[Path]) -> dict[str, list[list[Path]]]:
     for path in files:
         families.setdefault(_family(path), []).append(path)
     if len(families) < 3:
-        raise ValueError(f"glyphs need at least three font families, one per split, found {len(families)}")
+        raise ValueError(f"fonts of at least three families are needed, one per split, found {len(families)}")
     names = sorted(families, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     tenth = math.ceil(len(names) / 10)
     shares = {"test": names[:tenth], "validation": names[tenth : 2 * tenth], "train": names[2 * tenth :]}

@@ -64,7 +64,7 @@ def archive_files(source: Path, limits: Limits) -> Iterator[tuple[str, PackedFil
             raise RefusedSource(f"{source} is a zip archive: unpack it, and name the folder")
     with one_line_errors(source), tarfile.open(source, tarinfo=_Member) as archive:
         while (member := archive.next()) is not None:
-            archive.members.clear()  # tarfile would keep them all in memory.
+            archive.members.clear()  # type: ignore[attr-defined]  # It would keep them all in memory.
             path = PurePosixPath(member.name)
             if path.is_absolute() or ".." in path.parts:
                 raise RefusedSource(

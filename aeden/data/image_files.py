@@ -162,10 +162,12 @@ def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limit
     Image.init()
     try:
         image = reopen()
-    except UnidentifiedImageError as error:
-        if content.startswith(image_tiff.PREFIXES):
+    except (OSError, SyntaxError, ValueError) as error:
+        if not isinstance(error, ImageError) and content.startswith(image_tiff.PREFIXES):
             return _only_tifffile(content, frame, value_range, limits)
-        raise ImageError(f"not an image that aeden reads ({', '.join(SUFFIXES)}): convert it to PNG") from error
+        if isinstance(error, UnidentifiedImageError):
+            raise ImageError(f"not an image that aeden reads ({', '.join(SUFFIXES)}): convert it to PNG") from error
+        raise
     with image:
         limits.check_pixels(image.width, image.height)
         name, mode, animated = image.format or "", image.mode, getattr(image, "is_animated", False)
@@ -178,7 +180,7 @@ def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limit
         info = _info(image, orientation)
     if mode in ("CMYK", "LAB"):
         info.pop("icc_profile", None)  # The pixels are sRGB now.
-    frames, notes = _count_frames(reopen) if animated else (1, ())
+    frames, notes = _count_frames(reopen, content) if animated else (1, ())
     return _upright(samples, orientation, (frames, name, mode, info, notes))
 
 
@@ -212,12 +214,15 @@ def _frames_note(frames: int) -> tuple[str, ...]:
     return (f"1 of {frames} frames was read",) if frames > 1 else ()
 
 
-def _count_frames(reopen: Callable[[], ImageFile.ImageFile]) -> tuple[int, tuple[str, ...]]:
+def _count_frames(reopen: Callable[[], ImageFile.ImageFile], content: bytes) -> tuple[int, tuple[str, ...]]:
     """The number of frames, and a note if there are several or if later ones are damaged."""
     try:
         with reopen() as image:
             frames = int(getattr(image, "n_frames", 1))
-    except Exception:  # as above
+    except Exception:  # Pillow raises many types.
+        if content.startswith(image_tiff.PREFIXES):  # A later page may be of a kind that only tifffile knows.
+            frames = image_tiff.page_count(content)
+            return frames, _frames_note(frames)
         return 1, ("the frames after this one are damaged, and were not counted",)
     return frames, _frames_note(frames)
 

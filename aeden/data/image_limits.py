@@ -42,7 +42,9 @@ class Limits:
             raise ImageError(f"{in_units(size)}, more than {in_units(self.file_bytes)}: {SMALLER}")
 
     def check_pixels(self, width: int, height: int) -> None:
-        """Raises ImageError for an image of too many pixels."""
+        """Raises ImageError for an image of too many pixels, or of none."""
+        if width < 1 or height < 1:
+            raise ImageError(f"{width} x {height} pixels: there is no image in it")
         if width * height > self.pixels:
             raise ImageError(f"{width:,} x {height:,} pixels, more than {self.pixels:,} in all: {SMALLER}")
 

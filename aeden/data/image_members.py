@@ -43,8 +43,8 @@ def iterate_files(source: Path, limits: Limits = LIMITS) -> Iterator[Found]:
       ValueError: the folder cannot be read; the archive is truncated or damaged, or a member points outside of it; or
         there are more members or bytes than the limits allow.
     """
-    for name, found in _all_files(source, limits):
-        suffix = PurePosixPath(name).suffix.lower()
+    for path, found in _all_files(source, limits):
+        name, suffix = _printable(path), PurePosixPath(path).suffix.lower()
         if isinstance(found, ImageError):
             yield name, found
         elif suffix in OTHER_IMAGES:
@@ -73,6 +73,11 @@ def _content(file: _OnDisk | PackedFile, source: Path) -> bytes | ImageError:
             return file.read()
     except ImageError as error:
         return error
+
+
+def _printable(name: str) -> str:
+    """A name with escapes for what cannot be printed: line breaks, and bytes that are not UTF-8."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in name)
 
 
 def suffixes_found(source: Path, limits: Limits = LIMITS) -> str:

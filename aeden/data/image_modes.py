@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
 from aeden.data.image_limits import ImageError
 from aeden.data.image_samples import Range, Samples, from_floats, from_integers
@@ -27,7 +27,7 @@ GRAY = ("1", "L", "LA", "La")
 
 
 def read_samples(
-    image: Image.Image, content: bytes, reopen: Callable[[], Image.Image], value_range: Range | None
+    image: ImageFile.ImageFile, content: bytes, reopen: Callable[[], ImageFile.ImageFile], value_range: Range | None
 ) -> Samples:
     """The samples of an image in any mode, not yet turned upright. Loads the image.
 
@@ -62,14 +62,14 @@ def read_samples(
     return _eight_bits(image, raw, value_range)
 
 
-def raw_mode(image: Image.Image) -> str:
+def raw_mode(image: ImageFile.ImageFile) -> str:
     """How the samples are stored, in Pillow's words, e.g. "RGB;16B"; "" if unknown. Only before the image is loaded."""
     arguments = image.tile[0].args if getattr(image, "tile", None) else ""
     first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
     return first if isinstance(first, str) else ""
 
 
-def both_bytes(image: Image.Image, reopen: Callable[[], Image.Image]) -> np.ndarray:
+def both_bytes(image: ImageFile.ImageFile, reopen: Callable[[], ImageFile.ImageFile]) -> np.ndarray:
     """The samples of an image in a raw mode of `OTHER_BYTE`: uint16 [h, w, 3 or 4]."""
     raw = raw_mode(image)
     image.load()
@@ -82,7 +82,7 @@ def both_bytes(image: Image.Image, reopen: Callable[[], Image.Image]) -> np.ndar
     return values
 
 
-def _set_raw_mode(image: Image.Image, raw: str) -> None:
+def _set_raw_mode(image: ImageFile.ImageFile, raw: str) -> None:
     image.tile = [
         tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw) for tile in image.tile
     ]
@@ -117,7 +117,9 @@ def _eight_bits(image: Image.Image, raw: str, value_range: Range | None) -> Samp
         values = np.asarray(image.convert("L" if gray else "RGB"))
         bits = {"L;2": 2, "L;4": 4}.get(raw, 8)
         key = _key(image, 2**bits - 1)
-        key = None if key is None else key * 255 // (2**bits - 1)  # Pillow scales pixels of 2 or 4 bits, not the key.
+        # Pillow scales pixels of 2 or 4 bits, not the key; and that of 1 bit in some versions only.
+        if key is not None:
+            key = (key > 0) * 255 if image.mode == "1" else key * 255 // (2**bits - 1)
         samples = _with_alpha(values[..., None] if gray else values, key, 8, value_range)
     elif image.has_transparency_data:
         samples = _with_alpha(np.asarray(image.convert("LA" if gray else "RGBA")), None, 8, value_range)
@@ -155,15 +157,15 @@ def _to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     return image.convert("RGB"), ("CMYK was converted to RGB by formula, as the file has no colour profile",)
 
 
-def _portable(image: Image.Image, content: bytes, value_range: Range | None) -> Samples:
+def _portable(image: ImageFile.ImageFile, content: bytes, value_range: Range | None) -> Samples:
     """Samples of a PGM or PPM file with any largest value: Pillow reduces colours of 16 bits to 8."""
     codec, _, offset, arguments = image.tile[0]
     largest = arguments[1] if isinstance(arguments, tuple) else 65535 if arguments == "I;16B" else 255
     shape = (image.height, image.width, 3 if image.mode == "RGB" else 1)
     count = int(np.prod(shape))
     if codec == "ppm_plain":
-        text = re.sub(rb"#[^\r\n]*", b"", content[offset:])
-        values = np.array(text.split(maxsplit=count)[:count], np.int64)
+        text = re.sub(rb"#[^\r\n]*", b"", content[offset:]).decode("ascii")
+        values = np.fromstring(text, np.int64, count, sep=" ")
     else:
         kind = np.dtype(">u2" if largest > 255 else "u1")
         values = np.frombuffer(content, kind, min(count, (len(content) - offset) // kind.itemsize), offset)

@@ -51,10 +51,13 @@ def from_integers(values: np.ndarray, alpha: np.ndarray | None, bits: int, value
             "value_range, or save unsigned integers"
         )
     if not signed and bits <= 8:
-        pixels, alpha = _full(values, top, 255, value_range), _full(alpha, top, 255, None)
+        pixels, alpha = _full(values, top, 255, value_range), None if alpha is None else _full(alpha, top, 255, None)
         black, white = value_range or (0.0, 255.0)
     elif not signed and bits <= 16:
-        pixels, alpha = _full(values, top, 65535, value_range), _full(alpha, top, 65535, None)
+        pixels, alpha = (
+            _full(values, top, 65535, value_range),
+            None if alpha is None else _full(alpha, top, 65535, None),
+        )
         black, white = value_range or (0.0, 65535.0)
     else:
         pixels = values.astype(np.float32)
@@ -95,11 +98,11 @@ def from_floats(
     return Samples(pixels, alpha, black, white, _outside(pixels, black, white))
 
 
-def _full(values: np.ndarray | None, top: int, white: int, value_range: Range | None) -> np.ndarray | None:
+def _full(values: np.ndarray, top: int, white: int, value_range: Range | None) -> np.ndarray:
     """Integers from 0 to `top` scaled to 0 to `white` (255 or 65535) and rounded; as they are if a range is given."""
     kind = np.uint8 if white == 255 else np.uint16
-    if values is None or value_range is not None or top == white:
-        return None if values is None else np.ascontiguousarray(values, kind)
+    if value_range is not None or top == white:
+        return np.ascontiguousarray(values, kind)
     return ((np.minimum(values, top).astype(np.uint32) * white + top // 2) // top).astype(kind)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from aeden.data.image_limits import SMALLER, ImageError, Limits, in_units
 from aeden.data.image_modes import OTHER_BYTE, both_bytes, raw_mode
@@ -23,6 +23,7 @@ PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Tags, and values of PhotometricInterpretation and ExtraSamples, of the TIFF 6.0 specification.
 BITS, COMPRESSION, PHOTOMETRIC, PLANAR, EXTRA, SAMPLE_FORMAT = 258, 259, 262, 284, 338, 339
 LOWEST, HIGHEST = 340, 341  # SMinSampleValue, SMaxSampleValue
+DEPTH = 32997  # ImageDepth, of SGI: a volume
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK = 0, 1, 2, 3, 5
 COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4}
 ASSOCIATED, UNASSOCIATED = 1, 2
@@ -56,7 +57,8 @@ def is_deep(image: Image.Image) -> bool:
     tags = getattr(image, "tag_v2", None)
     if image.format != "TIFF" or tags is None:
         return False
-    return max(_numbers(tags, BITS, 1)) > 8 or any(kind != 1 for kind in _numbers(tags, SAMPLE_FORMAT, 1))
+    volume = tags.get(DEPTH, 1) != 1  # refused there
+    return volume or max(_numbers(tags, BITS, 1)) > 8 or any(kind != 1 for kind in _numbers(tags, SAMPLE_FORMAT, 1))
 
 
 def read_deep(
@@ -64,7 +66,7 @@ def read_deep(
     frame: int,
     value_range: Range | None,
     limits: Limits,
-    reopen: Callable[[], Image.Image] | None,
+    reopen: Callable[[], ImageFile.ImageFile] | None,
 ) -> tuple[Samples, int]:
     """The samples of a page of a TIFF file, and its orientation as in EXIF (1 if the samples are upright).
 
@@ -96,7 +98,7 @@ def _numbers(tags: Any, tag: int, default: int) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
-def _by_pillow(reopen: Callable[[], Image.Image]) -> Stored | None:
+def _by_pillow(reopen: Callable[[], ImageFile.ImageFile]) -> Stored | None:
     """What Pillow reads without loss: compressed or 12-bit gray, and compressed RGB of 16 bits; None for the rest."""
     with reopen() as image:
         tags, raw = image.tag_v2, raw_mode(image)  # type: ignore[attr-defined]

@@ -123,8 +123,8 @@ def _dataset(
             f"{large} of {len(test)} test images are larger than {MOST_PIXELS / 1e6:.1f} "
             "megapixels: their central part is tested",
         )
-    windows = {key: images.windows(crop) for key, images in whole.items()}
-    return Dataset(name, name, **windows, sha256=sha256, notes=notes, cropped=Cropped(train, test))
+    windows = tuple(whole[key].windows(crop) for key in ("train", "validation", "test"))
+    return Dataset(name, name, windows[0], windows[1], windows[2], sha256, notes, cropped=Cropped(train, test))
 
 
 def _channels(channels: str, stores: Sequence[ImageStore]) -> int:

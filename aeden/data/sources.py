@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aeden.data import glyphs, image_folder, mnist, notmnist, tfds_folder
+from aeden.data import glyphs, image_folder, mnist, notmnist, pages, tfds_folder
 from aeden.data.dataset import Dataset, DatasetNotFound, Opened, hash_splits
 from aeden.data.splits import Split
 from aeden.data.tfds_folder import data_folder
@@ -46,6 +46,7 @@ SOURCES = {
     "notmnist/large": Source(notmnist.open_set, fallback="glyphs/letters"),
     "glyphs/letters": Source(glyphs.open_set),
     "glyphs/digits": Source(glyphs.open_set),
+    "pages": Source(pages.open_set),
     "folder": Source(image_folder.open_set),
 }
 ALIASES = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}
@@ -59,8 +60,8 @@ def open_dataset(
     Args:
       name: a name in `SOURCES` or `ALIASES`; "notmnist/auto" (large if it is on disk, else small); or any other image
         set that TFDS has prepared.
-      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs, a folder of fonts; for "folder",
-        the folder of class folders.
+      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs and pages, a folder of fonts; for
+        "folder", the folder of class folders.
       fallback: "glyphs" allows glyphs to replace MNIST or notMNIST; "" makes an unavailable set an error.
       limit: maximum number of examples per split; 0 for all.
       train_limit: maximum number of training examples; 0 for all.
@@ -84,7 +85,8 @@ def open_dataset(
     splits["train"] = splits["train"].first(train_limit)
     sha256 = _sha256(splits, opened.arrays, {"limit": limit, "train_limit": train_limit})
     notes = opened.notes + (choice if actual == requested else ())
-    return Dataset(actual, requested, **splits, sha256=sha256, notes=notes, label_noise=opened.label_noise)
+    train, validation, test = (splits[split] for split in ("train", "validation", "test"))
+    return Dataset(actual, requested, train, validation, test, sha256, notes, opened.label_noise)
 
 
 def _resolve(name: str, data_dir: str) -> tuple[str, tuple[str, ...]]:

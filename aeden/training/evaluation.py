@@ -10,7 +10,7 @@ import numpy as np
 
 from aeden.data.batches import evaluation_batches, to_unit
 from aeden.data.crops import WholeImages
-from aeden.data.splits import Split
+from aeden.data.splits import Batch, Split
 from aeden.runtime import devices
 from aeden.runtime.parts import sum_over_parts
 from aeden.shapes import Array, PyTree
@@ -20,7 +20,7 @@ EVALUATION_BATCH = 256
 
 def make_means(
     sums: Callable[[PyTree, PyTree], PyTree], pixels: Callable[[tuple[int, ...]], int] = lambda shape: 0
-) -> Callable[[PyTree, Split | WholeImages], PyTree]:
+) -> Callable[..., PyTree]:
     """Compiles means over a split; for images of several sizes, once per size.
 
     Args:
@@ -28,7 +28,8 @@ def make_means(
       pixels: shape of an image -> pixels per image for splitting a batch (`aeden.runtime.parts`); 0 to not split.
 
     Returns:
-      (parameters, split) -> the same tree with means over the split.
+      (parameters, split, change) -> the same tree with means over the split. `change`, which may be left out,
+      is a function that changes each batch before its sums are taken.
     """
     size = -(-EVALUATION_BATCH // jax.device_count()) * jax.device_count()
 
@@ -40,8 +41,11 @@ def make_means(
 
     mapped = devices.pmap_sums(count_and_sums)
 
-    def means(params: PyTree, split: Split | WholeImages) -> PyTree:
-        parts = [jax.device_get(mapped(params, devices.deal(b))) for b in evaluation_batches(split, size)]
+    def means(
+        params: PyTree, split: Split | WholeImages, change: Callable[[Batch], Batch] = lambda batch: batch
+    ) -> PyTree:
+        batches = map(change, evaluation_batches(split, size))
+        parts = [jax.device_get(mapped(params, devices.deal(batch))) for batch in batches]
         # In float64 from here: float32 sums of ten thousand values would lose digits.
         count, totals = jax.tree.map(lambda *x: np.sum(np.asarray(x, np.float64), axis=0), *parts)
         return jax.tree.map(lambda x: float(x / count) if x.ndim == 0 else x / count, totals)

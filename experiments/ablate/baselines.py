@@ -21,6 +21,7 @@ from aeden.runtime import files
 from aeden.runtime.files import Row
 from aeden.tasks.from_config import build_noise
 from aeden.tasks.objectives import restoration
+from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.training.evaluation import in_batches
 from aeden.transforms import Transform
 from experiments.ablate.grid import Cell, dataset_of, place
@@ -155,7 +156,7 @@ def _measure(data: NoisyData) -> tuple[list[Row], dict[str, np.ndarray]]:
     return rows, shown
 
 
-def _fixed(data: NoisyData, stream: Stream) -> restoration.FixedNoise:
+def _fixed(data: NoisyData, stream: Stream) -> FixedNoise:
     return restoration.fixed_noise(data.noise, data.seed, stream)
 
 

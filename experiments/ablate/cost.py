@@ -92,7 +92,7 @@ def timed_jobs(run: DenoiseRun, params: PyTree) -> tuple[Timed, Timed]:
         state[0], metrics = step(state[0], batch)  # the step reuses the memory of the state that is passed in
         return metrics
 
-    jobs: tuple[Timed, Timed] = (lambda: restore(images, run.noise_fields["level"])), train
+    jobs: tuple[Timed, Timed] = (lambda: restore(images, run.noise_fields.get("level"))), train
     for job in jobs:
         for _ in range(WARM_UP):
             jax.block_until_ready(job())

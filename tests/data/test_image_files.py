@@ -1,12 +1,16 @@
 """Decoding image files: each kind gives the values that the file states, whatever wrote it."""
 
+import contextlib
 import io
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import png as pypng
 import pytest
-from image_writers import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, png
+from conftest import ROOT
+from image_writers import GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, cmyk_profile, png, tiff
 from PIL import Image, ImageCms
 
 from aeden.data.image_files import DecodedImage, ImageError, Limits, decode_image
@@ -16,6 +20,10 @@ def saved(image, kind="png", **options):
     content = io.BytesIO()
     image.save(content, kind, **options)
     return content.getvalue()
+
+
+def cmyk(ink):
+    return Image.frombytes("CMYK", ink.shape[1::-1], ink.tobytes())
 
 
 def integers(rng, *shape, bits=8):
@@ -118,15 +126,32 @@ def test_an_opaque_alpha_channel_is_left_out(rng):
 
 def test_cmyk_by_formula(rng):
     ink = integers(rng, 4, 5, 4)
-    image = decode_image(saved(Image.fromarray(ink, "CMYK"), "tiff"))
+    image = decode_image(saved(cmyk(ink), "tiff"))
     share = ink / 255
     np.testing.assert_allclose(image.pixels, 255 * (1 - share[..., :3]) * (1 - share[..., 3:]), atol=1.01)
     assert image.mode == "CMYK"
     assert "by formula, as the file has no colour profile" in image.notes[0]
 
 
+def test_cmyk_goes_through_its_profile():
+    """Without a profile cyan, magenta and yellow ink are colours; by this one each is a gray of a known lightness."""
+    lightness = np.full((2, 2, 2, 2), 0)
+    lightness[0, 0, 0, 0], lightness[1, 0, 0, 0], lightness[0, 1, 0, 0], lightness[0, 0, 1, 0] = 255, 128, 64, 200
+    ink = np.eye(4, dtype=np.uint8)[None] * 255
+    ink[0, 3] = 0  # the paper
+    content = saved(cmyk(ink), "tiff", icc_profile=cmyk_profile(lightness))
+    image = decode_image(content)
+    light = np.array([128, 64, 200, 255]) / 255 * 100
+    # CIE 1976 lightness to luminance, and sRGB's transfer function.
+    y = np.where(light > 8, ((light + 16) / 116) ** 3, light / 903.3)
+    expected = 255 * np.where(y > 0.0031308, 1.055 * y ** (1 / 2.4) - 0.055, 12.92 * y)
+    np.testing.assert_allclose(image.pixels[0], np.repeat(expected[:, None], 3, axis=1), atol=2)
+    assert image.notes == ("CMYK was converted to sRGB through the file's colour profile",)
+    assert "icc_profile" not in image.info
+
+
 def test_cmyk_with_an_unusable_profile(rng):
-    image = decode_image(saved(Image.fromarray(integers(rng, 4, 5, 4), "CMYK"), "tiff", icc_profile=b"x" * 200))
+    image = decode_image(saved(cmyk(integers(rng, 4, 5, 4)), "tiff", icc_profile=b"x" * 200))
     assert "the file's colour profile is unusable" in image.notes[0]
     assert "icc_profile" not in image.info
 
@@ -257,6 +282,9 @@ def test_a_damaged_image_is_an_error(rng, keep):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image that aeden reads"),
         (b"P5 4 4 255 ab", "ends after 2 of 16 values"),
         (b"P5 1 1 9 a", "above 9"),
+        (b"P2 3 1 999 12 ", "ends after 1 of 3 values"),
+        (b"P2 3 1 999 12 abc 3", "damaged"),
+        (b"P5 0 3 255 ", "not an image that aeden reads"),
         (b"II*\0garbage", "TIFF without an image"),
     ],
 )
@@ -281,6 +309,38 @@ def test_limits_name_the_remedy(rng, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(ImageError, match="more than 200 pixels: scale it down"):
         decode_image(content)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "tiff", "bmp", "webp", "deep png", "deep tiff"])
+def test_damage_anywhere_is_an_image_error_or_harmless(rng, kind):
+    if kind == "deep png":
+        content = png(integers(rng, 12, 14, 3, bits=16), 16, RGB)
+    elif kind == "deep tiff":
+        content = tiff(rng.random((12, 14, 3)).astype(np.float32), 2)
+    else:
+        content = saved(Image.fromarray(integers(rng, 12, 14, 3)), kind)
+    for place in rng.integers(0, len(content), 25):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        for change in (bytes(damaged), content[:place]):
+            with contextlib.suppress(ImageError):
+                decode_image(change, limits=Limits(pixels=10**6, memory=10**8))
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("kind", ["png", "tiff"])
+def test_40_megapixels_of_16_bits_take_less_than_2_gib(tmp_path, kind):
+    values = np.broadcast_to(np.arange(8000, dtype=np.uint16)[None, :, None] * np.uint16(8), (5000, 8000, 3))
+    (tmp_path / "large").write_bytes(png(values, 16, RGB) if kind == "png" else tiff(values, 2))
+    code = (
+        "import resource, sys, pathlib; from aeden.data.image_files import decode_image; "
+        "image = decode_image(pathlib.Path(sys.argv[1])); unit = image.unit(); "
+        "assert image.pixels.shape == (5000, 8000, 3) and image.pixels[7, 5, 1] == 40; "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "large"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 2 * 1024**2  # KiB
 
 
 def test_a_1_x_1_image():

@@ -219,6 +219,17 @@ def test_what_may_not_be_read_is_named(tmp_path, images, monkeypatch):
         list(iterate_files(tmp_path))
 
 
+def test_names_that_cannot_be_printed_are_escaped(tmp_path):
+    for name in (b"line\nbreak.png", b"latin \xe9.png", "\u00e9 \u6f22.png".encode()):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write(b"x")
+    assert sorted(name for name, _ in iterate_files(tmp_path)) == [
+        "latin \\udce9.png",
+        "line\\nbreak.png",
+        "\u00e9 \u6f22.png",
+    ]
+
+
 def test_images_of_other_kinds_are_named(tmp_path):
     for name in ("a.HEIC", "b.txt", "c", "d.nef", "e.txt"):
         (tmp_path / name).write_bytes(b"x")

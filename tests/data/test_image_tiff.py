@@ -167,6 +167,18 @@ def test_pages_of_a_deep_tiff(rng):
         decode_image(content.getvalue(), frame=3)
 
 
+def test_pages_of_several_kinds(rng):
+    pages = [integers(rng, np.uint8, 4, 5), rng.random((4, 5, 3)).astype(np.float32), integers(rng, np.uint16, 4, 5)]
+    content = io.BytesIO()
+    with tifffile.TiffWriter(content) as writer:
+        for page in pages:
+            writer.write(page, photometric="rgb" if page.ndim == 3 else "minisblack")
+    for i, page in enumerate(pages):
+        image = decode_image(content.getvalue(), frame=i)
+        np.testing.assert_array_equal(image.pixels.squeeze(), page)
+        assert image.frames == 3
+
+
 @pytest.mark.parametrize("kind", [np.uint16, np.float32])
 @pytest.mark.parametrize("compression", [1, 8])
 def test_a_tiff_that_ends_early_is_an_error(rng, kind, compression):
@@ -186,6 +198,14 @@ def test_a_tiff_that_unpacks_to_more_than_its_image_is_refused():
     small = content.replace(np.uint32(300).tobytes(), np.uint32(3).tobytes())
     with pytest.raises(ImageError, match="larger than its image"):
         decode_image(small)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_volume_is_refused(kind):
+    content = io.BytesIO()
+    tifffile.imwrite(content, np.zeros((5, 32, 32), kind), photometric="minisblack", volumetric=True)
+    with pytest.raises(ImageError, match="axes ZYX: save each plane as an image of its own"):
+        decode_image(content.getvalue())
 
 
 def test_limits_of_deep_images():

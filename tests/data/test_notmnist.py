@@ -64,6 +64,7 @@ def test_the_real_notmnist(real_data):
     data = open_dataset("notmnist", str(real_data))
     splits = (data.train, data.validation, data.test)
     assert sum(map(len, splits)) == 18_724
+    assert data.sha256 == "c7d55f4ed30be4db2d96f1a9651b26aa0ca433c04fee0e759d081edd286fbf8f"
     contents = [{image.tobytes() for image in split.images} for split in splits]
     assert sum(map(len, contents)) == len(set.union(*contents)) == 18_232
 

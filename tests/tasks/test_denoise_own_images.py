@@ -22,7 +22,8 @@ from aeden.tasks import from_config
 from aeden.tasks.denoise import task as denoise_task
 from aeden.tasks.execute import closing, execute, opening
 from aeden.tasks.objectives.noisy_images import noisy_images
-from aeden.tasks.objectives.restoration import fixed_noise, make_evaluation
+from aeden.tasks.objectives.restoration import fixed_noise
+from aeden.tasks.objectives.whole_images import make_whole_evaluation
 from aeden.training.checkpoints import newest_params
 from aeden.transforms.augmentation import orient
 from configs import base, denoise_folder
@@ -77,7 +78,11 @@ def test_whole_images_are_tested_as_a_plain_loop_tests_them(images):
     model = ConvAutoencoder(features=(4,), factors=(2,), lowering="reference", channels=3, skip=True)
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))["params"]
     noise = from_config.build_noise(config)
-    found = make_evaluation(model, {"x": fixed_noise(noise, 5, Stream.TEST)})(params, whole)["x"]
+    noises = {"none": fixed_noise(from_config.build_noise(config, 0.0), 5, Stream.TEST)}
+    noises["x"] = fixed_noise(noise, 5, Stream.TEST)
+    both = make_whole_evaluation(model, noises)(params, whole)
+    found = both["x"]
+    assert both["none"]["noisy"]["psnr"] == pytest.approx(100)
 
     expected = {"noisy": [], "restored": []}
     stream = random_keys.stream_key(5, Stream.TEST)

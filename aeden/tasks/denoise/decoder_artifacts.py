@@ -24,8 +24,8 @@ from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.parameters import apply
 from aeden.nn.unet import UNet
 from aeden.shapes import Array, Float, PyTree
-from aeden.tasks.objectives.noisy_images import noisy_images
-from aeden.tasks.objectives.restoration import FixedNoise, Measure
+from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
+from aeden.tasks.objectives.restoration import Measure
 
 # Height and width of the code map that is decoded, and how many positions at its border are left out of the ripple:
 # the zero padding of the layers shows there.

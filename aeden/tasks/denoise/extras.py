@@ -18,7 +18,8 @@ from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.decoders import DECODERS
 from aeden.nn.unet import Network, UNet
 from aeden.shapes import PyTree
-from aeden.tasks.objectives.restoration import FixedNoise, make_evaluation, make_restore
+from aeden.tasks.objectives.noisy_images import FixedNoise
+from aeden.tasks.objectives.restoration import make_evaluation, make_restore
 from aeden.training.evaluation import EVALUATION_BATCH, in_batches
 from aeden.transforms.noise import levels_of
 

@@ -19,14 +19,15 @@ from aeden.runtime import devices, stopwatch
 from aeden.shapes import PyTree
 from aeden.tasks.denoise.decoder_artifacts import DecoderArtifacts, make_residual_sums, measure
 from aeden.tasks.denoise.extras import measure_extras
+from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.restoration import (
     SAMPLES,
-    FixedNoise,
     Measure,
     make_evaluation,
     psnr_of,
     restore_samples,
 )
+from aeden.tasks.objectives.whole_images import make_whole_evaluation
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.training.loop import Fitted, Training, fit
 
@@ -112,7 +113,7 @@ class DenoiseRun:
             residual = tested[TRAINING_NOISE].get("measured")
         else:
             # A mean spectrum needs images of one size: that of the error is measured on fixed crops.
-            tested = make_evaluation(self.model, noises)(fitted.state.params, self.dataset.cropped.test)
+            tested = make_whole_evaluation(self.model, noises)(fitted.state.params, self.dataset.cropped.test)
             residual = self._residual_of_crops(fitted.state.params, measures)
         both = {name: {"noisy": one["noisy"], "test": one["restored"]} for name, one in tested.items()}
         summary = {

@@ -16,8 +16,8 @@ from aeden.tasks.denoise import extras
 from aeden.tasks.denoise.checks import check_data
 from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
 from aeden.tasks.denoise.run import DenoiseRun
+from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.restoration import (
-    FixedNoise,
     fixed_noise,
     image_losses,
     make_validation,

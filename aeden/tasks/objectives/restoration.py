@@ -13,7 +13,6 @@ from flax import linen as nn
 
 from aeden import random_keys
 from aeden.data.batches import to_unit
-from aeden.data.crops import WholeImages
 from aeden.data.splits import Split, spread
 from aeden.measures import image_quality
 from aeden.nn.restore import is_linear, model_output, restore, takes_level
@@ -150,10 +149,8 @@ def fixed_noise(noise: Transform, seed: int, stream: random_keys.Stream) -> Fixe
 
 def make_evaluation(
     model: Autoencoder, noises: Mapping[str, FixedNoise], measures: Mapping[str, Measure] | None = None
-) -> Callable[[PyTree, Split | WholeImages], dict[str, dict[str, Any]]]:
+) -> Callable[[PyTree, Split], dict[str, dict[str, Any]]]:
     """Compiles the evaluation of a whole split under several kinds or levels of noise.
-
-    Images of several sizes are compiled for once per size.
 
     Args:
       model: the autoencoder.

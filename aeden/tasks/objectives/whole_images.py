@@ -1,0 +1,67 @@
+"""The evaluation of restored images of any size. The network is compiled once per size, for all noises together."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from aeden.data.batches import to_unit
+from aeden.data.crops import WholeImages
+from aeden.data.splits import Batch
+from aeden.measures import image_quality
+from aeden.nn.restore import restore
+from aeden.nn.stack import Autoencoder
+from aeden.shapes import PyTree
+from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
+from aeden.training.evaluation import make_means
+from aeden.training.gradient_step import part_pixels
+from aeden.transforms.noise import levels_of
+
+
+def make_whole_evaluation(
+    model: Autoencoder, noises: Mapping[str, FixedNoise]
+) -> Callable[[PyTree, WholeImages], dict[str, dict[str, Any]]]:
+    """Compiles the evaluation of whole images, as `aeden.tasks.objectives.restoration.make_evaluation` does it.
+
+    The noise is a program of its own, which compiles quickly, and not a part of that of the network. So further noises
+    do not make the network compile again.
+
+    Args:
+      model: the autoencoder.
+      noises: name -> noise.
+
+    Returns:
+      (parameters, images) -> {name of the noise: {"noisy": metrics of the input, "restored": metrics of the output}}.
+    """
+
+    def sums(params: PyTree, batch: PyTree) -> PyTree:
+        target, mask = to_unit(batch["image"]), batch["mask"]
+        restored = restore(model, params, batch["noisy"], batch.get("level"))
+        return {
+            "noisy": image_quality.restoration_sums(batch["noisy"], target, mask),
+            "restored": image_quality.restoration_sums(restored, target, mask),
+        }
+
+    means = make_means(sums, functools.partial(part_pixels, model))
+    corruptions = {name: _corruption(noise) for name, noise in noises.items()}
+    return lambda params, images: {name: means(params, images, corrupt) for name, corrupt in corruptions.items()}
+
+
+def _corruption(noise: FixedNoise) -> Callable[[Batch], Batch]:
+    """Compiles the function that adds noisy images in [0, 1] to a batch [1, share, ...], and their levels if needed."""
+
+    @jax.jit
+    def made(batch: PyTree) -> PyTree:
+        found = {"noisy": noisy_images(batch, to_unit(batch["image"]), noise)}
+        level = levels_of(noise, batch["index"])
+        return found if level is None else {**found, "level": level}
+
+    def corrupt(batch: Batch) -> Batch:
+        first = {name: value[0] for name, value in batch.items() if name != "mask"}
+        return {**batch, **{name: np.asarray(value)[None] for name, value in made(first).items()}}
+
+    return corrupt

@@ -43,7 +43,8 @@ METHODS = {
 def config():
     config = base.get_config()
     config.task, config.noise.level = "super_resolve", 0.0
-    config.model.features, config.batch_size, config.epochs, config.steps = (4, 4), 8, 0.0, 6
+    config.model.features, config.model.lowering = (4,), "reference"
+    config.batch_size, config.epochs, config.steps = 8, 0.0, 6
     config.optimizer.name, config.optimizer.weight_decay, config.optimizer.warmup_steps = "sgd", 0.0, 0
     config.learning_rate = 0.5
     return config
@@ -154,27 +155,25 @@ def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monke
     assert super_resolve_task.figures(whole)["psnr"] == whole["test"]["psnr"]
 
 
-def test_photos_of_several_sizes_are_tested_whole(config, photos, tmp_path, monkeypatch):
+def test_photos_of_several_sizes_are_tested_whole(config, photos):
     """Their height and width are cropped to multiples of the factor; crops that pictures show, too."""
     config.data.name, config.data.dir, config.data.crop, config.data.channels = "folder", str(photos), 8, "3"
     config.super_resolve.factor, config.super_resolve.residual, config.loss = 4, True, "l1"
-    config.steps = 1
-    monkeypatch.setattr(super_resolve_run, "SAMPLES", 1)
     dataset = open_data(config)
     run = prepare(config, dataset)
-    (tmp_path / "run").mkdir()
-    summary = run.run(tmp_path / "run", time.monotonic())
-    assert summary["enlarging_stages"] == [2, 2]
+    assert run.model.enlarge == (2, 2)
+    params = run.training.initial_state().params
+    found = tested.compare(run.model, params, run.degrade, run.dataset)
     psnr = []
     for image in dataset.cropped.test.images:
         clean = image[: image.shape[0] // 4 * 4, : image.shape[1] // 4 * 4].astype(np.float32) / 255
         channels = np.stack([by_pillow(clean[..., c], 4)["bicubic"] for c in range(3)], axis=-1)
         psnr.append(float(-10 * np.log10(np.mean((channels - clean) ** 2))))
-    assert summary["bicubic"]["psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
-    with np.load(tmp_path / "run/examples.npz") as kept:
-        assert kept["clean"].shape[1:] == (12, 12, 3)
-        assert kept["low"].shape[1:] == (3, 3, 3)
-        assert kept["power of bicubic"].shape == (8, 8)
+    assert found.figures["bicubic"]["psnr"] == pytest.approx(np.mean(psnr), abs=1e-3)
+    assert found.power["test"].shape == (8, 8)  # of fixed crops, which have one size
+    shown = tested.samples(run.model, params, run.degrade, run.shown())
+    assert shown["clean"].shape[1:] == shown["restored"].shape[1:] == (12, 12, 3)
+    assert shown["low"].shape[1:] == (3, 3, 3)
 
 
 def test_images_are_cropped_to_what_the_factor_divides(config, rng):

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aeden.data.dataset import Dataset
+from aeden.data.splits import Split
 from aeden.measures import image_quality
 from aeden.nn.super_resolution import SuperResolver
 from aeden.plots.curves import save_curves
@@ -79,9 +80,17 @@ class SuperResolveRun:
         finish_times(summary, fit_ended)
         return summary
 
+    def shown(self) -> Split:
+        """The test images that pictures show: of whole images a part whose size the factor divides."""
+        cropped, scale = self.dataset.cropped, self.model.scale
+        if cropped is None:
+            return self.dataset.test
+        side = cropped.test.side(SHOWN_PIXELS)
+        return cropped.test.windows(max(side // scale, 1) * scale, SAMPLES)
+
     def _draw(self, workdir: Path, fitted: Fitted, found: Tested) -> None:
         """Writes examples.npz, samples.png and curves.png."""
-        images = tested.samples(self.model, fitted.state.params, self.degrade, self._shown())
+        images = tested.samples(self.model, fitted.state.params, self.degrade, self.shown())
         power = {f"power of {name}": array for name, array in found.power.items()}
         np.savez(workdir / "examples.npz", **images, **power)  # type: ignore[arg-type]
         clean = jnp.asarray(images["clean"])
@@ -94,11 +103,3 @@ class SuperResolveRun:
         decibels = f"test PSNR {ours:.2f} dB, bicubic {bicubic:.2f} dB"
         save_super_resolution(workdir / "samples.png", f"{title}: {decibels}", images, psnr)
         save_curves(workdir / "curves.png", title, fitted.rows, found.figures["bicubic"], self.loss, "bicubic, test")
-
-    def _shown(self) -> Any:
-        """The images that pictures show: of whole images a part whose size the factor divides."""
-        cropped, scale = self.dataset.cropped, self.model.scale
-        if cropped is None:
-            return self.dataset.test
-        side = cropped.test.side(SHOWN_PIXELS)
-        return cropped.test.windows(max(side // scale, 1) * scale, SAMPLES)

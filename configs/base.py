@@ -9,7 +9,8 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """The defaults: network, noise and batch of the Keras denoising example, trained with AdamW."""
     config = ConfigDict()
-    config.task = "denoise"  # denoise | stack (pre-train layers, then classify by their code) | gan
+    # denoise | stack (pre-train layers, then classify by their code) | gan | super_resolve (enlarge images)
+    config.task = "denoise"  # what is trained
     config.seed = 0  # seed of the initial parameters, the order of the data and all noise
     config.epochs = 8.0  # length in epochs (passes over the training split); 0 if `steps` is set
     config.steps = 0  # length in steps; 0 if `epochs` is set
@@ -23,6 +24,7 @@ def get_config() -> ConfigDict:
     config.model = _model()
     config.stack = _stack()
     config.gan = _gan()
+    config.super_resolve = _super_resolve()
     config.log_every = 20  # steps between rows of metrics.csv; 0 for once per epoch
     config.steps_per_dispatch = 0  # steps per call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs
     config.eval = _eval()
@@ -47,7 +49,8 @@ def _data() -> ConfigDict:
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
     data.limit = 0  # maximum number of examples per split; 0 for all
     data.train_limit = 0  # maximum number of training examples; validation and test stay complete; 0 for all
-    # The next two are for denoising. With data.crop the images may be of any size; both limits then count whole images.
+    # The next two are for denoising and super-resolution. With data.crop the images may be of any size; both limits
+    # then count whole images.
     data.crop = 0  # train on random crops of this height and width, in pixels; 0 for whole images of one size
     data.channels = "auto"  # 1 (gray) | 3 (colour) | auto (colour if any image is); converts images; needs data.crop
     return data
@@ -145,6 +148,20 @@ def _gan() -> ConfigDict:
     # compared with the other, which it has not seen: real images are then nearer to it)
     gan.judge = "all"  # the classifier that judges samples
     return gan
+
+
+def _super_resolve() -> ConfigDict:
+    # For task="super_resolve". The section `noise` is then the noise of the images of low resolution; noise.level=0.0
+    # for none.
+    options = ConfigDict()
+    options.factor = 2  # how many times the images are enlarged: 2 | 3 | 4
+    options.antialias = True  # images of low resolution are bicubic means; False: one pixel of each square is kept
+    # features (of the low resolution, by one convolution per entry of model.features; model.factors is not read)
+    # | code (of an autoencoder of the low resolution, whose encoder has model.features and model.factors)
+    options.enlarges = "features"  # what the decoder enlarges
+    options.stages = ()  # factor of each stage that enlarges; () for (2, 2) if `factor` is 4, else one stage
+    options.residual = False  # add the output to the bicubic enlargement, for the losses mse and l1; False: logits
+    return options
 
 
 def _eval() -> ConfigDict:

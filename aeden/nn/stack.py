@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from aeden.nn.activations import relu
 from aeden.nn.autoencoders import SingleAutoencoder
+from aeden.nn.super_resolution import SuperResolver
 from aeden.nn.unet import Network
 from aeden.shapes import Array, Float
 
@@ -72,7 +73,7 @@ class Classifier(nn.Module):
 
 
 # Everything that restores images.
-Autoencoder = Network | Stack
+Autoencoder = Network | Stack | SuperResolver
 
 
 def _as_image(code: Array) -> Array:

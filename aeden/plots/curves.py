@@ -14,7 +14,9 @@ from aeden.plots.style import BLUE, GRAY, INK, ORANGE, panels, plain_axes, save
 Rows = Sequence[Mapping[str, int | float]]
 
 
-def save_curves(path: Path, title: str, rows: Rows, noisy: Mapping[str, float], loss: str = "bce") -> None:
+def save_curves(
+    path: Path, title: str, rows: Rows, noisy: Mapping[str, float], loss: str = "bce", given: str = "noisy input"
+) -> None:
     """Draws loss and validation PSNR by epoch.
 
     Args:
@@ -24,6 +26,7 @@ def save_curves(path: Path, title: str, rows: Rows, noisy: Mapping[str, float], 
       noisy: metrics of the noisy input; its "psnr" (dB) is drawn for comparison.
       loss: the training loss, "bce", "mse" or "l1". Its values on the validation split are drawn too if they were
         measured.
+      given: what `noisy` is about.
     """
     figure, ((left, right),) = panels(1, 2, (9.0, 3.4))
     for axis, label in ((left, f"{loss.upper()} loss"), (right, "validation PSNR (dB)")):
@@ -34,7 +37,7 @@ def save_curves(path: Path, title: str, rows: Rows, noisy: Mapping[str, float], 
     plot_rows(left, rows, f"validation_{loss}", ORANGE, "validation")
     _limit_losses(left, rows)
     plot_rows(right, rows, "validation_psnr", ORANGE, "restored")
-    right.axhline(noisy["psnr"], color=GRAY, linestyle="--", linewidth=1, label="noisy input")
+    right.axhline(noisy["psnr"], color=GRAY, linestyle="--", linewidth=1, label=given)
     for axis in (left, right):
         axis.legend(frameon=False, fontsize=8)
     save(figure, path, title)

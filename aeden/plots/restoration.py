@@ -29,6 +29,28 @@ def save_restoration(
     save_samples(path, title, rows, {name: [f"{x:.1f} dB" for x in values] for name, values in psnr.items()})
 
 
+def save_super_resolution(
+    path: Path,
+    title: str,
+    images: Mapping[str, np.ndarray],
+    psnr: Mapping[str, Sequence[float] | np.ndarray],
+) -> None:
+    """Draws images of low resolution, their bicubic enlargement, the restored and the true images, and the error.
+
+    Args:
+      path: the PNG to write.
+      title: what was trained.
+      images: "low" -> images [n, h/s, w/s, c]; "bicubic", "restored" and "clean" -> images [n, h, w, c], in [0, 1] with
+        c 1 or 3.
+      psnr: "bicubic" and "restored" -> PSNR of each image in dB, written below it.
+    """
+    names = {"low resolution": "low", "bicubic": "bicubic", "restored": "restored", "truth": "clean"}
+    rows = {label: images[name] for label, name in names.items()}
+    rows["error"] = images["restored"] - images["clean"]
+    captions = {name: [f"{x:.1f} dB" for x in psnr[name]] for name in ("bicubic", "restored")}
+    save_samples(path, title, rows, captions)
+
+
 def save_responses(path: Path, title: str, responses: Mapping[str, np.ndarray]) -> None:
     """Draws how a decoder responds to a constant code and to an impulse.
 

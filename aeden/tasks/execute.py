@@ -18,10 +18,11 @@ from aeden.tasks.from_config import check_choice, open_data
 from aeden.tasks.gan.task import GAN
 from aeden.tasks.model_from_config import check_has_effect
 from aeden.tasks.stack.task import STACK
+from aeden.tasks.super_resolve.task import SUPER_RESOLVE
 from aeden.tasks.task import PreparedRun, Summary, Task
 
 # The values of `config.task`.
-TASKS: dict[str, Task] = {"denoise": DENOISE, "stack": STACK, "gan": GAN}
+TASKS: dict[str, Task] = {"denoise": DENOISE, "stack": STACK, "gan": GAN, "super_resolve": SUPER_RESOLVE}
 
 
 def task_of(config: Any) -> Task:

@@ -34,6 +34,9 @@ MOST_STEPS = 2**31 - 1
 # pixels as 21 digits.
 IMAGES_PER_UNET_DEVICE = 4
 
+# The tasks that can train on crops of images of any size (`data.crop`).
+CROPPING = ("denoise", "super_resolve")
+
 
 def check_choice(field: str, value: Any, choices: Any) -> None:
     """Refuses a value that is not one of the choices.
@@ -58,8 +61,10 @@ def open_data(config: Any) -> Dataset:
         if channels != "auto":
             raise ValueError(f"data.channels={channels} has no effect without data.crop: set data.crop, e.g. to 64")
         return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
-    if config.task != "denoise":
-        raise ValueError(f"data.crop={crop} is for task=denoise: task={config.task} needs images of one size")
+    if config.task not in CROPPING:
+        raise ValueError(
+            f"data.crop={crop} is for task={' and '.join(CROPPING)}: task={config.task} needs images of one size"
+        )
     own_images.check_crops(crop, channels)
     if data.name != "folder":
         whole = sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
@@ -222,11 +227,12 @@ def cpu_devices(config: Any) -> int:
     """How many XLA devices to make of a CPU for a config; 0 for one per core, if there are enough images for each.
 
     The threads of a matrix product scale well, unlike those of a convolution. With several devices each would run the
-    optimiser over all weights, so a dense network runs on one device. The images of a U-Net are large: a few are enough
-    for a device.
+    optimiser over all weights, so a dense network runs on one device. The images of a U-Net, and crops that are to be
+    super-resolved, are large: a few are enough for a device.
     """
     if config.model.architecture == "dense":
         return 1
-    if config.model.architecture != "unet":
+    large = config.model.architecture == "unet" or (config.task == "super_resolve" and config.data.crop > 0)
+    if not large:
         return 0
     return devices.cpu_device_count(config.batch_size, processes.cores(), IMAGES_PER_UNET_DEVICE)

@@ -14,6 +14,7 @@ from flax import struct
 
 from aeden.measures.image_quality import masked_sum
 from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.super_resolution import SuperResolver
 from aeden.nn.unet import UNet
 from aeden.runtime import devices
 from aeden.runtime.parts import sum_over_parts
@@ -94,5 +95,7 @@ def part_pixels(model: nn.Module, image_shape: tuple[int, ...]) -> int:
     Splitting pays for convolutions only: the weights of a dense layer are larger than its activations, and its matrix
     products are faster with many rows.
     """
-    convolutional = any(isinstance(layer, ConvAutoencoder | UNet) for layer in getattr(model, "layers", [model]))
+    convolutional = any(
+        isinstance(layer, ConvAutoencoder | UNet | SuperResolver) for layer in getattr(model, "layers", [model])
+    )
     return image_shape[0] * image_shape[1] if convolutional else 0

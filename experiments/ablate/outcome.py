@@ -16,13 +16,14 @@ from experiments.ablate import (
     divergence,
     doubts,
     metrics,
+    pairing,
     results,
     seed_values,
     tuning,
     tuning_record,
     verdict,
 )
-from experiments.ablate.grid import Cell, digests, expand
+from experiments.ablate.grid import Cell, dataset_of, digests, expand
 from experiments.ablate.plan import Plan
 from experiments.ablate.progress import say
 from experiments.ablate.report import page
@@ -61,6 +62,8 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     by_cell = {cell: results.row(cell, summary, plan.label(cell)) for cell, summary in summaries.items()}
     rows = list(by_cell.values())
     timed = _add_costs(plan, by_cell, config_arguments) if task == "denoise" else {}
+    if task == "super_resolve":
+        _add_multiplications(by_cell)
     files.write_csv(plan.workdir / "results.csv", rows)
     names, reference = list(settings.contenders), settings.reference
     found = verdict.comparisons(rows, names, axes, reference, metric, settings.margin, bool(settings.tuning.fields))
@@ -112,6 +115,15 @@ def _add_costs(plan: Plan, rows: Mapping[Cell, Row], config_arguments: Sequence[
             "forward_ms": cost.get("forward_ms", ""),
         }
     return timed
+
+
+def _add_multiplications(rows: Mapping[Cell, Row]) -> None:
+    """Adds the multiplications per image, or per crop, to the rows of runs whose networks are not timed."""
+    counted: dict[str, int] = {}
+    for cell, row in rows.items():
+        if cell.kind not in counted:
+            counted[cell.kind] = pairing.size(cell.config, "multiplications", dataset_of(cell.config).image_shape)
+        row["multiplications"] = counted[cell.kind]
 
 
 def _denoising(plan: Plan, summaries: Mapping[Cell, Summary], timed: dict[str, Any]) -> Denoising:

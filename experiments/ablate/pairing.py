@@ -9,9 +9,11 @@ from typing import Any
 
 import jax
 
+from aeden.nn.autoencoders import DenseAutoencoder
 from aeden.nn.decoders import DECODERS
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks.model_from_config import build_model, stages
+from aeden.tasks.super_resolve.model_from_config import build_super_resolver
 
 # Of each stage of a decoder, first to last.
 Channels = tuple[int, ...]
@@ -27,6 +29,8 @@ CLOSE = 0.025
 NEIGHBOURS = 3
 # Any shape that the networks accept: the number of parameters does not depend on it.
 SOME_SHAPE = (8, 8, 1)
+# Value of config.task -> (config, image shape) -> network, where it is not `build_model`.
+BUILDERS: dict[str, Callable[..., Any]] = {"super_resolve": build_super_resolver}
 
 
 def paired(config: Any, reference: Any, pairing: str, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -60,8 +64,8 @@ def paired(config: Any, reference: Any, pairing: str, image_shape: tuple[int, ..
         other.model.decoder_features = channels
         return size(other, pairing, image_shape) / target - 1.0
 
-    features, factors = stages(config.model)
-    widths, group = kept or tuple(reversed(features)), _group(config.model.decoder, factors)
+    features, factors = _decoder_stages(network(config, image_shape or SOME_SHAPE), config)
+    widths, group = kept or features, _group(config.model.decoder, factors)
     channels = _closest(_in_sixteenths(widths, group), error, 1)
     if abs(error(channels)) > CLOSE:
         finer = _closest(_channel_by_channel(widths, group), error, NEIGHBOURS)
@@ -76,10 +80,24 @@ def size(config: Any, pairing: str, image_shape: tuple[int, ...] | None) -> int:
       config, pairing, image_shape: see `paired`.
     """
     shape = image_shape or SOME_SHAPE
-    model = build_model(config, shape)
+    model = network(config, shape)
     if pairing == "multiplications":
         return model.multiplications(*shape[:2])
     return count_parameters(jax.eval_shape(make_init(model, shape), jax.random.key(0)))
+
+
+def network(config: Any, image_shape: tuple[int, ...]) -> Any:
+    """The network of a config, for images [height, width, channels] as the data have them."""
+    return BUILDERS.get(config.task, build_model)(config, image_shape)
+
+
+def _decoder_stages(net: Any, config: Any) -> tuple[Channels, tuple[int, ...]]:
+    """Channels and factor of each stage of a decoder, first to last."""
+    if isinstance(net, DenseAutoencoder):
+        features, factors = stages(config.model)
+        return tuple(reversed(features)), tuple(reversed(factors))
+    decoder = net.mirrored()
+    return tuple(decoder.features), tuple(decoder.factors)
 
 
 def _closest(path: Sequence[Channels], error: Callable[[Channels], float], around: int) -> Channels:

@@ -23,6 +23,7 @@ VALIDATED: dict[str, Iterable[str]] = {
     "denoise": RESTORATION_METRICS,
     "stack": SCORES,
     "gan": (sample_quality.KID.name, sample_quality.FID.name, sample_quality.COVERAGE.name),
+    "super_resolve": RESTORATION_METRICS,
 }
 
 

@@ -13,13 +13,17 @@ from typing import Any
 
 from aeden.runtime import files
 from experiments.ablate import doubts, results, verdict
-from experiments.ablate.report import denoise, figures, gan, html, tuning
+from experiments.ablate.report import denoise, figures, gan, html, super_resolve, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
 from experiments.ablate.report.saved_figures import add_figure
 
 # Value of config.task -> the sections that only this task has. A task may have none.
-SECTIONS: dict[str, Callable[[GridResult], list[str]]] = {"denoise": denoise.sections, "gan": gan.sections}
+SECTIONS: dict[str, Callable[[GridResult], list[str]]] = {
+    "denoise": denoise.sections,
+    "gan": gan.sections,
+    "super_resolve": super_resolve.sections,
+}
 # Metrics that the comparison shows, besides the one that the verdict is about.
 COMPARED = ("psnr", "ssim", "bce", "kid", "fid", "accuracy")
 FOREST = (

@@ -1,0 +1,1 @@
+"""task="super_resolve": train a network to enlarge images of low resolution."""

@@ -22,7 +22,9 @@ from aeden.tasks.objectives import adversarial
 from aeden.tasks.objectives.restoration import LOSSES
 from aeden.tasks.ranges import Choice, Flag, Number, Range, Several, Text, short
 from aeden.tasks.stack.checks import EMBEDDINGS, HEADS
+from aeden.tasks.super_resolve.model_from_config import ENLARGED
 from aeden.training.loop import RESULTS
+from aeden.transforms.downsampling import FACTORS
 from aeden.transforms.noise import KINDS
 
 # Steps and examples are counted in int32, seeds are uint32, and numbers are float32.
@@ -41,7 +43,7 @@ EPOCHS, LEVEL, WEIGHT = Number(0, 1e6), Number(0, 1e6), Number(0, 1e6)
 CHANNELS, KERNEL, FACTOR = _count(1, 65_536), 255, _count(1, 256)
 
 RANGES: dict[str, Range] = {
-    "task": Choice(("denoise", "stack", "gan")),
+    "task": Choice(("denoise", "stack", "gan", "super_resolve")),
     "seed": _count(0, MOST_SEEDS),
     "epochs": EPOCHS,
     "steps": _count(),
@@ -121,6 +123,11 @@ RANGES: dict[str, Range] = {
     "gan.truncation": Number(0, 1e6),
     "gan.truncations": Several(Number(0, 1e6, above=True), most=100),
     "gan.judge": Choice(tuple(JUDGES)),
+    "super_resolve.factor": Number(min(FACTORS), max(FACTORS), whole=True),
+    "super_resolve.antialias": FLAG,
+    "super_resolve.enlarges": Choice(ENLARGED),
+    "super_resolve.stages": Several(FACTOR),
+    "super_resolve.residual": FLAG,
     "eval.every": _count(),
     "eval.checkpoint": Choice(tuple(RESULTS)),
     "eval.levels": Several(LEVEL, most=100),

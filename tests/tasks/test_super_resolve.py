@@ -183,6 +183,7 @@ def test_images_are_cropped_to_what_the_factor_divides(config, rng):
     assert fitted.notes == ("images are cropped from 14 x 10 to 12 x 8, which a factor of 4 divides",)
     config.super_resolve.factor = 4
     run = prepare(config, Dataset("random", "random", *splits, "0"))
+    assert run.description == "x4 super-resolution of images cropped to 12 x 8, transpose decoder"
     state = jax.eval_shape(run.training.initial_state)
     figures = run.training.objective.validate(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), state))
     assert figures["psnr"] == pytest.approx(

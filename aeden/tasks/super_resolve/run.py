@@ -40,6 +40,7 @@ class SuperResolveRun:
       degrade: makes the test images of low resolution.
       fields: the sections `super_resolve` and `noise` of the config, for the summary.
       loss: the reconstruction loss.
+      cropped: whether the images of the data set were larger, and lost rows and columns.
       tests: whether the result is tested and drawn; if not, its validation figures are all there is.
     """
 
@@ -50,12 +51,15 @@ class SuperResolveRun:
     degrade: FixedNoise
     fields: dict[str, Any]
     loss: str
+    cropped: bool
     tests: bool
 
     @property
     def description(self) -> str:
         """See `PreparedRun`."""
-        return f"x{self.model.scale} super-resolution, {self.name.decoder} decoder"
+        height, width = self.dataset.image_shape[:2]
+        sizes = f" of images cropped to {height} x {width}" if self.cropped else ""
+        return f"x{self.model.scale} super-resolution{sizes}, {self.name.decoder} decoder"
 
     def abstract_trainings(self) -> list[Training]:
         """See `PreparedRun`."""

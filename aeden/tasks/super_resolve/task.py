@@ -53,6 +53,7 @@ def prepare(config: Any, given: Dataset) -> SuperResolveRun:
         degrade=fixed_noise(degrade, seed, Stream.TEST),
         fields={"super_resolve": options.to_dict(), "noise": config.noise.to_dict()},
         loss=loss,
+        cropped=dataset is not given,
         tests=config.eval.test,
     )
 

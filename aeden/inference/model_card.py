@@ -95,7 +95,10 @@ def _line(text: str) -> str:
 
 def _use(settings: dict[str, Any], program: bool) -> str:
     level = " --level 0.1" if settings["takes_level"] else ""
-    text = f"With aeden {settings['aeden_version']} or newer, in the folder above this one, called FOLDER here:\n\n    aeden denoise FOLDER noisy.png -o clean.png{level}\n"
+    text = (
+        f"With aeden {settings['aeden_version']} or newer, in the folder above this one, called FOLDER here:\n\n"
+        f"    aeden denoise FOLDER noisy.png -o clean.png{level}\n"
+    )
     if not program:
         return text
     if settings["size"]:

@@ -107,7 +107,9 @@ def test_a_program_of_half_precision_is_smaller():
     whole, half = make_program(model, params), make_program(model, params, half=True)
     assert len(whole) - len(half) > 2 * 2 * 64 * 100 * 0.95
     images = jnp.asarray(noisy_images(3, 8, 8, 1))
-    np.testing.assert_allclose(load_program(half)(images), restore(model, params, images), atol=1 / 255)
+    expected = restore(model, params, images)
+    np.testing.assert_allclose(load_program(whole)(images), expected, atol=1e-6)
+    np.testing.assert_allclose(load_program(half)(images), expected, atol=1 / 255)
 
 
 def networks():
@@ -120,7 +122,7 @@ def networks():
         yield f"unet {decoder}", UNet(channels=3, residual=True, **options), (8, 8, 3)
 
 
-QUICK = ("dense", "told the level")
+QUICK = ("told the level",)
 
 
 @pytest.mark.parametrize(
@@ -161,34 +163,26 @@ def test_the_program_needs_jax_alone(finished_run, whole, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("function", "options", "remedy"),
+    ("function", "options", "factor", "remedy"),
     [
-        ("weights", Options(half=True), "without --half"),
-        ("make_program", Options(format="jax"), "report this"),
+        ("weights", Options(half=True), 1e9, "without --half"),
+        ("make_program", Options(format="jax"), 1.1, "report this"),
     ],
 )
 def test_an_export_that_restores_other_pixels_is_refused(
-    finished_run, tmp_path, monkeypatch, function, options, remedy
+    finished_run, tmp_path, monkeypatch, function, options, factor, remedy
 ):
     module = exported if function == "weights" else export
     made = getattr(module, function)
 
     def wrong(*arguments):
         *first, params, half = arguments
-        return made(*first, jax.tree.map(lambda leaf: 1.1 * leaf, params), half)
+        return made(*first, jax.tree.map(lambda leaf: factor * leaf, params), half)
 
     monkeypatch.setattr(module, function, wrong)
     with pytest.raises(ValueError, match=f"restores other pixels.*{remedy}"):
         export_run(finished_run, tmp_path / "new/out", options)
     assert names(tmp_path / "new") == []
-
-
-def test_parameters_too_large_for_half_precision_are_refused(finished_run, tmp_path, monkeypatch):
-    run = read_run(finished_run)
-    params = jax.tree.map(lambda leaf: leaf * 1e6, run.params)
-    monkeypatch.setattr(export, "read_run", lambda folder: export.dataclasses.replace(run, params=params))
-    with pytest.raises(ValueError, match="without --half"):
-        export_run(finished_run, tmp_path / "out", Options(half=True))
 
 
 def test_a_disk_that_is_full_leaves_the_earlier_export(finished_run, whole, tmp_path, monkeypatch):

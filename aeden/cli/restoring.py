@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
+from aeden.cli.compiled_programs import keep_programs
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
 from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
@@ -22,7 +22,7 @@ from aeden.data.image_output import Page, check_holds, format_of_suffix, write_i
 from aeden.inference.finished_run import Restorer, load_restorer
 from aeden.inference.noise_level import NoiseEstimate, estimate_noise
 from aeden.inference.tiles import calls, plan_tiles, restored_rows
-from aeden.runtime import cache, files
+from aeden.runtime import files
 
 # The estimate is far from the training noise if it is so many times above or below.
 FAR = 1.5
@@ -87,17 +87,8 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
     return 1 if failed else 0
 
 
-def keep_programs() -> None:
-    """Keeps compiled programs for the next start."""
-    folder = "jax_compilation_cache_dir"
-    if getattr(jax.config, folder) is None:
-        jax.config.update(folder, str(cache.cache_folder() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
 def _load(run: str, options: Options) -> Restorer:
-    """The restorer of a run."""
+    """The restorer of a run. Compiled programs are kept for the next start."""
     keep_programs()
     restorer = load_restorer(run)
     if options.level is not None and not restorer.takes_level:

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if importlib.util.find_spec("gradio") is None:
         raise ValueError('the demo needs gradio: pip install "aeden[demo]"')
-    from aeden.cli.programs import keep_programs
+    from aeden.cli.compiled_programs import keep_programs
     from aeden.inference.finished_run import load_restorer
 
     keep_programs()

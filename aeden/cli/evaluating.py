@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from aeden.cli.compiled_programs import keep_programs
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
-from aeden.cli.programs import keep_programs
 from aeden.data.image_files import ImageError, decode_image
 from aeden.inference.classical_photos import CLASSICAL
 from aeden.inference.evaluation import (

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from aeden.cli.compiled_programs import keep_programs
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
-from aeden.cli.programs import keep_programs
 from aeden.cli.streams import read_standard_input, write_standard_output
 from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image

@@ -1,4 +1,4 @@
-"""Compiled programs, kept from one start of a command to the next."""
+"""Compiled programs, which later commands find again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aeden.runtime import cache
 
 
 def keep_programs() -> None:
-    """Keeps what XLA compiles in the cache folder, unless the user chose another folder."""
+    """Keeps compiled programs for the next start."""
     folder = "jax_compilation_cache_dir"
     if getattr(jax.config, folder) is None:
         jax.config.update(folder, str(cache.cache_folder() / "xla"))

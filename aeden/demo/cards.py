@@ -22,7 +22,7 @@ SMALL = 96
 LEGEND = (
     "Difference: red where the image is brighter than the clean one (without added noise: than your image), blue "
     f"where it is darker, full from {DIFFERENCE:g} of the range on. Spectrum: log magnitude without the mean, "
-    "frequency 0 in the middle, the same colours in all; bright points far from it are a pattern, e.g. a checkerboard."
+    "frequency 0 in the middle, one scale for all; bright points far from it are a pattern, e.g. a checkerboard."
 )
 
 STYLE = """

@@ -127,6 +127,7 @@ def test_a_large_upload_is_refused(url):
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with pytest.raises(urllib.error.HTTPError) as error:
         direct.open(urllib.request.Request(f"{url}/gradio_api/upload", content, headers), timeout=60)
+    error.value.close()
     assert error.value.code == 413
 
 

@@ -3,8 +3,11 @@
 import importlib.util
 import sys
 
-if sys.argv[:1] == ["-m"]:
-    # A command is starting. Before the imports, which take seconds.
+# The commands that `experiments.cli.guarded` runs, which handles signals and errors once the imports are done.
+GUARDED = {f"experiments.{name}" for name in ("main", "ablate", "ablate.cost", "labels", "settings")}
+
+if sys.argv[:1] == ["-m"] and GUARDED & set(sys.orig_argv):
+    # Such a command is starting. Before the imports, which take seconds.
     from aeden.runtime import processes, standard_streams
 
     standard_streams.open_closed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,10 @@ def compare(data: NoisyData, folder: Path) -> tuple[list[Row], dict[str, np.ndar
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
     if path.with_suffix(".json").exists() and path.with_suffix(".npz").exists():
         with np.load(path.with_suffix(".npz")) as shown:
-            return files.read_json(path.with_suffix(".json"))["rows"], dict(shown)
+            rows = files.read_json(path.with_suffix(".json"))["rows"]
+            # JSON has null for a PSNR that is infinite. A strength of null is none.
+            missing = [{name: math.nan for name in ("psnr", "ssim") if row[name] is None} for row in rows]
+            return [{**row, **nan} for row, nan in zip(rows, missing, strict=True)], dict(shown)
     rows, shown = _measure(data)
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(path.with_suffix(".npz"), **shown)  # type: ignore[arg-type]

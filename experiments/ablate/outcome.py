@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aeden.runtime import files, provenance
+from aeden.runtime import files, provenance, run_folder
 from aeden.runtime.files import Row
 from aeden.tasks.task import Summary
 from experiments.ablate import (
@@ -100,8 +100,11 @@ def _tuning(plan: Plan) -> tuning.Tuning | None:
 
 
 def read_summary(plan: Plan, cell: Cell) -> Summary:
-    """The summary of a finished run."""
-    return files.read_json(plan.folders[cell] / "summary.json")
+    """The summary of a finished run, with NaN for figures that are not finite."""
+    summary = run_folder.finished(plan.folders[cell])
+    if summary is None:
+        raise FileNotFoundError(f"{plan.folders[cell]} holds no finished run any more: run the same command again")
+    return summary
 
 
 def _add_costs(plan: Plan, rows: Mapping[Cell, Row], config_arguments: Sequence[str]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import io
 import sys
 
 import pytest
+from conftest import ROOT
 
+import experiments
 from experiments import cli
 
 
@@ -57,6 +59,13 @@ def test_an_error_is_one_line_without_names_of_python(error, expected):
     assert line.startswith(expected)
     assert "Error" not in line
     assert "Errno" not in line
+
+
+def test_every_guarded_command_is_known_before_its_imports():
+    files = (ROOT / "experiments").rglob("*.py")
+    found = {path.relative_to(ROOT) for path in files if "(cli.guarded(main))" in path.read_text()}
+    names = {".".join(path.with_suffix("").parts).removesuffix(".__main__") for path in found}
+    assert names == experiments.GUARDED
 
 
 def test_a_command_whose_messages_nobody_reads_goes_on(monkeypatch):

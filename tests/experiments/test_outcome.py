@@ -179,12 +179,13 @@ def test_the_sentence_has_the_size_of_a_difference_and_three_kinds_of_verdict():
     pairs = {name: (list(reference + rng.normal(*how, 8)), list(reference)) for name, how in made.items()}
     found = compare(pairs, margin=0.1)
     text = verdict.sentence(found, "nearest", PSNR)
+    # Narrow intervals have a digit more.
     assert re.fullmatch(
         r"By PSNR, over 8 paired seeds, compared with nearest: "
-        r"k4 is better \(\+0\.\d\d dB, \d\.\d times the spread over seeds, 95 % interval \+0\.\d\d dB to "
-        r"\+0\.\d\d dB, corrected p = 0\.031\); "
-        r"k3 is worse \(-0\.3\d dB, .*\); "
-        r"same is equal for practical use \(\+0\.0\d dB, .*, within the margin of 0\.1 dB, corrected p = [\de.-]+\); "
+        r"k4 is better \(\+0\.\d{3} dB, \d\.\d times the spread over seeds, 95 % interval \+0\.\d{3} dB to "
+        r"\+0\.\d{3} dB, corrected p = 0\.031\); "
+        r"k3 is worse \(-0\.3\d\d dB, .*\); "
+        r"same is equal for practical use \(\+0\.0\d\d dB, .*, within the margin of 0\.1 dB, corrected p = [\de.-]+\); "
         r"no difference shown for noisy \([+-]0\.\d\d dB, \d\.\d times the spread over seeds, 95 % interval -0\.\d\d "
         r"dB to \+0\.\d\d dB\)\.",
         text,

@@ -82,6 +82,7 @@ def test_an_interrupt_that_python_drops_is_not_lost():
     """An exception in `__del__` is dropped; the next `stop_signals` knows of the signal."""
     code = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
 sys.unraisablehook = lambda _: None
 processes.note_interrupts()
 class Dropping:
@@ -98,7 +99,13 @@ print(processes.stop_requested())
 
 
 def test_an_interrupt_during_imports_is_one_line():
-    code = "import os, signal; processes.leave_on_interrupt(); os.kill(os.getpid(), signal.SIGINT); signal.pause()"
+    code = """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
+processes.leave_on_interrupt()
+os.kill(os.getpid(), signal.SIGINT)
+signal.pause()
+"""
     result = python(code)
     assert result.returncode == 130
     assert result.stderr == "interrupted before anything was done\n"

@@ -203,7 +203,7 @@ def test_cores_share_large_crops(config, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "match"),
     [
-        ({"super_resolve.factor": 5}, "super_resolve.factor 5 is unknown: use 2, 3, 4"),
+        ({"super_resolve.factor": 5}, "super_resolve.factor 5 is out of range: use a whole number from 2 to 4"),
         ({"super_resolve.factor": 4, "super_resolve.stages": (2,)}, "whose product is super_resolve.factor 4"),
         ({"super_resolve.enlarges": "pixels"}, "unknown super_resolve.enlarges 'pixels': use one of features, code"),
         ({"super_resolve.residual": True}, "super_resolve.residual=True has no limits: use loss=mse or l1"),
@@ -217,7 +217,7 @@ def test_cores_share_large_crops(config, monkeypatch):
         ({"super_resolve.factor": 4, "super_resolve.stages": (4,)}, "leave gaps .* set model.decoder_kernel_size=4"),
         ({"eval.levels": (0.1,)}, r"eval.levels is for task=denoise: set eval.levels=\(\)"),
         ({"eval.extras": True}, "eval.extras is for task=denoise"),
-        ({"noise.level": -1.0}, "noise level -1 is out of range"),
+        ({"noise.level": -1.0}, "noise.level -1 is out of range"),
         ({"loss": "l2"}, "unknown loss 'l2'"),
     ],
 )

@@ -354,7 +354,8 @@ def test_the_published_commands(tmp_path, arguments):
 @pytest.mark.parametrize("arguments", published_commands("experiments.ablate"))
 def test_the_published_grids(monkeypatch, arguments):
     """All that is checked before the first run: whole grids and their processes are tests of test_ablate.py."""
-    settings = parsed(monkeypatch, arguments[0].removeprefix("--config="), *arguments[1:])
+    fields = [argument for argument in arguments[1:] if argument.startswith("--config.")]
+    settings = parsed(monkeypatch, arguments[0].removeprefix("--config="), *fields)
     settings.experiment.data.limit = 500
     cells = grid.expand(settings)
     grid.check(cells)

@@ -320,10 +320,10 @@ def test_an_rgb_folder_of_odd_size_with_the_other_decoder(tmp_path, run_main, rn
 def published_commands(program):
     """Arguments of the commands of the README and of the pages of results, without those that other tests run."""
     pages = ("README.md", "docs/results-")
-    # Those of photos and text: tests/tasks/test_unet_runs.py. They need a folder of photos.
+    # Those of photos need a folder of photos, and text draws pages: see tests/tasks/test_unet_runs.py.
     elsewhere = (
         *("smoke.py", "configs/gan_", "configs/transpose_", "configs/stacked_notmnist.py", "config.pairing"),
-        *("configs/photos_", "configs/text.py"),
+        *("/photos_", "configs/text.py"),
     )
     return sorted(
         {

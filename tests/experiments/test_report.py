@@ -129,9 +129,9 @@ def test_the_comparison_shows_size_margin_and_verdict(settings, tmp_path):
     parts = page.comparison(result)
     pooled = np.sqrt((one.var(ddof=1) + reference.var(ddof=1)) / 2)
     line = rows_of(parts)[-1]
-    assert line[2:5] == ["+0.05 dB", f"{pooled:.2g}", f"{0.05 / pooled:+.1f}"]
+    assert line[2:5] == ["+0.050 dB", f"{pooled:.2g}", f"{0.05 / pooled:+.1f}"]
     assert line[5:] == ["0.00781", f"{found['k3'].p_equal:.3g}", "equal for practical use", "0.56", "8 of 8"]
-    assert "+0.05 [+0.04, +0.06]  equal for practical use" in text_of(parts)
+    assert "+0.050 [+0.044, +0.056]  equal for practical use" in text_of(parts)
     assert "the margin of 0.1 dB" in text_of(parts)
     assert "corrected p, equality" in text_of(parts)
     assert "k3 is equal for practical use" in text_of(page.opening(result))

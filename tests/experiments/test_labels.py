@@ -127,6 +127,7 @@ def test_a_cell_differs_in_what_it_is_about(method, head, epochs, noise):
     assert config.stack.embedding == "tsne"
 
 
+@pytest.mark.proof
 def test_the_command_continues(tmp_path):
     workdir = tmp_path / "labels"
 

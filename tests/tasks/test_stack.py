@@ -351,6 +351,7 @@ def test_a_head_needs_labels_and_pre_training_none(config, dataset, tmp_path):
         run(config, bare, tmp_path / "nothing")
 
 
+@pytest.mark.proof
 def test_the_whole_autoencoder_of_a_denoising_run_as_the_stack(config, dataset, tmp_path):
     config.model.architecture, config.model.features = "conv", (3, 4)
     config.task, config.epochs = "denoise", 1.0

@@ -155,6 +155,7 @@ def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monke
     assert super_resolve_task.figures(whole)["psnr"] == whole["test"]["psnr"]
 
 
+@pytest.mark.proof
 def test_photos_of_several_sizes_are_tested_whole(config, photos):
     """Their height and width are cropped to multiples of the factor; crops that pictures show, too."""
     config.data.name, config.data.dir, config.data.crop, config.data.channels = "folder", str(photos), 8, "3"

@@ -75,6 +75,7 @@ def test_a_step_is_gradient_descent_with_the_level_of_each_image(config, dataset
         np.testing.assert_allclose(mine, its, atol=1e-6)
 
 
+@pytest.mark.proof
 def test_the_test_gives_each_image_its_level(config, dataset):
     """The evaluation and the pictures, compared with image by image."""
     run = prepare(config, dataset)
@@ -99,6 +100,7 @@ def test_the_test_gives_each_image_its_level(config, dataset):
 
 
 @pytest.mark.parametrize("extras", [False, pytest.param(True, marks=pytest.mark.proof)])
+@pytest.mark.proof
 def test_a_whole_run_with_its_pictures(config, dataset, tmp_path, extras):
     config.eval.extras, config.eval.levels, config.model.blocks = extras, (0.2,), 1
     summary = prepare(config, dataset).run(tmp_path, time.monotonic())

@@ -1,16 +1,14 @@
-"""Compiled programs, which later commands find again."""
+"""Compiled programs, kept from one start of a command to the next."""
 
 from __future__ import annotations
 
 import jax
 
-from aeden.runtime import cache
+from aeden.runtime import cache, devices
 
 
 def keep_programs() -> None:
-    """Keeps compiled programs for the next start."""
-    folder = "jax_compilation_cache_dir"
+    """Keeps what XLA compiles in the cache folder, unless the user chose another folder."""
+    folder = "jax_compilation_cache_dir"  # a name that only JAX's own config knows, not its types
     if getattr(jax.config, folder) is None:
-        jax.config.update(folder, str(cache.cache_folder() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        devices.keep_programs(cache.cache_folder() / "xla")

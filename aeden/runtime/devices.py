@@ -42,10 +42,15 @@ def configure(batch_size: int, compilation_cache: Path | None, devices: int = 0)
     # With many programs in flight, several CPU devices can wait for each other forever: run one program at a time.
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     if compilation_cache is not None:
-        jax.config.update("jax_compilation_cache_dir", str(compilation_cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        keep_programs(compilation_cache)
     check_divides(batch_size)
+
+
+def keep_programs(folder: Path) -> None:
+    """Keeps every compiled program in a folder, however small it is and however quickly it was compiled."""
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def cpu_device_count(batch_size: int, core_count: int, examples: int = EXAMPLES_PER_CPU_DEVICE) -> int:

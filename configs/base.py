@@ -49,10 +49,11 @@ def _data() -> ConfigDict:
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
     data.limit = 0  # maximum number of examples per split; 0 for all
     data.train_limit = 0  # maximum number of training examples; validation and test stay complete; 0 for all
-    # The next two are for denoising and super-resolution. With data.crop the images may be of any size; both limits
+    # The next three are for denoising and super-resolution. With data.crop the images may be of any size; both limits
     # then count whole images.
     data.crop = 0  # train on random crops of this height and width, in pixels; 0 for whole images of one size
     data.channels = "auto"  # 1 (gray) | 3 (colour) | auto (colour if any image is); converts images; needs data.crop
+    data.held_out = 0.1  # share of the images validated, and again of those tested, at least one each; folder and crop
     return data
 
 

@@ -22,6 +22,8 @@ from aeden.data.splits import split_images
 
 CHANNELS = ("auto", "1", "3")
 NOISY, CLEAN = "noisy", "clean"
+# Share of the images for validation, and again for the test, where nothing else is asked for.
+HELD_OUT = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +41,9 @@ class _Examples:
         return _Examples(self.images.select(index), tuple(hashes), noisy, tuple(noisy_hashes))
 
 
-def open_images(source: Path, crop: int, channels: str = "auto", limit: int = 0, train_limit: int = 0) -> Dataset:
+def open_images(
+    source: Path, crop: int, channels: str = "auto", limit: int = 0, train_limit: int = 0, held_out: float = HELD_OUT
+) -> Dataset:
     """Opens a folder or archive of images of any size.
 
     Args:
@@ -48,6 +52,7 @@ def open_images(source: Path, crop: int, channels: str = "auto", limit: int = 0,
       channels: "1" (gray), "3" (colour), or "auto": colour if any image is.
       limit: maximum number of images per split; 0 for all.
       train_limit: maximum number of training images; 0 for all.
+      held_out: share of the images for validation, and again for the test, at least one image each.
 
     Raises:
       FileNotFoundError: there is no such folder or archive.
@@ -58,11 +63,13 @@ def open_images(source: Path, crop: int, channels: str = "auto", limit: int = 0,
     for field, value in (("limit", limit), ("train_limit", train_limit)):
         if value < 0:
             raise ValueError(f"data.{field} {value} is negative: use 0 for all images")
+    if not 0 < held_out < 0.5:
+        raise ValueError(f"data.held_out {held_out} is not a share above 0 and below 0.5")
     folder = open_folder(source)
     examples, unpaired = _examples(folder, source)
     notes = folder.notes + _unpaired_notes(unpaired)
     try:
-        positions = split_images(examples.hashes)
+        positions = split_images(examples.hashes, held_out)
     except ValueError as error:
         raise ValueError("; ".join([f"{source}: {error}", *notes])) from error
     limits = {"train": min(filter(None, (limit, train_limit)), default=0), "validation": limit, "test": limit}

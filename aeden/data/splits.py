@@ -120,16 +120,20 @@ def content_hash(image: np.ndarray) -> str:
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
-def hash_split(digest: str) -> str:
-    """The split of an image with this content hash: 80 % train, 10 % validation, 10 % test.
+def hash_split(digest: str, held_out: float = 0.1) -> str:
+    """The split of an image with this content hash: with `held_out` 0.1, 80 % train, 10 % validation, 10 % test.
 
     Exact duplicates have the same hash and therefore belong to the same split.
+
+    Args:
+      digest: `content_hash` of the image.
+      held_out: share of the images for validation, and again for the test; above 0, less than a half.
     """
     share = int(digest[:12], 16) / 16**12
-    return "train" if share < 0.8 else "validation" if share < 0.9 else "test"
+    return "train" if share < 1 - 2 * held_out else "validation" if share < 1 - held_out else "test"
 
 
-def split_images(hashes: Sequence[str]) -> dict[str, np.ndarray]:
+def split_images(hashes: Sequence[str], held_out: float = 0.1) -> dict[str, np.ndarray]:
     """The positions of the images of each split, by content: int64 [n] for train, validation and test, ordered by hash.
 
     It is the rule of `hash_split`, except that each split has at least one image: ordered by their hashes, the images
@@ -137,6 +141,7 @@ def split_images(hashes: Sequence[str]) -> dict[str, np.ndarray]:
 
     Args:
       hashes: `content_hash` of each image. Duplicates belong to the same split.
+      held_out: as of `hash_split`.
 
     Raises:
       ValueError: there are fewer than three different images.
@@ -147,7 +152,7 @@ def split_images(hashes: Sequence[str]) -> dict[str, np.ndarray]:
             f"{len(distinct)} different image{'s' if len(distinct) > 1 else ''} cannot be divided into training, "
             "validation and test: add images, 3 at least and better 10 or more"
         )
-    counts = Counter(map(hash_split, distinct))
+    counts = Counter(hash_split(digest, held_out) for digest in distinct)
     first = min(max(counts["train"], 1), len(distinct) - 2)
     second = min(max(counts["train"] + counts["validation"], first + 1), len(distinct) - 1)
     names = np.repeat(["train", "validation", "test"], [first, second - first, len(distinct) - second])

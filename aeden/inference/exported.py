@@ -58,7 +58,7 @@ def load_exported(folder: Path, name: str | None = None) -> Restorer:
     settings = read_settings(folder)
     params = read_weights(checked_file(folder, WEIGHTS, settings))
     model = build_network(folder, settings["model"], params)
-    return make_restorer(model, params, name or str(folder), dict(settings["noise"]))
+    return make_restorer(model, params, name or str(folder), dict(settings["noise"]), settings.get("seed"))
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

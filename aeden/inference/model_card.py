@@ -130,16 +130,32 @@ def _training(settings: dict[str, Any], summary: dict[str, Any]) -> str:
     lines.append(f"- the network {told}")
     if "steps" in summary:
         seconds = summary.get("wall_seconds")
-        hardware = summary.get("hardware", {})
-        where = f" on {hardware.get('cores', '?')} cores of {hardware.get('processor', '?')}" if hardware else ""
+        where = _hardware(summary.get("hardware", {}))
         lines.append(f"- {summary['steps']:,} steps" + (f" in {seconds / 60:.1f} minutes{where}" if seconds else ""))
     return "\n".join(lines) + "\n"
 
 
+def _hardware(hardware: dict[str, Any]) -> str:
+    """What a training ran on, e.g. " on 2 cores of AMD EPYC" or " on one NVIDIA H100"; empty if unknown."""
+    if not hardware:
+        return ""
+    if hardware.get("platform", "cpu") == "cpu":
+        return f" on {hardware.get('cores', '?')} cores of {hardware.get('processor', '?')}"
+    devices = hardware.get("devices", 1)
+    return f" on {'one' if devices == 1 else devices} {hardware.get('device_kind', hardware['platform'])}"
+
+
 def levels_of(noise: dict[str, Any]) -> str:
-    """The noise levels of a training, e.g. "0.05 to 0.45", in the unit of `noise.level`."""
+    """The noise levels of a training, e.g. "0.05 to 0.45" or "0 to 55/255", in the unit of `noise.level`."""
     low, high = noise.get("level", 0.0), noise.get("level_max") or 0.0
-    return f"{low:.3g} to {high:.3g}" if high > low else f"{low:.3g}"
+    return f"{_level(low)} to {_level(high)}" if high > low else _level(low)
+
+
+def _level(level: float) -> str:
+    """A noise level as its users write it: "0.1", or "25/255" if it is a whole number of 255 and no short decimal."""
+    of_255 = round(level * 255)
+    whole = abs(level * 255 - of_255) < 1e-3 and len(f"{level:.6g}") > 5
+    return f"{of_255}/255" if whole else f"{level:.3g}"
 
 
 def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
@@ -149,7 +165,7 @@ def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
     for noise, row in rows.items():
         noisy, restored = row.get("noisy") or {}, row.get("test") or {}
         if all(metric in one for one in (noisy, restored) for metric in ("psnr", "ssim")):
-            name = noise if noise.startswith("that") or ":" in noise else f"level {float(noise):.3g}"
+            name = noise if noise.startswith("that") or ":" in noise else f"level {_level(float(noise))}"
             figures = f"{noisy['psnr']:.2f} | {restored['psnr']:.2f} | {noisy['ssim']:.4f} | {restored['ssim']:.4f}"
             lines.append(f"| {name} | {figures} |")
     if not lines:

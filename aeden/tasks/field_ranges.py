@@ -62,6 +62,7 @@ RANGES: dict[str, Range] = {
     "data.limit": _count(),
     "data.train_limit": _count(),
     "data.crop": _count(0, 65_536),
+    "data.held_out": Number(0, 0.5, above=True, below=True),
     "data.channels": Choice(tuple(own_images.CHANNELS)),
     "augment.shift": Number(0, 1e4),
     "augment.turn": Number(0, 180),

@@ -60,6 +60,7 @@ def open_data(config: Any) -> Dataset:
     if not crop:
         if channels != "auto":
             raise ValueError(f"data.channels={channels} has no effect without data.crop: set data.crop, e.g. to 64")
+        _check_held_out(data)
         return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
     if config.task not in CROPPING:
         raise ValueError(
@@ -67,11 +68,19 @@ def open_data(config: Any) -> Dataset:
         )
     own_images.check_crops(crop, channels)
     if data.name != "folder":
+        _check_held_out(data)
         whole = sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
         return own_images.cut(whole, crop, channels)
     if not data.dir:
         raise ValueError("data.name=folder needs data.dir, a folder of images: --config.data.dir=my_images")
-    return own_images.open_images(Path(data.dir).expanduser(), crop, channels, data.limit, data.train_limit)
+    limits = data.limit, data.train_limit, data.held_out
+    return own_images.open_images(Path(data.dir).expanduser(), crop, channels, *limits)
+
+
+def _check_held_out(data: Any) -> None:
+    """Refuses a share of held-out images for data that are not split by it."""
+    if data.held_out != own_images.HELD_OUT:
+        raise ValueError(f"data.held_out={data.held_out} has an effect on data.name=folder with data.crop only")
 
 
 def check_loss(config: Any) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aeden.data.splits import Split, content_hash, hash_split, spread
+from aeden.data.splits import Split, content_hash, hash_split, split_images, spread
 
 
 def labelled(counts):
@@ -90,6 +90,19 @@ def test_splits_by_content_have_shares_of_80_10_and_10_percent():
     assigned = [hash_split(content_hash(image)) for image in images]
     shares = [assigned.count(name) / len(images) for name in ("train", "validation", "test")]
     np.testing.assert_allclose(shares, [0.8, 0.1, 0.1], atol=0.02)
+
+
+def test_the_share_held_out_can_be_chosen():
+    digests = [f"{i:012x}" + "0" * 52 for i in range(0, 16**12, 16**12 // 1000)]
+    assigned = [hash_split(digest, 0.02) for digest in digests]
+    shares = [assigned.count(name) / len(digests) for name in ("train", "validation", "test")]
+    np.testing.assert_allclose(shares, [0.96, 0.02, 0.02], atol=0.002)
+    # What is trained on with a large share held out is also trained on with a small one.
+    assert {d for d in digests if hash_split(d) == "train"} < {d for d in digests if hash_split(d, 0.02) == "train"}
+    splits = split_images(digests, 0.02)
+    assert {name: [digests[i] for i in index] for name, index in splits.items()} == {
+        name: sorted(d for d, its in zip(digests, assigned, strict=True) if its == name) for name in splits
+    }
 
 
 def test_the_content_hash_depends_on_shape_and_pixels_only():

@@ -19,7 +19,7 @@ from aeden.inference.export import HALF_TOLERANCE, Options, export_run
 from aeden.inference.exported import FILES, is_exported, load_exported
 from aeden.inference.finished_run import load_restorer, load_run, read_run
 from aeden.inference.jax_program import load_program, make_program
-from aeden.inference.model_card import levels_of, model_card, plain
+from aeden.inference.model_card import _training, levels_of, model_card, plain
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.decoders import DECODERS
 from aeden.nn.parameters import make_init
@@ -380,7 +380,14 @@ def test_the_card_says_what_a_reader_needs(whole):
         assert said in text, said
 
 
+def test_the_card_names_the_accelerator():
+    hardware = {"platform": "gpu", "device_kind": "NVIDIA H100", "devices": 1, "cores": 16, "processor": "a processor"}
+    settings = {"dataset": {"name": "", "sha256": ""}, "noise": {}, "takes_level": False}
+    assert "15,000 steps in 1.5 minutes on one NVIDIA H100\n" in _training(settings, {**SUMMARY, "hardware": hardware})
+
+
 def test_the_levels_of_a_training():
     assert levels_of({"level": 0.1, "level_max": 0.0}) == "0.1"
-    assert levels_of({"level": 0.0, "level_max": 55 / 255}) == "0 to 0.216"
+    assert levels_of({"level": 0.0, "level_max": 55 / 255}) == "0 to 55/255"
+    assert levels_of({"level": float(f"{25 / 255:.6g}")}) == "25/255"  # as the keys of a summary have it
     assert levels_of({"level": 0.3}) == "0.3"

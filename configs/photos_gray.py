@@ -35,7 +35,7 @@ def get_config() -> ConfigDict:
     config.batch_size = 16
     config.epochs = 0.0
     config.steps = 15_000
-    config.learning_rate = 1e-3
+    config.learning_rate = 2e-3
     config.eval.every = 500
     config.eval.levels = (15 / 255, 25 / 255, 50 / 255)
     return config

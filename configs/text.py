@@ -30,7 +30,7 @@ def get_config() -> ConfigDict:
     config.batch_size = 16
     config.epochs = 0.0
     config.steps = 15_000
-    config.learning_rate = 1e-3
+    config.learning_rate = 3e-3
     config.eval.every = 500
     config.eval.levels = (0.1, 0.2, 0.3, 0.4)
     return config

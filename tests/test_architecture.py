@@ -1,6 +1,7 @@
 """The architecture of docs/architecture.md: one order of packages, no import circle, small files."""
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -50,6 +51,12 @@ def imported(path):
 def package(name):
     """The entry of ORDER that a module belongs to."""
     return next((entry for entry in RANK if name == entry or name.startswith(f"{entry}.")), None)
+
+
+def test_no_fast_fourier_transform_is_compiled():
+    """Two at the same time can wait for each other forever on a CPU, see `aeden.measures.checkerboard`."""
+    code = {name: ast.unparse(ast.parse(path.read_text())) for name, path in MODULES.items()}
+    assert [name for name, text in code.items() if re.search(r"\b(jnp|lax|jax\.\w+)\.fft\b[.(]", text)] == []
 
 
 def test_every_module_belongs_to_a_package():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -67,10 +68,29 @@ def _split_by_phase(images: Array, stride: int) -> Array:
 
 
 def power_spectrum(images: Float[Array, "b h w c"]) -> Float[Array, "b h w"]:
-    """|DFT|^2 / (h w) per frequency, averaged over channels, with frequency 0 in the middle."""
+    """|DFT|^2 / (h w) per frequency, averaged over channels, with frequency 0 in the middle.
+
+    It is made of matrix products, for images of up to some hundred pixels. `jnp.fft` must not be used in a compiled
+    program: on CPUs, two transforms at the same time can wait for each other forever (seen with jaxlib 0.10.2 and
+    0.11.2: each holds threads of XLA's pool while it waits for others).
+    """
     h, w = images.shape[1:3]
-    power = jnp.mean(jnp.square(jnp.abs(jnp.fft.fft2(images, axes=(1, 2)))), axis=-1) / (h * w)
-    return jnp.fft.fftshift(power, axes=(1, 2))
+    cos_h, sin_h, cos_w, sin_w = *_waves(h), *_waves(w)
+
+    def transformed(pattern: str, *matrices: Array) -> Array:
+        return jnp.einsum(pattern, *matrices, precision=jax.lax.Precision.HIGHEST)
+
+    along_w = [transformed("bhwc,wv->bhvc", images, wave) for wave in (cos_w, sin_w)]
+    of_cos, of_sin = ([transformed("bhvc,hu->buvc", one, wave) for one in along_w] for wave in (cos_h, sin_h))
+    real, imaginary = of_cos[0] - of_sin[1], of_cos[1] + of_sin[0]
+    power = jnp.mean(jnp.square(real) + jnp.square(imaginary), axis=-1) / (h * w)
+    return jnp.roll(power, (h // 2, w // 2), axis=(1, 2))
+
+
+def _waves(size: int) -> tuple[Array, Array]:
+    """Cosine and sine of 2 pi j k / size: two float32 [size, size]."""
+    turns = np.outer(np.arange(size), np.arange(size)) % size / size  # exact: large multiples would lose digits
+    return jnp.asarray(np.cos(2 * np.pi * turns), jnp.float32), jnp.asarray(np.sin(2 * np.pi * turns), jnp.float32)
 
 
 def radial_spectrum(images: Float[Array, "b h w c"]) -> Float[Array, "b r"]:
@@ -83,7 +103,7 @@ def radial_spectrum(images: Float[Array, "b h w c"]) -> Float[Array, "b r"]:
     distance = np.hypot(np.fft.fftfreq(h)[:, None], np.fft.fftfreq(w)[None])
     ring = np.round(distance * min(h, w)).astype(np.int32)
     membership = np.eye(ring.max() + 1, dtype=np.float32)[ring.ravel()]
-    power = jnp.fft.ifftshift(power_spectrum(images), axes=(1, 2))
+    power = jnp.roll(power_spectrum(images), (-(h // 2), -(w // 2)), axis=(1, 2))
     return power.reshape(len(images), -1) @ jnp.asarray(membership / np.maximum(membership.sum(0), 1.0))
 
 

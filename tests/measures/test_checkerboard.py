@@ -57,6 +57,15 @@ def test_a_constant_image_has_no_artifacts_and_bad_strides_are_refused():
             checkerboard.harmonic_energy(flat, stride)
 
 
+@pytest.mark.parametrize("shape", [(3, 28, 28, 1), (2, 13, 30, 3), (1, 1, 5, 1), (1, 64, 97, 1)])
+def test_the_power_spectrum_is_that_of_numpys_fourier_transform(rng, shape):
+    images = rng.uniform(size=shape)
+    expected = np.abs(np.fft.fft2(images, axes=(1, 2))) ** 2
+    expected = np.fft.fftshift(expected.mean(-1) / np.prod(shape[1:3]), axes=(1, 2))
+    power = checkerboard.power_spectrum(jnp.asarray(images, jnp.float32))
+    np.testing.assert_allclose(power, expected, rtol=1e-4, atol=1e-9 * expected.max())
+
+
 def test_the_radial_spectrum_of_a_wave_and_of_white_noise(rng):
     x = np.arange(32)
     wave = np.cos(2 * np.pi * 5 * x / 32)[None, None, :, None] * np.ones((1, 32, 1, 1))

@@ -21,6 +21,7 @@ from PIL import Image
 from test_notes import parsed
 
 from aeden.runtime.files import read_json
+from aeden.tasks import execute, from_config
 from experiments.ablate import grid, verdict
 
 SMOKE = "--config=configs/smoke.py"
@@ -336,6 +337,17 @@ def published_commands(program):
     )
 
 
+@pytest.mark.filterwarnings("ignore:the load_module")  # ml_collections reads config files with it
+@pytest.mark.parametrize("arguments", published_commands("experiments.main"))
+def test_the_published_commands_are_prepared(monkeypatch, arguments):
+    """All that comes before the first step, offline (glyphs stand in)."""
+    fields = [argument for argument in arguments[1:] if argument.startswith("--config.")]
+    config = parsed(monkeypatch, arguments[0].removeprefix("--config="), *fields, "--config.data.limit=64")
+    prepared = execute.prepare(config, from_config.open_data(config))
+    assert prepared is not None
+
+
+@pytest.mark.proof
 @pytest.mark.parametrize("arguments", published_commands("experiments.main"))
 def test_the_published_commands(tmp_path, arguments):
     """As written, but short: few images and steps, and offline (glyphs stand in)."""

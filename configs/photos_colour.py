@@ -2,7 +2,7 @@
 
     python -m experiments.main --config=configs/photos_colour.py --config.data.dir=my_photos
 
-Gray photos are converted to colour. Not measured yet.
+Gray photos are converted to colour. Results: docs/results-photos.md.
 """
 
 from ml_collections import ConfigDict

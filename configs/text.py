@@ -3,8 +3,8 @@
     python -m experiments.main --config=configs/text.py
 
 A U-Net of 395,265 parameters (0.8 MB in half precision) that predicts the noise, on crops of 64 x 64 and noise of 0.05
-to 0.45, clipped. It has biases: clipped noise darkens white paper by an amount that does not scale with the image. Not
-measured yet.
+to 0.45, clipped. It has biases: clipped noise darkens white paper by an amount that does not scale with the image.
+Results: docs/results-photos.md.
 """
 
 from ml_collections import ConfigDict

@@ -22,7 +22,7 @@ class Interrupted(Exception):
     """The run was asked to stop and has saved a checkpoint."""
 
 
-# Signals since `note_interrupts` and `note_terminations`, and the signals that the innermost `stop_signals` has received.
+# Signals since `note_interrupts` and `note_terminations`, and those that the innermost `stop_signals` has received.
 _noted: list[int] = []
 _received: list[list[int]] = []
 

@@ -239,7 +239,9 @@ def _save(loop: _Loop, position: _Position, validated: bool) -> None:
 def _resume(training: Training, checkpoints: Checkpoints) -> tuple[_Position, list[str]]:
     """The position of the newest intact checkpoint, or the start; and messages about it."""
     state = devices.replicate(training.initial_state())
-    manifest, problems = meeting.from_primary("the step to go on from", lambda: checkpoints.newest_whole(_saved_position))
+    manifest, problems = meeting.from_primary(
+        "the step to go on from", lambda: checkpoints.newest_whole(_saved_position)
+    )
     if manifest is None:
         messages = [*problems, "no checkpoint is intact: starting again"] if problems else []
         return _Position(0, state, Window(), Clock(), {}), messages

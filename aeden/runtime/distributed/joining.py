@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import threading
@@ -28,6 +29,9 @@ REASONS = {
     "Unexpected task": "process 0 expects fewer processes than --processes={processes}",
     "not found in": "process 0 expects fewer processes than --processes={processes}",
 }
+
+# Words of collectives and of the coordination service that fail because a partner is gone.
+_LOST = re.compile(r"Gloo|NCCL|UNAVAILABLE|[Cc]oordination ?[Ss]ervice")
 
 # The others, once this process has joined; whether it is about to.
 _partners: Partners | None = None
@@ -66,8 +70,8 @@ def _configure(place: Place) -> None:
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_check_proxy_envs", False)
     # A web proxy must not stand between the processes; only gRPC reads this variable.
-    hosts = [os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy", ""), place.address[0]]
-    os.environ["no_grpc_proxy"] = ",".join(filter(None, hosts))
+    hosts = [os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy", ""), place.address[0]]  # noqa: SIM112
+    os.environ["no_grpc_proxy"] = ",".join(filter(None, hosts))  # noqa: SIM112
 
 
 def _connect(place: Place, limit: float, native: NativeMessages) -> None:
@@ -161,7 +165,8 @@ def report(line: str, error: BaseException | None = None) -> None:
 
 def _is_of_jax(error: BaseException | None) -> bool:
     while error is not None:
-        if isinstance(error, jax.errors.JaxRuntimeError):
+        # JAX raises a collective that has failed as ValueError, too.
+        if isinstance(error, jax.errors.JaxRuntimeError) or _LOST.search(str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -184,5 +189,3 @@ def leave(status: int) -> bool:
     meeting.meet("everything is done")
     _partners.stop()
     return True
-
-

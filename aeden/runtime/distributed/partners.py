@@ -72,10 +72,16 @@ class Partners:
     def leave(self) -> None:
         """Tells the others why this process ends. Process 0 waits some seconds for them, as the store ends with it."""
         self._ended.set()
+        # In another thread, because a store whose process is gone may never answer.
+        telling = threading.Thread(target=self._tell, daemon=True)
+        telling.start()
+        telling.join(GRACE)
+
+    def _tell(self) -> None:
         with contextlib.suppress(Exception):
             line = self._reported or "it was stopped"
             self._store.key_value_set(f"{LEFT}{self._place.process}", line, allow_overwrite=True)
-            until = time.monotonic() + GRACE + 3
+            until = time.monotonic() + GRACE
             while self._place.process == 0 and time.monotonic() < until:
                 if len(self._store.key_value_dir_get(LEFT)) >= self._place.processes:
                     break

@@ -46,6 +46,8 @@ class Partners:
         self._lock = threading.Lock()
         self._left: dict[int, str] = {}
         self._counts: dict[int, str] = {}
+        self._seen: dict[int, float] = {}
+        self._looked = self._answered = 0.0
         self._restart()
 
     def start(self) -> None:
@@ -149,9 +151,11 @@ class Partners:
         known = f"step {step} is saved" if step is not None else "no step is saved yet"
         with contextlib.suppress(Exception):
             print(f"error: {line}; {known}: run the same command again to go on", file=sys.stderr, flush=True)
-            self._store.key_value_set(f"{LEFT}{self._place.process}", line, allow_overwrite=True)
-        if self._place.process == 0:
-            time.sleep(2 * BEAT)  # the others hear of it before the store ends
+        # In another thread, because a store whose process is gone never answers, and JAX aborts soon.
+        self._reported = line
+        telling = threading.Thread(target=self._tell, daemon=True)
+        telling.start()
+        telling.join(2 * BEAT)
         os._exit(1)
 
     def _repeat(self, work: Callable[[], None], pause: float) -> None:

@@ -16,18 +16,18 @@ from aeden.runtime.distributed.placement import Place
 from aeden.runtime.identity import flatten
 
 
-def agree_on_command(config: Mapping[str, Any], place: Place, limit: float) -> None:
+def agree_on_command(experiment: Mapping[str, Any], place: Place, limit: float) -> None:
     """Compares configs, code and versions of packages.
 
     Args:
-      config: the whole config as nested dicts.
+      experiment: the whole config as nested dicts.
       place: the place of this process.
       limit: seconds to wait for the others.
 
     Raises:
       MeetingError: see `meeting.agree`.
     """
-    facts = {**flatten(config), **{f"version of {name}": value for name, value in provenance.versions().items()}}
+    facts = {**flatten(experiment), **{f"version of {name}": value for name, value in provenance.versions().items()}}
     facts["sha256 of aeden's code"] = code_digest(Path(aeden.__file__).parent)
     meeting.agree("command or code", facts, limit, (place.process, place.processes))
 

@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 from absl import flags
 from ml_collections import config_flags
 
-from aeden.runtime import cache, devices, files, hosts, processes, run_folder, standard_streams
+from aeden.runtime import cache, devices, files, processes, run_folder, standard_streams
+from aeden.runtime.distributed import agreement, joining, placement
 from aeden.runtime.processes import Interrupted
 from aeden.tasks import field_ranges, from_config
 from aeden.tasks.execute import task_of
@@ -37,6 +38,10 @@ COMPILATION_CACHE = flags.DEFINE_bool("compilation_cache", True, "Keep compiled 
 COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of process 0, for a run of several processes.")
 PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes of the run.")
 PROCESS = flags.DEFINE_integer("process", None, "Number of this process, from 0.")
+DISTRIBUTED = flags.DEFINE_string(
+    "distributed", "auto", "auto: one of several processes if flags or a cluster say so; off: trains alone."
+)
+JOIN_TIMEOUT = flags.DEFINE_float("join_timeout", 300.0, "Seconds to wait for the other processes at the start.")
 # Sections of a grid in which every name is the user's.
 FREE_SECTIONS = ("axes", "contenders", "shared_run", "tuning.fields")
 
@@ -64,6 +69,7 @@ def _guarded(command: Callable[[], None]) -> int:
         command()
         return 0
     except Interrupted as stop:
+        joining.report(str(stop))
         print(stop, file=sys.stderr)
         return 130
     except BrokenPipeError:
@@ -71,18 +77,21 @@ def _guarded(command: Callable[[], None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        joining.report("it was interrupted")
         print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
         return 130
     except Exception as error:
         if "--debug" in sys.argv:
             raise
+        joining.report(one_line(error), error)
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 1
 
 
 def leave(status: int) -> NoReturn:
     """Ends the process after its exit handlers, without taking the interpreter apart: that takes 0.3 s with JAX."""
-    atexit._run_exitfuncs()
+    if joining.leave(status):
+        atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -197,19 +206,29 @@ def defaults() -> dict[str, Any]:
     return base.get_config().to_dict()
 
 
-def set_up(config: Any) -> None:
+def set_up(config: Any, joins: bool = False) -> None:
     """Joins the other processes, if any, and sets JAX up for a config. Once per process.
+
+    Args:
+      config: the experiment.
+      joins: whether this command can be one of several processes of a run.
 
     Raises:
       ValueError: unknown task, or a batch that is out of range or cannot be divided by the number of devices.
     """
     processes.keep_to_cores(CORES.value)
     programs = cache.cache_folder() / "xla" if COMPILATION_CACHE.value else None
-    if COORDINATOR.value:
-        hosts.join_processes(COORDINATOR.value, PROCESSES.value or 0, PROCESS.value or 0)
+    place = None
+    if joins:
+        place = placement.find_place(DISTRIBUTED.value, COORDINATOR.value, PROCESSES.value, PROCESS.value)
+    if place is not None:
+        joining.join_processes(place, JOIN_TIMEOUT.value, DEBUG.value)
+        agreement.agree_on_command(config.to_dict(), place, JOIN_TIMEOUT.value)
     task_of(config)
     field_ranges.check_field(config, "batch_size")
     devices.configure(config.batch_size, programs, DEVICES.value or from_config.cpu_devices(config))
+    if place is not None:
+        agreement.agree_on_devices(place, JOIN_TIMEOUT.value)
 
 
 def one_line(error: BaseException) -> str:

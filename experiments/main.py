@@ -25,9 +25,9 @@ from experiments import cli  # noqa: E402
 def main() -> None:
     """Runs one experiment and prints its results."""
     config, workdir = cli.CONFIG.value, Path(cli.WORKDIR.value or f"runs/{cli.config_name()}")
-    cli.set_up(config)
+    cli.set_up(config, joins=True)
     summary, finished = execute.execute(config, cli.defaults(), workdir, _STARTED)
-    if finished:
+    if finished and devices.is_primary():
         print("this run is finished; nothing is done. To train again, choose another --workdir")
     if devices.is_primary():
         print(execute.closing(summary))

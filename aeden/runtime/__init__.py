@@ -1,1 +1,1 @@
-"""The machine and the disk: devices, hosts, processes, cache, files, run folders, provenance."""
+"""The machine and the disk: devices, processes, runs of several processes, cache, files, run folders, provenance."""

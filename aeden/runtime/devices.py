@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from aeden.runtime.distributed import meeting
 from aeden.runtime.parts import map_parts
 from aeden.runtime.processes import cores
 from aeden.shapes import Array, PyTree
@@ -167,7 +168,7 @@ def pmap_steps(step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]) -> Calla
         state, metrics = step(state, jax.tree.map(lambda x: x[0], batches))
         return state, jax.tree.map(lambda x: x[None], metrics)
 
-    return jax.pmap(steps, AXIS, in_axes=(None, 1), out_axes=(None, None), donate_argnums=(0,))
+    return _compiled_by_all(jax.pmap(steps, AXIS, in_axes=(None, 1), out_axes=(None, None), donate_argnums=(0,)))
 
 
 def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyTree], PyTree]:
@@ -179,7 +180,29 @@ def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyT
     def total(state: PyTree, batches: PyTree) -> PyTree:
         return sum_over_devices(sums(state, jax.tree.map(lambda x: x[0], batches)))
 
-    return jax.pmap(total, AXIS, in_axes=(None, 1), out_axes=None)
+    return _compiled_by_all(jax.pmap(total, AXIS, in_axes=(None, 1), out_axes=None))
+
+
+def _compiled_by_all(mapped: Callable[..., PyTree]) -> Callable[..., PyTree]:
+    """In a run of several processes: compiles, waits until all have compiled, and only then runs.
+
+    The collectives of CPUs give up after 30 s, and one process can compile for much longer than another, which finds
+    the program in its cache.
+    """
+    if jax.process_count() == 1:
+        return mapped
+    compiled: set[PyTree] = set()
+
+    def run(*arguments: PyTree) -> PyTree:
+        leaves, structure = jax.tree.flatten(arguments)
+        kind = structure, tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        if kind not in compiled:
+            mapped.lower(*arguments).compile()  # type: ignore[attr-defined] # JAX keeps it for the call
+            meeting.meet("the program is compiled")
+            compiled.add(kind)
+        return mapped(*arguments)
+
+    return run
 
 
 def map_examples(

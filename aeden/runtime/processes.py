@@ -22,7 +22,7 @@ class Interrupted(Exception):
     """The run was asked to stop and has saved a checkpoint."""
 
 
-# SIGINTs since `note_interrupts`, and the signals that the innermost `stop_signals` has received.
+# Signals since `note_interrupts` and `note_terminations`, and those that the innermost `stop_signals` has received.
 _noted: list[int] = []
 _received: list[list[int]] = []
 
@@ -53,6 +53,20 @@ def note_interrupts() -> None:
     in_main = threading.current_thread() is threading.main_thread()
     if in_main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
         signal.signal(signal.SIGINT, receive)
+
+
+def note_terminations() -> None:
+    """From now on SIGTERM is only noted, for a run of several processes: all save and stop at the same step.
+
+    The next `stop_signals` begins with the note, and so does whoever asks `stop_noted`.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, _: _noted.append(number))
+
+
+def stop_noted() -> bool:
+    """Whether a signal has been noted outside any `stop_signals`."""
+    return bool(_noted)
 
 
 def stop_requested() -> bool:

@@ -50,6 +50,11 @@ class _Forgiving:
             self._stream.flush()
 
 
+def forgiving(stream: Any) -> Any:
+    """The same text stream, but its `write` and `flush` never fail."""
+    return _Forgiving(stream)
+
+
 @contextlib.contextmanager
 def forgiving_stderr() -> Iterator[None]:
     """Inside, messages that standard error does not take (reader gone, disk full) are lost, and nothing fails."""

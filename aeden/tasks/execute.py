@@ -12,6 +12,7 @@ import jax
 
 from aeden.data.dataset import Dataset
 from aeden.runtime import devices, files, provenance, run_folder, stopwatch
+from aeden.runtime.distributed import meeting, shared_folder
 from aeden.tasks.denoise.task import DENOISE
 from aeden.tasks.field_ranges import check_fields
 from aeden.tasks.from_config import check_choice, open_data
@@ -78,23 +79,26 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
     task, fields, primary = task_of(config), config.to_dict(), devices.is_primary()
     # Before the lock: a finished run tells its result in a folder that cannot be written to, too.
     run_folder.check_config(workdir, fields, defaults, task.sections)
-    summary = run_folder.finished(workdir)
+    summary = _finished(workdir)
     if summary is not None and summary["dataset"] == summary["requested_dataset"]:
         return summary, True
     check_fields(config)
     with run_folder.locked(workdir, primary):
+        shared_folder.check_shared(workdir)
         # Another process may have had the folder until now.
         run_folder.check_config(workdir, fields, defaults, task.sections)
-        summary = run_folder.finished(workdir)
+        summary = _finished(workdir)
         if summary is not None and summary["dataset"] == summary["requested_dataset"]:
             return summary, True
         # Also if the run is finished on data that stood in for the requested: is the requested data here now?
         with stopwatch.part("data"):
             dataset = open_data(config)
+        meeting.agree("data", dataset.identity(), meeting.LONG)
         run_folder.check_data(workdir, dataset.identity())
         if summary is not None:
             return summary, True
-        announce(dataset)
+        if primary:
+            announce(dataset)
         run = prepare(config, dataset)
         run.check_files()
         # Whatever is refused from here on leaves a folder that belongs to this config.
@@ -106,8 +110,13 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
         if primary:
             files.write_json(workdir / "summary.json", summary)
         # Whatever comes next may read this run's result in any process.
-        devices.any_process(False)
+        meeting.meet("the summary is written")
         return summary, False
+
+
+def _finished(workdir: Path) -> Summary | None:
+    """The summary of a finished run, as process 0 finds it: another one may see an older state of the folder."""
+    return meeting.from_primary("whether the run is finished", lambda: run_folder.finished(workdir))
 
 
 def opening(run: PreparedRun, dataset: Dataset) -> str:

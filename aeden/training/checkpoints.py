@@ -101,7 +101,8 @@ class Checkpoints:
     def newest_whole(self, accept: Accept | None = None) -> tuple[dict[str, Any] | None, list[str]]:
         """The manifest of the newest valid checkpoint, and a message for each newer one that is not valid.
 
-        Checkpoints that are not valid are renamed to `STEP.damaged`, so that they are not considered again.
+        Checkpoints that are not valid are renamed to `STEP.damaged`, so that they are not considered again. Only for
+        process 0, which reads every file; the others are told the step.
 
         Args:
           accept: see `problem`.
@@ -115,8 +116,7 @@ class Checkpoints:
             if problem is None:
                 return self._manifest(step), complaints
             complaints.append(f"checkpoint {step} is not used: {problem}")
-            if devices.is_primary():
-                self._move_aside(step)
+            self._move_aside(step)
         return None, complaints
 
     def restore(self, step: int, like: PyTree) -> PyTree:
@@ -127,17 +127,16 @@ class Checkpoints:
         return self._writer.restore(self.folder / str(step), args=ocp.args.StandardRestore(abstract))
 
     def best_intact(self) -> int | None:
-        """The best valid checkpoint; None if there is none. Better ones that are damaged are reported and set aside."""
+        """The best valid checkpoint; None if there is none. Better ones that are damaged are reported and set aside.
+
+        Only for process 0, as `newest_whole`.
+        """
         while (step := self.best_step()) is not None:
             problem = self.problem(step)
-            # Every process must have looked before the files are moved.
-            devices.any_process(False)
             if problem is None:
                 return step
-            if devices.is_primary():
-                print(f"checkpoint {step}, the best on validation, is not used: {problem}", file=sys.stderr, flush=True)
-                self._move_aside(step)
-            devices.any_process(False)
+            print(f"checkpoint {step}, the best on validation, is not used: {problem}", file=sys.stderr, flush=True)
+            self._move_aside(step)
         return None
 
     def metrics(self, step: int) -> dict[str, float]:

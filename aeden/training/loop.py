@@ -15,6 +15,7 @@ import jax
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
 from aeden.runtime import devices, stopwatch
+from aeden.runtime.distributed import joining, meeting
 from aeden.runtime.processes import Interrupted, stop_signals
 from aeden.shapes import PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
@@ -119,6 +120,7 @@ def fit(training: Training, folder: Path, started: float) -> Fitted:
     if primary:
         remove_leftovers(folder / "checkpoints")
     checkpoints = Checkpoints(folder / "checkpoints", training.checkpoints, training.best_metric)
+    joining.tell_saved(checkpoints.last_step)
     with contextlib.closing(checkpoints):
         with stopwatch.part("start"):
             position, messages = _resume(training, checkpoints)
@@ -133,7 +135,7 @@ def fit(training: Training, folder: Path, started: float) -> Fitted:
         with stopwatch.part("checkpoints"):
             checkpoints.wait()
             # The primary process deletes old checkpoints in the background. Nobody may look for the best one before.
-            devices.any_process(False)
+            meeting.meet("all checkpoints are written")
         position.clock = position.clock.until_now(started)
         state, step, validation = _result(training, checkpoints, position)
         return Fitted(state, step, validation, position.clock, log.rows, checkpoints.best_step())
@@ -192,6 +194,7 @@ def _train(loop: _Loop, position: _Position) -> None:
         # Also after the last step: whatever would follow, e.g. another phase, must not start.
         if stopping or (position.step == schedule.steps and devices.any_process(bool(loop.stop))):
             loop.checkpoints.wait()
+            meeting.meet("the last checkpoint is written")
             raise Interrupted(f"stopped at step {position.step}, which is saved: run the same command again to go on")
 
 
@@ -227,13 +230,18 @@ def _save(loop: _Loop, position: _Position, validated: bool) -> None:
     """Starts writing a checkpoint."""
     extra = position.extra() | {"clock": dataclasses.asdict(position.clock.until_now(loop.started))}
     with stopwatch.part("checkpoints"):
+        loop.checkpoints.wait()
+        # Process 0 also computes the checksums of the step before, while the others would give up waiting for it.
+        meeting.meet("the checkpoint before is written")
         loop.checkpoints.save(position.step, position.state, position.validation if validated else None, extra)
 
 
 def _resume(training: Training, checkpoints: Checkpoints) -> tuple[_Position, list[str]]:
     """The position of the newest intact checkpoint, or the start; and messages about it."""
     state = devices.replicate(training.initial_state())
-    manifest, problems = checkpoints.newest_whole(_saved_position)
+    manifest, problems = meeting.from_primary(
+        "the step to go on from", lambda: checkpoints.newest_whole(_saved_position)
+    )
     if manifest is None:
         messages = [*problems, "no checkpoint is intact: starting again"] if problems else []
         return _Position(0, state, Window(), Clock(), {}), messages
@@ -254,7 +262,7 @@ def _saved_position(manifest: dict[str, Any]) -> tuple[Window, Clock, dict[str, 
 
 def _result(training: Training, checkpoints: Checkpoints, position: _Position) -> tuple[PyTree, int, dict[str, float]]:
     """The resulting state, its step and its validation metrics, as `training.result` says."""
-    best = checkpoints.best_intact() if training.result == "best" else None
+    best = meeting.from_primary("the best step", checkpoints.best_intact) if training.result == "best" else None
     if best is None or best == position.step:
         return devices.as_local(position.state), position.step, position.validation
     return devices.as_local(checkpoints.restore(best, position.state)), best, checkpoints.metrics(best)

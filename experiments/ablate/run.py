@@ -12,6 +12,7 @@ import jax
 from absl import flags
 
 from aeden.runtime import processes, run_folder
+from aeden.runtime.distributed import placement
 from aeden.runtime.processes import Interrupted, cores
 from aeden.tasks.execute import announce
 from experiments import cli
@@ -57,7 +58,7 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
       Interrupted: SIGINT or SIGTERM arrived.
       ChildProcessError: runs failed. The others were reported.
     """
-    if cli.COORDINATOR.value:
+    if any(flag.value is not None for flag in (cli.COORDINATOR, cli.PROCESSES, cli.PROCESS)):
         raise ValueError("a grid starts the processes of its runs itself: --coordinator is for experiments.main")
     # The runs need the accelerators.
     jax.config.update("jax_platforms", "cpu")
@@ -195,7 +196,9 @@ def _say_widened(before: Mapping[str, Search], now: Mapping[str, Search]) -> Non
 def job(plan: Plan, cell: Cell) -> launch.Job:
     """The process that makes or continues a run."""
     count = cli.CORES.value or (0 if on_gpus() else CORES)
-    options = [f"--cpu_cores={count}"] if count else []
+    # Within a job of a cluster, a run would take itself for one process of several.
+    options = ["--distributed=off"] if cli.DISTRIBUTED.value == "off" or placement.in_cluster() else []
+    options += [f"--cpu_cores={count}"] if count else []
     options += [f"--cpu_devices={cli.DEVICES.value}"] if cli.DEVICES.value else []
     options += [] if cli.COMPILATION_CACHE.value else ["--nocompilation_cache"]
     arguments = ["-m", "experiments.main", *plan.arguments(cell), *options]

@@ -111,7 +111,11 @@ def test_nothing_of_an_earlier_grid_looks_current(finished, tmp_path):
 
 @pytest.mark.parametrize("written", [True, False])
 def test_a_grid_names_its_report_only_if_there_is_one(settings, tmp_path, monkeypatch, capsys, written):
-    for owner, name, value in ((run, "LIST", False), (run, "ONLY", []), (cli, "COORDINATOR", None)):
+    for owner, name, value in (
+        (run, "LIST", False),
+        (run, "ONLY", []),
+        *((cli, name, None) for name in ("COORDINATOR", "PROCESSES", "PROCESS")),
+    ):
         monkeypatch.setattr(owner, name, SimpleNamespace(value=value))
     for name in ("_check_data", "announce", "run_cells"):
         monkeypatch.setattr(run, name, lambda *_: {})

@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
         "--format",
         default="safetensors",
         metavar="FORMAT",
-        help="safetensors (default), or jax, which adds model.jax: a program that needs jax alone",
+        help="safetensors (default); jax adds model.jax, which needs jax alone; onnx adds model.onnx, for ONNX Runtime",
     )
     parser.add_argument("--license", default="", help="license of the model, such as apache-2.0")
     parser.add_argument("--purpose", default="", metavar="TEXT", help="what the model is for, in one line")
@@ -61,6 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(
         f"restores as the run does: pixels differ by at most {done.difference:.1g} of 1 (allowed: {done.tolerance:.2g})"
     )
+    if done.unchecked:
+        print(
+            f"note: {done.unchecked} was not compared with the run: install onnxruntime and export again with --force"
+        )
     if not options.license:
         print("note: the card says that the license is unknown: export again with --license to name one")
     return 0

@@ -15,10 +15,11 @@ import numpy as np
 
 import aeden
 from aeden.inference import exported
-from aeden.inference.exported import CARD, FILES, PROGRAM, SETTINGS, WEIGHTS
+from aeden.inference.exported import CARD, FILES, ONNX, PROGRAM, SETTINGS, WEIGHTS
 from aeden.inference.finished_run import FinishedRun, read_run
 from aeden.inference.jax_program import load_program, make_program
 from aeden.inference.model_card import model_card, plain
+from aeden.inference.onnx_program import can_run_onnx, check_onnx, load_onnx, make_onnx
 from aeden.inference.restorer import Restorer
 from aeden.inference.trained_network import MODEL_DEFAULTS, make_restorer
 from aeden.nn.parameters import count_parameters
@@ -26,7 +27,7 @@ from aeden.nn.restore import is_linear
 from aeden.runtime import files
 from aeden.runtime.new_folder import new_folder
 
-FORMATS = ("safetensors", "jax")
+FORMATS = ("safetensors", "jax", "onnx")
 # Largest difference of an export from its run, for pixels in [0, 1]: of float32 parameters; of float16 ones, one
 # gray level of 255; and of a program whose run computes in bfloat16, where another order of sums is another result.
 TOLERANCE, HALF_TOLERANCE, BFLOAT16_TOLERANCE = 1e-5, 1 / 255, 2e-2
@@ -39,7 +40,7 @@ class Options:
     """What an export is to be.
 
     Attributes:
-      format: one of `FORMATS`; "jax" adds model.jax.
+      format: one of `FORMATS`; "jax" adds model.jax, "onnx" adds model.onnx.
       half: whether the parameters are kept as float16.
       license: of the parameters, as an identifier of SPDX or Hugging Face; "" if not known.
       purpose: what the model is for, in one line; "" for what the run says.
@@ -63,11 +64,13 @@ class Export:
       sizes: name of each file -> bytes.
       difference: largest difference of a restored pixel from that of the run, in [0, 1].
       tolerance: what was allowed.
+      unchecked: the file that could not be compared with the run, as what runs it is not installed; "" if none.
     """
 
     sizes: dict[str, int]
     difference: float
     tolerance: float
+    unchecked: str = ""
 
 
 def export_run(run_folder: Path, out: Path, options: Options) -> Export:
@@ -81,11 +84,13 @@ def export_run(run_folder: Path, out: Path, options: Options) -> Export:
     _check_options(options)
     check_target(out, options.force)
     run = read_run(run_folder)
+    if options.format == "onnx":
+        check_onnx(run.model)
     with new_folder(out, lambda path: check_target(path, options.force)) as folder:
         _write(folder, run, options, out.resolve().name)
         difference, tolerance = _check(folder, run, options)
         sizes = {name: (folder / name).stat().st_size for name in FILES if (folder / name).exists()}
-    return Export(sizes, difference, tolerance)
+    return Export(sizes, difference, tolerance, ONNX if options.format == "onnx" and not can_run_onnx() else "")
 
 
 def check_target(out: Path, force: bool) -> None:
@@ -162,13 +167,15 @@ def _write(folder: Path, run: FinishedRun, options: Options, name: str) -> None:
     contents = {WEIGHTS: exported.weights(run.params, options.half)}
     if options.format == "jax":
         contents[PROGRAM] = make_program(run.model, run.params, options.half)
+    if options.format == "onnx":
+        contents[ONNX] = make_onnx(run.model, run.params, options.half)
     for file_name, content in contents.items():
         with files.new_file(folder / file_name) as file:
             file.write(content)
     settings = describe(run, _restorer(run), options)
     settings["sha256"] = {each: hashlib.sha256(content).hexdigest() for each, content in contents.items()}
     files.write_json(folder / SETTINGS, settings)
-    files.write_text(folder / CARD, model_card(settings, run.summary, name, options.format == "jax"))
+    files.write_text(folder / CARD, model_card(settings, run.summary, name, options.format))
 
 
 def _restorer(run: FinishedRun) -> Restorer:
@@ -184,14 +191,9 @@ def _check(folder: Path, run: FinishedRun, options: Options) -> tuple[float, flo
     reference = _restorer(run)
     loaded: list[tuple[str, Callable[..., Any]]] = [(WEIGHTS, exported.load_exported(folder))]
     if options.format == "jax":
-        settings = exported.read_settings(folder)
-        program = load_program(exported.checked_file(folder, PROGRAM, settings))
-
-        def compute(images: np.ndarray, level: float | None) -> np.ndarray:
-            levels = () if level is None else (jnp.full(len(images), level, jnp.float32),)
-            return np.asarray(program(jnp.asarray(images), *levels))
-
-        loaded.append((PROGRAM, compute))
+        loaded.append((PROGRAM, _per_image(load_program(_written(folder, PROGRAM)))))
+    if options.format == "onnx" and can_run_onnx():
+        loaded.append((ONNX, _per_image(load_onnx(_written(folder, ONNX)))))
     worst = allowed = 0.0
     for file_name, restore in loaded:
         tolerance = _tolerance(file_name, run, options)
@@ -206,9 +208,24 @@ def _check(folder: Path, run: FinishedRun, options: Options) -> tuple[float, flo
     return worst, allowed
 
 
+def _written(folder: Path, name: str) -> bytes:
+    """The content of a file of an export, read again."""
+    return exported.checked_file(folder, name, exported.read_settings(folder))
+
+
+def _per_image(program: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """The function (images, level) -> restored images of a program that takes the level of each image, or none."""
+
+    def compute(images: np.ndarray, level: float | None) -> np.ndarray:
+        levels = () if level is None else (jnp.full(len(images), level, jnp.float32),)
+        return np.asarray(program(jnp.asarray(images), *levels))
+
+    return compute
+
+
 def _tolerance(file_name: str, run: FinishedRun, options: Options) -> float:
     """How far the pixels of an exported file may be from those of the run."""
-    if file_name == PROGRAM and run.settings["model"].get("dtype") == "bfloat16":
+    if file_name in (PROGRAM, ONNX) and run.settings["model"].get("dtype") == "bfloat16":
         return BFLOAT16_TOLERANCE
     return HALF_TOLERANCE if options.half else TOLERANCE
 

@@ -4,8 +4,9 @@
     config.json          what is needed to build the network and to restore with it, and where it comes from
     README.md            the model card
     model.jax            with --format=jax: the network as a program, see `aeden.inference.jax_program`
+    model.onnx           with --format=onnx: the network as a graph, see `aeden.inference.onnx_program`
 
-config.json holds the sha256 of the other two, so that a damaged or incomplete copy is refused.
+config.json holds the sha256 of the files of parameters, so that a damaged or incomplete copy is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from aeden.runtime import files
 from aeden.shapes import PyTree
 
 SETTINGS, WEIGHTS, CARD, PROGRAM = "config.json", "model.safetensors", "README.md", "model.jax"
-FILES = (SETTINGS, WEIGHTS, CARD, PROGRAM)
+ONNX = "model.onnx"
+FILES = (SETTINGS, WEIGHTS, CARD, PROGRAM, ONNX)
 # What `format` in config.json is. The version grows when older code cannot read a folder any more.
 FORMAT, FORMAT_VERSION = "aeden-denoiser", 1
 # How the first bytes of a file begin that Git LFS has not fetched yet.

@@ -23,23 +23,37 @@ restored = restore({arguments})
 It takes {shape}, and runs on CPUs, CUDA, ROCm and TPUs. jax loads
 such files for at least six months of its releases.
 """
+ONNX_SNIPPET = """\
+`model.onnx` needs ONNX Runtime and NumPy alone (`pip install onnxruntime`):
+
+```python
+import numpy
+import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
+noisy = numpy.random.uniform(size=({example})).astype("float32")  # values in [0, 1]
+(restored,) = session.run(None, {arguments})
+```
+
+It takes {shape}.
+"""
 
 
-def model_card(settings: dict[str, Any], summary: dict[str, Any], name: str, program: bool) -> str:
+def model_card(settings: dict[str, Any], summary: dict[str, Any], name: str, file_format: str = "") -> str:
     """The text of the card.
 
     Args:
       settings: config.json of the export, see `aeden.inference.export.describe`.
       summary: summary.json of the run. What it does not have is said not to be known.
       name: the title.
-      program: whether there is a model.jax.
+      file_format: "jax" if there is a model.jax, "onnx" if there is a model.onnx.
     """
     parts = [
         _front_matter(settings),
         f"# {plain(name)}\n",
         _introduction(settings),
         "## Use\n",
-        _use(settings, program),
+        _use(settings, file_format),
         "## Trained on\n",
         _training(settings, summary),
         "## Results\n",
@@ -93,13 +107,13 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _use(settings: dict[str, Any], program: bool) -> str:
+def _use(settings: dict[str, Any], file_format: str) -> str:
     level = " --level 0.1" if settings["takes_level"] else ""
     text = (
         f"With aeden {settings['aeden_version']} or newer, in the folder above this one, called FOLDER here:\n\n"
         f"    aeden denoise FOLDER noisy.png -o clean.png{level}\n"
     )
-    if not program:
+    if file_format not in ("jax", "onnx"):
         return text
     if settings["size"]:
         height, width = settings["size"]
@@ -107,10 +121,14 @@ def _use(settings: dict[str, Any], program: bool) -> str:
     else:
         height, width = 100, 150
         shape = f"images [n, height, width, {settings['channels']}] of any number, height and width"
-    arguments = 'noisy, numpy.full(2, 0.1, "float32")' if settings["takes_level"] else "noisy"
     if settings["takes_level"]:
         shape += ", and the noise level of each, [n]"
     example = f"2, {height}, {width}, {settings['channels']}"
+    levels = 'numpy.full(2, 0.1, "float32")'
+    if file_format == "onnx":
+        told = f', "level": {levels}' if settings["takes_level"] else ""
+        return text + "\n" + ONNX_SNIPPET.format(example=example, arguments=f'{{"noisy": noisy{told}}}', shape=shape)
+    arguments = f"noisy, {levels}" if settings["takes_level"] else "noisy"
     return text + "\n" + JAX_SNIPPET.format(example=example, arguments=arguments, shape=shape)
 
 

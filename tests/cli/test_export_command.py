@@ -57,7 +57,7 @@ def test_no_models(monkeypatch, capsys):
         (["noisy.png", "out"], "noisy.png is a file"),
         (["run", "noisy.png"], "noisy.png is a file"),
         (["run", "run"], "holds other files"),
-        (["run", "out", "--format=onnx"], "unknown format 'onnx': use one of safetensors, jax"),
+        (["run", "out", "--format=torch"], "unknown format 'torch': use one of safetensors, jax, onnx"),
     ],
 )
 def test_errors_take_one_line(working, capsys, arguments, said):

@@ -47,3 +47,16 @@ def test_an_error_is_one_line(arguments, said, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["draw_pages", *arguments])
     with pytest.raises(SystemExit, match=rf"^error: .*{said}"):
         draw_pages.main()
+
+
+def test_noise_has_the_standard_deviation_that_is_named(tmp_path):
+    for name, noise in (("clean", 0.0), ("noisy", 0.05)):
+        draw_pages.draw(tmp_path / name, range(3, 4), 200, 200, "test", None, noise)
+    clean, noisy = (
+        np.asarray(Image.open(tmp_path / name / "test-0003.png")).astype(float) for name in ("clean", "noisy")
+    )
+    inside = (clean > 60) & (clean < 195)  # nothing is clipped there
+    flat = np.full((300, 300), 128, np.uint8)
+    assert np.std(draw_pages.with_noise(flat, 0.05, 1)) == pytest.approx(0.05 * 255, rel=0.02)
+    assert (np.abs(noisy - clean)[inside] < 6 * 0.05 * 255).all()
+    assert (noisy != clean).any()

@@ -61,7 +61,7 @@ def test_an_export_restores_as_the_run_does(finished_run, whole):
     for name in ("channels", "stride", "radius", "noise", "size", "takes_level", "padding"):
         assert getattr(loaded, name) == getattr(run, name), name
     assert done.difference <= 1e-5
-    assert names(out) == sorted(FILES) == sorted(done.sizes)
+    assert names(out) == sorted({*FILES} - {"model.onnx"}) == sorted(done.sizes)
 
 
 def test_the_parameters_are_read_by_the_library_of_the_format(finished_run, whole):
@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_leaves_the_earlier_export(finished_run, whole, tmp_
     monkeypatch.setattr(files, "write_text", full)
     with pytest.raises(OSError, match="No space left"):
         export_run(finished_run, out, Options(force=True))
-    assert names(out) == sorted(FILES)
+    assert names(out) == names(whole[0])
     assert names(tmp_path) == ["out"]
     load_exported(out)
 
@@ -361,7 +361,7 @@ def test_the_front_matter_is_yaml(whole):
 def test_the_card_says_what_a_reader_needs(whole):
     settings = files.read_json(whole[0] / "config.json")
     settings |= {"dataset": {"name": plain(SUMMARY["dataset"]), "sha256": SUMMARY["dataset_sha256"]}, "seed": 3}
-    text = model_card(settings, SUMMARY, "digits", program=True)
+    text = model_card(settings, SUMMARY, "digits", "jax")
     assert front_matter(text)["datasets"] == ["photos"]
     for said in (
         "tiny digits\n",

@@ -248,7 +248,7 @@ def test_fields_named_in_the_text_exist(document):
     names = [name for groups in named for name in groups if name]
     names += [name for name in re.findall(r"^([a-z]+\.\w+)(?==|$)", text, re.M) if name.split(".")[0] in sections]
     unknown = [name for name in names if name not in grid and name.removeprefix("experiment.") not in experiment]
-    files_and_placeholders = ("json", "py", "FIELD", "model.jax", "model.safetensors")
+    files_and_placeholders = ("json", "py", "FIELD", "model.jax", "model.onnx", "model.safetensors")
     assert [name for name in unknown if not name.endswith(files_and_placeholders)] == []
 
 

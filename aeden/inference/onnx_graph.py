@@ -6,7 +6,7 @@ depends on them is computed in the graph. The operations: https://onnx.ai/onnx/o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,7 +114,7 @@ class Graph:
         ends = self.node("Slice", self.node("Shape", like), *map(self.constant, ([2], [4])))
         return self.node("Slice", x, self.constant([0, 0]), ends, self.constant([2, 3]))
 
-    def file(self, inputs: dict[str, Sequence[Any]], outputs: dict[str, Sequence[Any]], made_with: str) -> bytes:
+    def file(self, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]], made_with: str) -> bytes:
         """The content of a file, checked.
 
         Args:

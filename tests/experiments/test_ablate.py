@@ -38,6 +38,7 @@ def get_config():
 """
 
 
+@pytest.mark.proof
 def test_a_grid_that_is_killed_goes_on_and_a_run_that_diverges_spares_the_others(tmp_path):
     (tmp_path / "two.py").write_text(GRID)
     options = (f"--config={tmp_path / 'two.py'}", f"--workdir={tmp_path / 'grid'}", "--jobs=1")

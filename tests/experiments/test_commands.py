@@ -123,6 +123,7 @@ def test_a_finished_run_says_so_and_does_nothing(finished, run_main):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.proof
 def test_a_run_killed_at_random_moments_ends_bit_identical(tmp_path, run_main):
     options = (SMOKE, "--config.epochs=0", "--config.steps=70", "--config.checkpoint.every=7")
     run_main(*options, f"--workdir={tmp_path / 'whole'}")
@@ -251,13 +252,17 @@ def assert_one_line_error(result, match):
     ("arguments", "match"),
     [
         ((SMOKE, "--config.noise.foo=1"), "there is no field noise.foo: configs/ lists"),
-        ((SMOKE, "--config.epochs=many"), "many"),
+        pytest.param((SMOKE, "--config.epochs=many"), "many", marks=pytest.mark.proof),
         ((SMOKE, "--config.model.decoder=transposed"), "'transposed'.*transpose, upsample"),
-        ((SMOKE, "--config.data.name=mnits"), "'mnits'"),
-        ((SMOKE, "--config.batch_size=7", "--cpu_devices=2"), "batch_size 7 cannot be shared"),
+        pytest.param((SMOKE, "--config.data.name=mnits"), "'mnits'", marks=pytest.mark.proof),
+        pytest.param(
+            (SMOKE, "--config.batch_size=7", "--cpu_devices=2"),
+            "batch_size 7 cannot be shared",
+            marks=pytest.mark.proof,
+        ),
         (("--config=configs/nothing.py",), "nothing.py"),
         ((), "name an experiment"),
-        ((SMOKE, "config.epochs=2"), "unexpected argument"),
+        pytest.param((SMOKE, "config.epochs=2"), "unexpected argument", marks=pytest.mark.proof),
         ((SMOKE, "--config.data.name=folder", "--config.data.dir=tests"), "no readable image"),
         (("--config=configs/transpose_mnist.py", "--config.data.fallback="), r"mnist is not in .*AEDEN_DATA=FOLDER"),
     ],
@@ -278,6 +283,7 @@ def test_a_folder_without_permission(tmp_path, run_main):
     assert_one_line_error(run_main(SMOKE, f"--workdir={tmp_path / 'closed/run'}", check=False), "Permission denied")
 
 
+@pytest.mark.proof
 def test_a_full_disk_leaves_earlier_checkpoints_usable(tmp_path, run_main, finished):
     workdir = tmp_path / "run"
     sizes = [path.stat().st_size for path in (finished[0] / "checkpoints").rglob("*") if path.is_file()]
@@ -294,6 +300,7 @@ def test_a_full_disk_leaves_earlier_checkpoints_usable(tmp_path, run_main, finis
     assert all((ours[name] == whole[name]).all() for name in whole)
 
 
+@pytest.mark.proof
 def test_an_rgb_folder_of_odd_size_with_the_other_decoder(tmp_path, run_main, rng):
     from conftest import write_images
 

@@ -37,6 +37,7 @@ def test_every_network_is_counted_and_timed(cells):
         assert one["training_ms"] > 0
 
 
+@pytest.mark.proof
 def test_the_command_times_a_grid(tmp_path):
     options = ("--config.experiment.data.name=glyphs/digits", "--config.experiment.data.limit=48")
     process = start(
@@ -56,8 +57,8 @@ def test_the_command_times_a_grid(tmp_path):
     ("arguments", "match"),
     [
         (("--config=configs/ablations/gans_mnist.py",), "only denoising networks are timed"),
-        (("--config=configs/ablations/quick.py", "--rounds=0"), "rounds"),
-        (("--config=configs/ablations/quick.py", "--round=2"), "round"),
+        pytest.param(("--config=configs/ablations/quick.py", "--rounds=0"), "rounds", marks=pytest.mark.proof),
+        pytest.param(("--config=configs/ablations/quick.py", "--round=2"), "round", marks=pytest.mark.proof),
     ],
 )
 def test_bad_options_are_one_line(arguments, match):

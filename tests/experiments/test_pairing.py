@@ -67,7 +67,9 @@ def test_the_published_grids_keep_their_widths(module, kind):
 
 
 @pytest.mark.parametrize("changes", [{"skip": True}, {"stages": 3}], ids=["skip", "stages"])
-@pytest.mark.parametrize("name", ["large_context", "subpixel", "additive"])
+@pytest.mark.parametrize(
+    "name", ["large_context", *(pytest.param(name, marks=pytest.mark.proof) for name in ("subpixel", "additive"))]
+)
 def test_no_width_common_to_all_stages_is_closer(name, changes):
     """By trying them all. Two per cent and a half are close enough."""
     settings = tuned_mnist.get_config()

@@ -201,6 +201,7 @@ def test_a_grid_of_an_earlier_version_is_recognised(old_grid):
     assert [plan.folders[cell].name for cell in plan.cells[2:]] == [cell.folder for cell in plan.cells[2:]]
 
 
+@pytest.mark.proof
 def test_a_grid_of_an_earlier_version_is_continued(old_grid):
     """The finished run is not run again; the interrupted one continues from its checkpoint to the end."""
     workdir, fields = old_grid

@@ -134,6 +134,7 @@ def test_training_images_are_restored_as_test_images_are(config, dataset, noise)
     assert gaps == {"generalisation_gap_db": 1.5, "generalisation_gap_bce": pytest.approx(0.03)}
 
 
+@pytest.mark.proof
 def test_extras_and_other_noises_are_the_same_after_an_interruption(config, dataset, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(denoise_task, "TrainBatches", stopping(TrainBatches, [(0, 4)]))

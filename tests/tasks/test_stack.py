@@ -135,8 +135,8 @@ def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
     ("architecture", "name"),
     [
         ("dense", "pretrain-2"),
-        ("dense", "unroll"),
-        ("dense", "classify"),
+        pytest.param("dense", "unroll", marks=pytest.mark.proof),
+        pytest.param("dense", "classify", marks=pytest.mark.proof),
         ("conv", "classify"),
     ],
 )
@@ -180,6 +180,7 @@ def last_states(folder):
     return {path.name: newest_params(path / "checkpoints")[1] for path in sorted((folder / "phases").iterdir())}
 
 
+@pytest.mark.proof
 def test_a_run_stopped_in_every_phase_ends_the_same(config, dataset, tmp_path, monkeypatch, capsys):
     config.stack.unroll_epochs, config.stack.pretrain_epochs = 1.0, 1.0
     config.optimizer.name = "adamw"

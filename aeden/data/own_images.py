@@ -18,12 +18,10 @@ from aeden.data.dataset import Cropped, Dataset
 from aeden.data.decoded_folder import DecodedFolder, open_folder
 from aeden.data.image_members import NAMED
 from aeden.data.image_store import ImageStore
-from aeden.data.splits import split_images
+from aeden.data.splits import HELD_OUT, split_images
 
 CHANNELS = ("auto", "1", "3")
 NOISY, CLEAN = "noisy", "clean"
-# Share of the images for validation, and again for the test, where nothing else is asked for.
-HELD_OUT = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,6 +12,8 @@ import numpy as np
 from aeden.random_keys import Stream
 
 Batch = dict[str, np.ndarray]
+# Share of the images for validation, and again for the test, where nothing else is asked for.
+HELD_OUT = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +122,7 @@ def content_hash(image: np.ndarray) -> str:
     return hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
-def hash_split(digest: str, held_out: float = 0.1) -> str:
+def hash_split(digest: str, held_out: float = HELD_OUT) -> str:
     """The split of an image with this content hash: with `held_out` 0.1, 80 % train, 10 % validation, 10 % test.
 
     Exact duplicates have the same hash and therefore belong to the same split.
@@ -133,7 +135,7 @@ def hash_split(digest: str, held_out: float = 0.1) -> str:
     return "train" if share < 1 - 2 * held_out else "validation" if share < 1 - held_out else "test"
 
 
-def split_images(hashes: Sequence[str], held_out: float = 0.1) -> dict[str, np.ndarray]:
+def split_images(hashes: Sequence[str], held_out: float = HELD_OUT) -> dict[str, np.ndarray]:
     """The positions of the images of each split, by content: int64 [n] for train, validation and test, ordered by hash.
 
     It is the rule of `hash_split`, except that each split has at least one image: ordered by their hashes, the images

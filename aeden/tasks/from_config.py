@@ -14,6 +14,7 @@ from typing import Any
 from aeden.data import own_images, sources
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
+from aeden.data.splits import HELD_OUT
 from aeden.runtime import devices, processes
 from aeden.shapes import Array
 from aeden.tasks.objectives.restoration import LOSSES
@@ -79,7 +80,7 @@ def open_data(config: Any) -> Dataset:
 
 def _check_held_out(data: Any) -> None:
     """Refuses a share of held-out images for data that are not split by it."""
-    if data.held_out != own_images.HELD_OUT:
+    if data.held_out != HELD_OUT:
         raise ValueError(f"data.held_out={data.held_out} has an effect on data.name=folder with data.crop only")
 
 

@@ -1,0 +1,35 @@
+"""What `--help` prints: what a command does, and its flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from absl import flags
+
+WAYS_TO_ASK = frozenset({"-h", "--help", "-help"})
+
+
+def is_wanted(arguments: Sequence[str]) -> bool:
+    """Whether one of the arguments asks for help."""
+    return not WAYS_TO_ASK.isdisjoint(arguments)
+
+
+def describe(documentation: str | None, own: Iterable[flags.Flag[object]]) -> str:
+    """The text of a command's help.
+
+    Args:
+      documentation: the docstring of its module; None as Python leaves it out under `-OO`.
+      own: its flags.
+    """
+    lines = [f"  --{flag.name}: {flag.help} (default: {flag.default})" for flag in own]
+    return "\n".join([(documentation or "").strip(), "", "Flags:", *lines])
+
+
+def of_own_flags(documentation: str | None, values: flags.FlagValues) -> str:
+    """The help of a command that has a set of flags of its own, see `describe`.
+
+    Args:
+      documentation: the docstring of its module.
+      values: the set of flags.
+    """
+    return describe(documentation, (flag for own in values.flags_by_module_dict().values() for flag in own))

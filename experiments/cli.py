@@ -26,6 +26,7 @@ from aeden.runtime.processes import Interrupted
 from aeden.tasks import field_ranges, from_config
 from aeden.tasks.execute import task_of
 from configs import base
+from experiments import command_help
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file of configs/.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results; by default runs/ and the name of the config.")
@@ -99,7 +100,7 @@ def leave(status: int) -> NoReturn:
 
 
 def _parse() -> None:
-    if {"-h", "--help", "-help"} & set(sys.argv[1:]):
+    if command_help.is_wanted(sys.argv[1:]):
         _print_help()
         raise SystemExit(0)
     try:
@@ -159,11 +160,13 @@ def _unknown_field(said: str) -> str:
 
 def _print_help() -> None:
     """Prints what the command does, its flags, and where the fields of an experiment are explained."""
-    print((sys.modules["__main__"].__doc__ or "").strip())
-    print("\nFlags:")
-    for module, own in flags.FLAGS.flags_by_module_dict().items():
-        if module.startswith("experiments") or module == sys.argv[0]:
-            print("\n".join(f"  --{flag.name}: {flag.help} (default: {flag.default})" for flag in own))
+    listed = [
+        flag
+        for module, own in flags.FLAGS.flags_by_module_dict().items()
+        if module.startswith("experiments") or module == sys.argv[0]
+        for flag in own
+    ]
+    print(command_help.describe(sys.modules["__main__"].__doc__, listed))
     print("\nEvery field of an experiment is a flag too, e.g. --config.epochs=3; configs/base.py explains them.")
 
 

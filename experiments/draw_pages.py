@@ -18,6 +18,7 @@ from PIL import Image
 
 from aeden.data import pages
 from aeden.data.drawn_pages import page_fonts
+from experiments import command_help
 
 # A set of flags of its own, as other commands have flags of the same names.
 FLAGS = flags.FlagValues()
@@ -40,7 +41,6 @@ def draw(
       out: the folder; made if it does not exist.
       numbers: the numbers of the pages.
       height, width, split, fonts: see `aeden.data.pages.draw_page`.
-
       noise: standard deviation of the Gaussian noise that is added, for values in [0, 1]; the sum is clipped to them.
 
     Raises:
@@ -86,6 +86,9 @@ def run() -> None:
 
 def main() -> None:
     """Parses the flags and draws; an error is one line."""
+    if command_help.is_wanted(sys.argv[1:]):
+        print(command_help.of_own_flags(__doc__, FLAGS))
+        return
     try:
         rest = FLAGS(sys.argv)[1:]
         if rest:

@@ -1,5 +1,6 @@
 """What the commands say of fields that do not exist."""
 
+import contextlib
 import errno
 import io
 import sys
@@ -8,7 +9,8 @@ import pytest
 from conftest import ROOT
 
 import experiments
-from experiments import cli
+from experiments import cli, draw_pages
+from experiments.benchmark import __main__ as benchmark
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,20 @@ def test_a_command_whose_messages_nobody_reads_goes_on(monkeypatch):
     assert cli.guarded(lambda: done.append(True)) == 0
     assert done == [True]
     assert sys.stderr is closed
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"),
+    [
+        (draw_pages.main, "--count: Number of pages"),
+        (benchmark.main, "--rounds: Rounds per peer"),
+        (cli._parse, "--workdir: "),
+    ],
+)
+def test_each_command_explains_itself(monkeypatch, capsys, command, flag):
+    monkeypatch.setattr(sys, "argv", ["command", "--help"])
+    with contextlib.suppress(SystemExit):
+        command()
+    out, err = capsys.readouterr()
+    assert flag in out
+    assert not err

@@ -43,6 +43,9 @@ DISTRIBUTED = flags.DEFINE_string(
     "distributed", "auto", "auto: one of several processes if flags or a cluster say so; off: trains alone."
 )
 JOIN_TIMEOUT = flags.DEFINE_float("join_timeout", 300.0, "Seconds to wait for the other processes at the start.")
+PARTNER_TIMEOUT = flags.DEFINE_float(
+    "partner_timeout", 45.0, "Seconds in which processes wait for one that lives but does not come to the next step."
+)
 # Sections of a grid in which every name is the user's.
 FREE_SECTIONS = ("axes", "contenders", "shared_run", "tuning.fields")
 
@@ -225,7 +228,7 @@ def set_up(config: Any, joins: bool = False) -> None:
     if joins:
         place = placement.find_place(DISTRIBUTED.value, COORDINATOR.value, PROCESSES.value, PROCESS.value)
     if place is not None:
-        joining.join_processes(place, JOIN_TIMEOUT.value, DEBUG.value)
+        joining.join_processes(place, JOIN_TIMEOUT.value, PARTNER_TIMEOUT.value, DEBUG.value)
         agreement.agree_on_command(config.to_dict(), place, JOIN_TIMEOUT.value)
     task_of(config)
     field_ranges.check_field(config, "batch_size")

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from aeden.runtime.distributed import meeting
+from aeden.runtime.distributed import meeting, turns
 from aeden.runtime.parts import map_parts
 from aeden.runtime.processes import cores
 from aeden.shapes import Array, PyTree
@@ -100,7 +100,14 @@ def any_process(flag: bool) -> bool:
         return flag
     from jax.experimental import multihost_utils
 
-    return bool(multihost_utils.process_allgather(np.array(flag)).any())
+    with turns.collective():
+        return bool(multihost_utils.process_allgather(np.array(flag)).any())
+
+
+def fetch(tree: PyTree) -> PyTree:
+    """The arrays of a tree as NumPy arrays. It waits until they are computed, together with the other processes."""
+    with turns.waiting():
+        return jax.device_get(tree)
 
 
 def replicate(tree: PyTree) -> PyTree:
@@ -200,7 +207,8 @@ def _compiled_by_all(mapped: Callable[..., PyTree]) -> Callable[..., PyTree]:
             mapped.lower(*arguments).compile()  # type: ignore[attr-defined] # JAX keeps it for the call
             meeting.meet("the program is compiled")
             compiled.add(kind)
-        return mapped(*arguments)
+        with turns.collective():
+            return mapped(*arguments)
 
     return run
 

@@ -56,7 +56,7 @@ def check_params(step: int, params: PyTree, checkpoints: Checkpoints) -> None:
       TrainingDiverged: naming the largest.
     """
     # They are the same in every process, so all processes stop.
-    leaves = jax.tree.leaves(jax.device_get(devices.as_local(params)))
+    leaves = jax.tree.leaves(devices.fetch(devices.as_local(params)))
     # NumPy's maximum, unlike Python's, is NaN if one of the numbers is.
     largest = float(np.max([np.max(np.abs(leaf), initial=0.0) for leaf in leaves], initial=0.0))
     if not largest < LARGEST:

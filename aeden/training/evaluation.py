@@ -45,7 +45,7 @@ def make_means(
         params: PyTree, split: Split | WholeImages, change: Callable[[Batch], Batch] = lambda batch: batch
     ) -> PyTree:
         batches = map(change, evaluation_batches(split, size))
-        parts = [jax.device_get(mapped(params, devices.deal(batch))) for batch in batches]
+        parts = [devices.fetch(mapped(params, devices.deal(batch))) for batch in batches]
         # In float64 from here: float32 sums of ten thousand values would lose digits.
         count, totals = jax.tree.map(lambda *x: np.sum(np.asarray(x, np.float64), axis=0), *parts)
         return jax.tree.map(lambda x: float(x / count) if x.ndim == 0 else x / count, totals)

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
 from aeden.runtime import devices, stopwatch
@@ -284,7 +282,7 @@ def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints
     Raises:
       TrainingDiverged: a loss is not finite; names the first such step.
     """
-    for first, metrics in jax.device_get(unread):
+    for first, metrics in devices.fetch(unread):
         check_losses(first, metrics["loss"].tolist(), checkpoints)
         window.add(metrics)
     unread.clear()

@@ -1,5 +1,6 @@
 """Runs of several processes: places, messages, agreement and lost partners, with a store in place of JAX's service."""
 
+import dataclasses
 import os
 import socket
 import threading
@@ -8,10 +9,11 @@ import types
 import jax
 import pytest
 
-from aeden.runtime.distributed import agreement, joining, meeting, partners, placement, shared_folder
+from aeden.runtime.distributed import agreement, joining, meeting, partners, placement, shared_folder, turns
 from aeden.runtime.distributed.native_messages import NativeMessages
 from aeden.runtime.distributed.partners import Partners
 from aeden.runtime.distributed.placement import Place, find_place
+from aeden.runtime.distributed.turns import Turn
 
 SLURM = {
     "SLURM_JOB_ID": "7",
@@ -181,6 +183,44 @@ def test_a_silent_process_is_lost_and_a_living_one_is_not(monkeypatch):
     assert zero.verdict() == "process 1 is lost: no sign of life for 25 s"
     now[0] += 100  # process 0 was stopped itself: it begins to count again
     assert zero.verdict() is None
+
+
+def test_a_process_that_lives_but_does_not_come_is_stuck(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(partners, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    store = Store()
+    place = Place("127.0.0.1:1", 2, 0)
+    zero = Partners(place, store, threading.Event(), patience=45.0)
+    one = Partners(dataclasses.replace(place, process=1), store, threading.Event(), patience=45.0)
+
+    def verdict(second, turn_of_zero, turn_of_one):
+        now[0] = float(second)
+        for process, turn in ((one, turn_of_one), (zero, turn_of_zero)):
+            monkeypatch.setattr(turns, "_now", Turn(*turn))
+            process.beat()
+        return zero.verdict()
+
+    # Process 0 waits in its seventh collective, and process 1 has begun six.
+    found = [verdict(second, (7, True), (6, False)) for second in range(60)]
+    assert found[:46] == [None] * 46
+    assert set(found[46:]) == {"process 1 is stuck: the others have waited for it for 45 s (--partner_timeout)"}
+    # Both wait for their devices: a long step.
+    assert {verdict(second, (9, True), (8, True)) for second in range(60, 180)} == {None}
+    # Both do something else, e.g. write files.
+    assert {verdict(second, (9, False), (8, False)) for second in range(180, 300)} == {None}
+
+
+def test_turns_are_counted_and_an_error_leaves_the_process_waiting(monkeypatch):
+    monkeypatch.setattr(turns, "_now", Turn())
+    with turns.collective():
+        assert turns.now() == Turn(1, True)
+        with turns.waiting():
+            assert Turn.read(turns.now().text()) == Turn(1, True)
+        assert turns.now() == Turn(1, True)
+    assert turns.now() == Turn(1, False)
+    with pytest.raises(ValueError, match="Gloo"), turns.collective():
+        raise ValueError("Gloo")
+    assert turns.now() == Turn(2, True)
 
 
 def test_a_coordinator_that_nobody_listens_at_is_lost_at_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import socket
@@ -38,12 +39,13 @@ _partners: Partners | None = None
 _joining = False
 
 
-def join_processes(place: Place, limit: float, debug: bool = False) -> None:
+def join_processes(place: Place, limit: float, patience: float = math.inf, debug: bool = False) -> None:
     """Makes this process one of several processes of a run. Call it before any other use of JAX's devices.
 
     Args:
       place: the place of this process.
       limit: seconds to wait for the others; more than 0.
+      patience: seconds that the others wait for a process that lives but does not come to the next step; more than 0.
       debug: show the messages of JAX's service.
 
     Raises:
@@ -53,6 +55,8 @@ def join_processes(place: Place, limit: float, debug: bool = False) -> None:
     global _partners, _joining
     if limit <= 0:
         raise ValueError(f"--join_timeout={limit}: use more than 0 seconds")
+    if patience <= 0:
+        raise ValueError(f"--partner_timeout={patience}: use more than 0 seconds")
     check_address(place)
     _joining = True
     native = NativeMessages()
@@ -61,7 +65,7 @@ def join_processes(place: Place, limit: float, debug: bool = False) -> None:
     _configure(place)
     _connect(place, limit, native)
     processes.note_terminations()
-    _partners = Partners(place, meeting.client(), native.fatal)
+    _partners = Partners(place, meeting.client(), native.fatal, patience)
     _partners.start()
 
 

@@ -1,4 +1,4 @@
-"""Losing a partner: every process shows that it lives, looks whether the others do, and ends if one does not.
+"""Losing a partner: every process shows that it lives and works, looks at the others, and ends if one does not.
 
 JAX's service notices a lost process too, but later, and ends the others with pages of a stack.
 """
@@ -6,6 +6,7 @@ JAX's service notices a lost process too, but later, and ends the others with pa
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
 import sys
@@ -14,7 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from aeden.runtime.distributed import turns
 from aeden.runtime.distributed.placement import Place
+from aeden.runtime.distributed.turns import Turn
 
 # Seconds without a sign of life after which a process counts as lost.
 LIMIT = 25.0
@@ -22,7 +25,7 @@ LIMIT = 25.0
 BEAT = 1.0
 # Seconds that a process has to report by itself what another one has reported.
 GRACE = 5.0
-ALIVE, LEFT = "aeden/alive/", "aeden/left/"
+ALIVE, LEFT, TURNS = "aeden/alive/", "aeden/left/", "aeden/turns/"
 
 
 class Partners:
@@ -35,10 +38,11 @@ class Partners:
       place: the place of this process.
       store: the client of the coordination service.
       fatal: set when JAX's service gives up; the coordinator is gone then.
+      patience: seconds that the others wait for a process that lives but does not come to the next step.
     """
 
-    def __init__(self, place: Place, store: Any, fatal: threading.Event):
-        self._place, self._store, self._fatal = place, store, fatal
+    def __init__(self, place: Place, store: Any, fatal: threading.Event, patience: float = math.inf):
+        self._place, self._store, self._fatal, self._patience = place, store, fatal, patience
         self.saved: Callable[[], int | None] = lambda: None
         self._reported: str | None = None
         self._ended = threading.Event()
@@ -47,6 +51,7 @@ class Partners:
         self._left: dict[int, str] = {}
         self._counts: dict[int, str] = {}
         self._seen: dict[int, float] = {}
+        self._turns: dict[int, tuple[Turn, float]] = {}
         self._looked = self._answered = 0.0
         self._restart()
 
@@ -68,8 +73,8 @@ class Partners:
         self._reported = line
 
     def wait_for_verdict(self) -> None:
-        """After a failed collective: waits until the watch knows who is lost; it then ends this process."""
-        self._ended.wait(LIMIT + 10)
+        """After a failed collective: waits until the watch knows who is lost or stuck; it then ends this process."""
+        self._ended.wait(10 + (LIMIT if math.isinf(self._patience) else max(LIMIT, self._patience)))
 
     def leave(self) -> None:
         """Tells the others why this process ends. Process 0 waits some seconds for them, as the store ends with it."""
@@ -90,19 +95,26 @@ class Partners:
                 time.sleep(0.1)
 
     def beat(self) -> None:
-        """Shows that this process lives, and asks for signs of the others."""
+        """Shows that this process lives and how far it is, and asks the same of the others."""
         self._store.key_value_increment(f"{ALIVE}{self._place.process}", 1)
-        counts = {int(key.rpartition("/")[2]): value for key, value in self._store.key_value_dir_get(ALIVE)}
-        left = {int(key.rpartition("/")[2]): value for key, value in self._store.key_value_dir_get(LEFT)}
+        self._store.key_value_set(f"{TURNS}{self._place.process}", turns.now().text(), allow_overwrite=True)
+        counts, left, reached = self._all(ALIVE), self._all(LEFT), self._all(TURNS)
         with self._lock:
             now = self._answered = time.monotonic()
             for process, count in counts.items():
                 if count != self._counts.get(process):
                     self._seen[process] = now
             self._counts, self._left = counts, left
+            for process, turn in {process: Turn.read(text) for process, text in reached.items()}.items():
+                if process not in self._turns or self._turns[process][0] != turn:
+                    self._turns[process] = turn, now
+
+    def _all(self, folder: str) -> dict[int, str]:
+        """What each process has written into a folder of the store."""
+        return {int(key.rpartition("/")[2]): value for key, value in self._store.key_value_dir_get(folder)}
 
     def verdict(self) -> str | None:
-        """Who is lost, in one line; None while all live."""
+        """Who is lost or stuck, in one line; None while all live and work."""
         with self._lock:
             now, others = time.monotonic(), set(range(self._place.processes)) - {self._place.process}
             if now - self._looked > LIMIT / 2:
@@ -115,12 +127,25 @@ class Partners:
             for process in sorted(others):
                 if now - self._seen[process] > LIMIT:
                     return f"process {process} is lost: no sign of life for {LIMIT:.0f} s"
+            return self._stuck(now)
+
+    def _stuck(self, now: float) -> str | None:
+        """Which process does not come to the collective in which others wait, in one line."""
+        still = {process: turn for process, (turn, since) in self._turns.items() if now - since > self._patience}
+        waited_for = max((turn.begun for turn in still.values() if turn.waits), default=0)
+        for process, turn in sorted(still.items()):
+            if turn.begun < waited_for and not turn.waits:
+                return (
+                    f"process {process} is stuck: the others have waited for it for {self._patience:.0f} s "
+                    "(--partner_timeout)"
+                )
         return None
 
     def _restart(self) -> None:
         """Counts all processes as seen just now."""
         now = self._looked = self._answered = time.monotonic()
         self._seen = dict.fromkeys(range(self._place.processes), now)
+        self._turns = {process: (turn, now) for process, (turn, _) in self._turns.items()}
 
     def _listens(self) -> bool:
         """Whether anybody listens at the coordinator's address: False only if the connection is refused."""

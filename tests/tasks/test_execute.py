@@ -22,6 +22,13 @@ from configs import base, smoke
 BEFORE = Path(__file__).parent / "fixtures/run_before_redesign.tar.gz"
 
 
+@pytest.fixture(autouse=True)
+def without_figures(monkeypatch):
+    """They are tests of test_commands.py, and the measures that they show of test_decoder_artifacts.py."""
+    monkeypatch.setattr(DenoiseRun, "_draw", lambda *_: None)
+    monkeypatch.setattr(DenoiseRun, "_measure_artifacts", lambda *_: None)
+
+
 @pytest.fixture
 def config(tmp_path):
     coarse = np.random.default_rng(7).integers(0, 256, (80, 3, 3), dtype=np.uint8)
@@ -139,8 +146,7 @@ def test_a_typo_does_not_keep_the_right_command_from_the_folder(config, tmp_path
     assert before == {path: path.stat().st_mtime_ns for path in [tmp_path / "run", *(tmp_path / "run").rglob("*")]}
 
 
-def test_a_run_whose_network_is_dead_says_so_at_the_end(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(DenoiseRun, "_draw", lambda *_: None)
+def test_a_run_whose_network_is_dead_says_so_at_the_end(config, tmp_path):
     config.steps, config.optimizer.name, config.optimizer.weight_decay = 1, "sgd", 0.0
     config.learning_rate, config.optimizer.warmup_steps = 1e9, 0
     summary = run(config, tmp_path / "run")[0]

@@ -62,7 +62,7 @@ def dataset(rng):
 
 def take_step(task, split, seed=0, phase=0):
     """The state before and after one step, and the batch and key it saw."""
-    state = jax.tree.map(np.asarray, task.init(jax.random.key(1)))
+    state = jax.tree.map(np.asarray, jax.jit(task.init)(jax.random.key(1)))
     batch = TrainBatches(split, 8, 0).at(3)  # the last of its epoch: six examples and two of padding
     key = random_keys.stream_key(seed, random_keys.Stream.TRAIN, phase)
     step = devices.pmap_steps(lambda s, b: task.step(s, b, key))
@@ -96,8 +96,9 @@ def test_a_layer_restores_its_own_corrupted_input_and_leaves_those_below(config,
     before, after, logged, batch, key = take_step(task, dataset.train, phase=1)
     assert_trees_close(after.params["layers_0"], before.params["layers_0"])
 
-    clean = apply(Stack(stack.layers[:1]), before.params, unit(batch), method="encode")
-    corrupted = run.parts.noises[1](random_keys.example_keys(key, 0, batch["index"]), clean)
+    below = Stack(stack.layers[:1])
+    clean = jax.jit(lambda params, x: apply(below, params, x, method="encode"))(before.params, unit(batch))
+    corrupted = jax.jit(run.parts.noises[1])(random_keys.example_keys(key, 0, batch["index"]), clean)
     # Some values of every code are masked, but no code as a whole.
     masked = np.sum((corrupted == 0) & (clean != 0), axis=(1, 2, 3)) / np.sum(clean != 0, axis=(1, 2, 3))
     assert (masked < 1).all()
@@ -145,7 +146,7 @@ def test_a_step_is_the_same_on_one_two_and_eight_devices_and_in_parts(config, da
     config.model.architecture, config.model.features = architecture, (3, 4)
     config.augment.shift, config.stack.unroll_epochs, config.model.lowering = 1.0, 1.0, "reference"
     task = phase(prepare(config, dataset), name).start({}).objective
-    state = jax.tree.map(jnp.asarray, task.init(jax.random.key(1)))
+    state = jax.jit(task.init)(jax.random.key(1))
     batch = TrainBatches(dataset.train, 8, 0).at(3)
     key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
     results = []
@@ -172,6 +173,11 @@ def finish(config, dataset, folder):
     folder.mkdir()
     files.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": dataset.identity()})
     files.write_json(folder / "summary.json", run(config, dataset, folder))
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    monkeypatch.setattr(stack_run, "draw", lambda *_: None)
 
 
 def last_states(folder):
@@ -246,6 +252,7 @@ def test_a_stack_that_is_not_tested_has_its_validation_only(config, dataset, tmp
     assert stack_task.closing(summary)[-1].startswith("  not tested (eval.test=False); validation: accuracy ")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_frozen_code_is_another_runs(config, dataset, tmp_path):
     first = config.copy_and_resolve_references()
     first.stack.head = "none"
@@ -259,6 +266,7 @@ def test_the_frozen_code_is_another_runs(config, dataset, tmp_path):
         jax.tree.map(np.testing.assert_array_equal, taken[name]["encoder_0"], given[name]["encoder_0"])
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_an_autoencoder_that_does_not_fit_is_named(config, dataset, tmp_path):
     config.stack.head, config.stack.pretrain_epochs = "none", 1.0
     finish(config, dataset, tmp_path / "run")
@@ -367,7 +375,8 @@ def test_the_whole_autoencoder_of_a_denoising_run_as_the_stack(config, dataset, 
     assert encoder["stage1"]["kernel"].shape == (3, 3, 3, 4)
 
 
-def test_the_head_on_pixels_is_scikit_learns_logistic_regression(config, tmp_path, rng, monkeypatch):
+@pytest.mark.usefixtures("without_figures")
+def test_the_head_on_pixels_is_scikit_learns_logistic_regression(config, tmp_path, rng):
     """The problem is convex: without noise, dropout and decay, training ends where another solver does."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
@@ -378,7 +387,6 @@ def test_the_head_on_pixels_is_scikit_learns_logistic_regression(config, tmp_pat
         return Split(np.clip(images, 0, 255).astype(np.uint8), labels)
 
     dataset = Dataset("clouds", "clouds", split(90), split(30), split(300), "0")
-    monkeypatch.setattr(stack_run, "draw", lambda *_: None)
     config.stack.head, config.stack.dropout, config.stack.head_noise = "pixels", 0.0, 0.0
     config.batch_size, config.epochs, config.steps, config.learning_rate = 90, 0.0, 1500, 1.0
     config.optimizer.name, config.log_every, config.eval.every = "adam", 500, 1500

@@ -1,19 +1,23 @@
 """Parses command lines as a command would. Started by `test_docs.py` in a process of its own.
 
-Reads {"module": the module that defines the flags, "commands": [[argument, ...], ...]} from standard input and prints
-{"errors": [one per command, "" for none], "flags": [the names of the module's own flags]}.
+Reads [{"module": the module that defines the flags, "commands": [[argument, ...], ...]}, ...] from standard input and
+prints a line for each: {"errors": [one per command, "" for none], "flags": [the names of the module's own flags]}.
 """
 
 import importlib
 import json
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from absl import flags
 
+import aeden.tasks.execute  # noqa: F401 (what every command imports, imported once)
 
-def parse(own: flags.FlagValues, arguments: list[str]) -> None:
-    """Parses the arguments of one command by its flags.
+
+def parse(own: flags.FlagValues, arguments: list[str]) -> str:
+    """Parses the arguments of one command by its flags; returns "".
 
     Raises:
       Exception: what the command would say of them.
@@ -26,18 +30,20 @@ def parse(own: flags.FlagValues, arguments: list[str]) -> None:
         if own["config"].value is None:
             raise ValueError("there is no --config")
         own["config"].value.to_dict()  # a file that could not be read raises only now
+    return ""
 
 
-def problem(own: flags.FlagValues, arguments: list[str]) -> str:
-    """What is wrong with a command; "" for nothing. Parsed in a fork, since a process keeps its flags."""
+def in_fork(function: Callable[[], str]) -> str:
+    """What a function returns, or the error that it raises, in a fork: a process keeps its flags and its modules."""
     reader, writer = os.pipe()
     if os.fork() == 0:
-        text = ""
+        os.close(reader)
         try:
-            parse(own, arguments)
+            text = function()
         except BaseException as error:
             text = f"{type(error).__name__}: {error}"
-        os.write(writer, text.encode()[:4096])
+        with open(writer, "w") as file:
+            file.write(text)
         os._exit(0)
     os.close(writer)
     with open(reader, "rb") as file:
@@ -46,8 +52,8 @@ def problem(own: flags.FlagValues, arguments: list[str]) -> str:
     return text
 
 
-if __name__ == "__main__":
-    request = json.load(sys.stdin)
+def answer(request: dict[str, Any]) -> str:
+    """The line that is printed for a program."""
     sys.argv = [request["module"]]
     started = importlib.import_module(request["module"])
     # A command may have a set of flags of its own, in place of those of `experiments.cli` or added to them.
@@ -61,5 +67,10 @@ if __name__ == "__main__":
         if module.startswith("experiments")
         for flag in defined
     ]
-    errors = [problem(own, arguments) for arguments in request["commands"]]
-    print(json.dumps({"errors": errors, "flags": names}))
+    errors = [in_fork(lambda a=arguments: parse(own, a)) for arguments in request["commands"]]  # type: ignore[misc]
+    return json.dumps({"errors": errors, "flags": names})
+
+
+if __name__ == "__main__":
+    for request in json.load(sys.stdin):
+        print(in_fork(lambda request=request: answer(request)), flush=True)  # type: ignore[misc]

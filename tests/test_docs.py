@@ -127,11 +127,11 @@ def test_commands_are_found_in_every_form_in_which_documents_write_them():
     ]
 
 
-def parse_all(program, commands):
-    """What is wrong with command lines of a program ("" for nothing), and the names of its flags."""
+def parse_all(commands):
+    """By program: what is wrong with its command lines ("" for nothing), and the names of its flags."""
     result = subprocess.run(
         [sys.executable, "-W", "ignore", str(ROOT / "tests/parse_flags.py")],
-        input=json.dumps({"module": COMMANDS[program], "commands": commands}),
+        input=json.dumps([{"module": COMMANDS[name], "commands": lines} for name, lines in commands.items()]),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -139,8 +139,7 @@ def parse_all(program, commands):
         timeout=300,
     )
     assert result.returncode == 0, result.stderr
-    answer = json.loads(result.stdout.splitlines()[-1])
-    return answer["errors"], answer["flags"]
+    return dict(zip(commands, map(json.loads, result.stdout.splitlines()), strict=True))
 
 
 def test_the_documents_start_known_programs_only():
@@ -149,8 +148,7 @@ def test_the_documents_start_known_programs_only():
     assert {one.program for one in commands} == {*COMMANDS, "run.sh test", "run.sh check"}
 
 
-@pytest.mark.parametrize("program", COMMANDS)
-def test_every_documented_command_is_accepted(program, tmp_path):
+def test_every_documented_command_is_accepted(tmp_path):
     """The config file exists, it has every field and takes its value, and the program has every flag."""
     for name, text in documented_files().items():
         (tmp_path / name).write_text(text)
@@ -160,15 +158,18 @@ def test_every_documented_command_is_accepted(program, tmp_path):
         name = argument.removeprefix("--config=")
         return f"--config={tmp_path / name}" if name in documented_files() else argument
 
-    commands = [command for command in documented_commands() if command.program == program]
-    errors, flags = parse_all(program, [[*map(in_place, command.arguments)] for command in commands])
+    commands = {name: [one for one in documented_commands() if one.program == name] for name in COMMANDS}
+    answers = parse_all({name: [[*map(in_place, one.arguments)] for one in some] for name, some in commands.items()})
     refused = [
-        f"{command.where}: {shlex.join(command.arguments)}: {error}"
-        for command, error in zip(commands, errors, strict=True)
+        f"{command.where}: {command.program} {shlex.join(command.arguments)}: {error}"
+        for name, some in commands.items()
+        for command, error in zip(some, answers[name]["errors"], strict=True)
         if error
     ]
     assert refused == []
     guide = (ROOT / "docs/guide.md").read_text()
+    flags = [flag for answer in answers.values() for flag in answer["flags"]]
+    assert all(answer["flags"] for answer in answers.values())
     assert [flag for flag in flags if f"`--{flag}`" not in guide] == [], "docs/guide.md lists every flag"
 
 
@@ -184,7 +185,7 @@ def test_wrong_commands_are_refused():
         [config, "--config.model.features=(8, 8"],
     ]
     right = [config, "--config.epochs=2", "--config.model.features=(4, 4)"]
-    errors, _ = parse_all("experiments.main", [*wrong, right])
+    errors = parse_all({"experiments.main": [*wrong, right]})["experiments.main"]["errors"]
     assert all(errors[:-1])
     assert errors[-1] == ""
 

@@ -138,9 +138,15 @@ def held(folder):
     pytest.fail(f"{folder} is still in use")
 
 
-@pytest.fixture
-def report(tmp_path, monkeypatch, rng):
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
     """The report of made-up runs: k3 is 0.2 dB worse than nearest, k4 is equal to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        return made_up_report(tmp_path_factory.mktemp("report"), patch, np.random.default_rng(0))
+
+
+def made_up_report(tmp_path, monkeypatch, rng):
+    """The folder of a report and its text."""
     settings = grid_base.get_config()
     settings.experiment = smoke.get_config()
     settings.contenders.nearest = {"model": {"decoder": "upsample"}}
@@ -244,7 +250,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_in_a_browser(report, width):
+def test_the_page_in_a_browser(report, tmp_path, width):
     """Nothing is wider than a phone's screen, and a click on a table head sorts the table."""
     page = report[0] / "report.html"
     probe = (
@@ -252,7 +258,7 @@ def test_the_page_in_a_browser(report, width):
         "head.click(); document.body.dataset.sort = head.getAttribute('aria-sort'); "
         "document.body.dataset.wide = document.documentElement.scrollWidth > innerWidth; });</script></body>"
     )
-    (report[0] / "probe.html").write_text(page.read_text().replace("</body>", probe))
+    (tmp_path / "probe.html").write_text(page.read_text().replace("</body>", probe))
     shown = subprocess.run(
         [
             BROWSER,
@@ -261,8 +267,8 @@ def test_the_page_in_a_browser(report, width):
             "--disable-gpu",
             f"--window-size={width},900",
             "--dump-dom",
-            f"--user-data-dir={report[0] / 'profile'}",
-            (report[0] / "probe.html").as_uri(),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            (tmp_path / "probe.html").as_uri(),
         ],
         capture_output=True,
         text=True,

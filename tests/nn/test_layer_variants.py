@@ -16,12 +16,17 @@ from aeden.nn.point_sampling import PointSamplingConv, sample, sampling_groups
 
 def random_params(layer, rng, *inputs):
     """Parameters of the layer with random values, biases included."""
-    params = layer.init(jax.random.key(0), *inputs)
-    return jax.tree.map(lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params)
+    params = jax.eval_shape(layer.init, jax.random.key(0), *inputs)
+    return jax.tree.map(lambda p: rng.normal(size=p.shape).astype(np.float32), params)
+
+
+def applied(layer, params, *inputs):
+    """What a layer with these parameters makes of the inputs, compiled as a whole."""
+    return jax.jit(layer.apply)({"params": params}, *inputs)
 
 
 def flax_convolution(params, x, features, kernel=3):
-    return nn.Conv(features, (kernel, kernel)).apply({"params": params}, x)
+    return applied(nn.Conv(features, (kernel, kernel)), params, x)
 
 
 @pytest.mark.parametrize("lowering", ["reference", "fast"])
@@ -29,10 +34,10 @@ def test_large_context_is_the_sum_of_two_transposed_convolutions(rng, lowering):
     x = jnp.asarray(rng.normal(size=(2, 5, 4, 3)), jnp.float32)
     layer = LargeContextConv(6, lowering=lowering)
     params = random_params(layer, rng, x)["params"]
-    large = TransposeConv(6, 7, 2).apply({"params": params["large"]}, x)
-    small = TransposeConv(6, 3, 2, use_bias=False).apply({"params": params["small"]}, x)
+    large = applied(TransposeConv(6, 7, 2), params["large"], x)
+    small = applied(TransposeConv(6, 3, 2, use_bias=False), params["small"], x)
     assert "bias" not in params["small"]["conv"]
-    np.testing.assert_allclose(layer.apply({"params": params}, x), large + small, atol=1e-4)
+    np.testing.assert_allclose(applied(layer, params, x), large + small, atol=1e-4)
 
 
 @pytest.mark.parametrize(("kernel", "factor"), list(product((3, 5), (2, 3))))
@@ -43,8 +48,8 @@ def test_a_smoothed_transposed_convolution_is_a_nearest_resize_and_a_convolution
     params = random_params(layer, rng, x)["params"]
     turned = params["conv"]["conv"]["kernel"][::-1, ::-1].swapaxes(2, 3)
     conv = {"conv": {"kernel": turned, "bias": params["bias"]}}
-    expected = UpsampleConv(4, kernel, factor).apply({"params": conv}, x)
-    out, inside = layer.apply({"params": params}, x), slice(kernel, -kernel)
+    expected = np.asarray(applied(UpsampleConv(4, kernel, factor), conv, x))
+    out, inside = np.asarray(applied(layer, params, x)), slice(kernel, -kernel)
     assert out.shape == expected.shape
     np.testing.assert_allclose(out[:, inside, inside], expected[:, inside, inside], atol=1e-4)
 
@@ -55,15 +60,15 @@ def test_smoothing_is_the_sum_over_a_window(rng, kernel, factor):
     x = jnp.asarray(rng.normal(size=(2, 6, 7, 3)), jnp.float32)
     layer = SmoothedTransposeConv(4, kernel, factor)
     params = random_params(layer, rng, x)["params"]
-    rough = TransposeConv(4, kernel, factor, use_bias=False).apply({"params": params["conv"]}, x)
+    rough = applied(TransposeConv(4, kernel, factor, use_bias=False), params["conv"], x)
     # Pixel i of a full convolution sums from i - factor + 1 to i; the window begins `before` pixels in front of i.
     before = (factor - 1 - (kernel - factor) % 2) // 2
     first, (height, width) = factor - 1 - before, rough.shape[1:3]
     sums = signal.convolve(np.asarray(rough, np.float64), np.ones((1, factor, factor, 1)), "full", "direct")
     expected = sums[:, first : first + height, first : first + width] + np.asarray(params["bias"])
-    np.testing.assert_allclose(layer.apply({"params": params}, x), expected, atol=1e-4)
+    np.testing.assert_allclose(applied(layer, params, x), expected, atol=1e-4)
     inside = slice(2 * factor, -2 * factor)
-    flat = layer.apply({"params": params}, jnp.ones((1, 12, 12, 3)))[0, inside, inside]
+    flat = np.asarray(applied(layer, params, jnp.ones((1, 12, 12, 3))))[0, inside, inside]
     np.testing.assert_allclose(flat, np.broadcast_to(flat[0, 0], flat.shape), atol=1e-4)
 
 
@@ -72,10 +77,8 @@ def test_smoothing_by_a_factor_of_one_is_a_convolution(rng, kernel):
     x = jnp.asarray(rng.normal(size=(2, 6, 7, 3)), jnp.float32)
     layer = SmoothedTransposeConv(4, kernel, 1)
     params = random_params(layer, rng, x)["params"]
-    expected = TransposeConv(4, kernel, 1, use_bias=False).apply({"params": params["conv"]}, x) + params[
-        "bias"
-    ].reshape(1, 1, 1, 4)
-    np.testing.assert_allclose(layer.apply({"params": params}, x), expected, atol=1e-5)
+    convolved = np.asarray(applied(TransposeConv(4, kernel, 1, use_bias=False), params["conv"], x))
+    np.testing.assert_allclose(applied(layer, params, x), convolved + params["bias"].reshape(1, 1, 1, 4), atol=1e-5)
 
 
 def test_smoothing_refuses_a_kernel_smaller_than_the_factor():
@@ -91,7 +94,7 @@ def test_bilinear_additive_adds_groups_of_channels(rng, factor):
     enlarged = ndimage.zoom(x, (1, factor, factor, 1), order=1, mode="nearest", grid_mode=True)
     added = np.stack([enlarged[..., i * factor**2 : (i + 1) * factor**2].sum(-1) for i in range(2)], axis=-1)
     expected = flax_convolution(params["params"]["conv"], added, 6)
-    np.testing.assert_allclose(layer.apply(params, jnp.asarray(x)), expected, atol=1e-4)
+    np.testing.assert_allclose(applied(layer, params["params"], x), expected, atol=1e-4)
 
 
 def test_bilinear_additive_refuses_channels_that_do_not_divide():
@@ -110,13 +113,13 @@ def test_unpool_conv_convolves_the_unpooled_image(rng):
         row, column = np.unravel_index(window.argmax(), (2, 2))
         sparse[b, 2 * i + row, 2 * j + column, c] = x[b, i, j, c]
     expected = flax_convolution(params["params"]["conv"], sparse, 5)
-    np.testing.assert_allclose(layer.apply(params, jnp.asarray(x), jnp.asarray(pooled)), expected, atol=1e-4)
+    np.testing.assert_allclose(applied(layer, params["params"], x, pooled), expected, atol=1e-4)
 
 
 def test_point_sampling_reads_like_scipys_interpolation(rng):
     x = rng.normal(size=(2, 5, 6, 4)).astype(np.float32)
     offsets = rng.normal(size=(2, 5, 6, 2, 3, 2, 2)).astype(np.float32)
-    out = sample(jnp.asarray(x), jnp.asarray(offsets))
+    out = np.asarray(jax.jit(sample)(x, offsets))
     assert out.shape == (2, 10, 18, 4)
     for b, c in product(range(2), range(4)):
         for row, column in ((0, 0), (3, 7), (9, 17), (4, 2), (6, 11)):
@@ -130,7 +133,7 @@ def test_point_sampling_reads_like_scipys_interpolation(rng):
 @pytest.mark.parametrize("factor", [1, 2, 3])
 def test_point_sampling_without_offsets_is_a_bilinear_resize(rng, factor):
     x = jnp.asarray(rng.normal(size=(2, 5, 1, 4)), jnp.float32)
-    out = sample(x, jnp.zeros((2, 5, 1, factor, factor, 2, 2)))
+    out = jax.jit(sample)(x, np.zeros((2, 5, 1, factor, factor, 2, 2), np.float32))
     expected = ndimage.zoom(x, (1, factor, factor, 1), order=1, mode="nearest", grid_mode=True)
     np.testing.assert_allclose(out, expected, atol=1e-5)
 
@@ -138,14 +141,14 @@ def test_point_sampling_without_offsets_is_a_bilinear_resize(rng, factor):
 def test_point_sampling_conv_moves_its_points_by_a_quarter_of_the_prediction(rng):
     x = jnp.asarray(rng.normal(size=(2, 4, 5, 8)), jnp.float32)
     layer = PointSamplingConv(6)
-    start = layer.init(jax.random.key(0), x)["params"]
-    assert float(jnp.std(start["offset"]["kernel"])) == pytest.approx(1e-3, rel=0.15)
+    start = jax.jit(layer.init)(jax.random.key(0), x)["params"]
+    assert float(np.std(start["offset"]["kernel"])) == pytest.approx(1e-3, rel=0.15)
     params = random_params(layer, rng, x)["params"]
-    offsets = 0.25 * flax_convolution(params["offset"], x, 2 * 4 * 4, 1).reshape(2, 4, 5, 2, 2, 4, 2)
-    expected = flax_convolution(params["conv"], sample(x, offsets), 6)
-    np.testing.assert_allclose(layer.apply({"params": params}, x), expected, atol=1e-4)
-    gradient = jax.grad(lambda p: jnp.sum(layer.apply({"params": p}, x) ** 2))(params)
-    assert all(bool(jnp.any(leaf)) and bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
+    offsets = 0.25 * np.asarray(flax_convolution(params["offset"], x, 2 * 4 * 4, 1)).reshape(2, 4, 5, 2, 2, 4, 2)
+    expected = flax_convolution(params["conv"], jax.jit(sample)(x, offsets), 6)
+    np.testing.assert_allclose(applied(layer, params, x), expected, atol=1e-4)
+    gradient = jax.jit(jax.grad(lambda p: jnp.sum(layer.apply({"params": p}, x) ** 2)))(params)
+    assert all(np.any(leaf) and np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(gradient))
 
 
 def test_groups_divide_the_channels():

@@ -69,6 +69,7 @@ def test_bad_options_are_one_line(arguments, match):
     assert match in err.splitlines()[-1]
 
 
+@pytest.mark.proof  # test_benchmark_imports.py imports these and all other modules, in another order
 def test_commands_of_one_process_do_not_share_flags():
     """The benchmark too has --output and --rounds."""
     modules = ("ablate.cost", "ablate.__main__", "labels", "benchmark.__main__", "main")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import shlex
 import unicodedata
@@ -49,6 +50,7 @@ class Markdown:
     spans: list[str]
 
 
+@functools.cache
 def read_markdown(text: str) -> Markdown:
     """Takes a Markdown text apart."""
     outline: list[str] = []
@@ -167,6 +169,7 @@ def shell_lines(lines: list[str]) -> list[str]:
     return re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines()
 
 
+@functools.cache
 def documented_commands() -> list[Command]:
     """Every command in a code block or code span of the documents, and in the docstrings of the configs."""
     found: list[tuple[Path, str]] = []
@@ -183,6 +186,7 @@ def documented_commands() -> list[Command]:
     return list(dict.fromkeys(Command(where, *command) for where, command in parsed))
 
 
+@functools.cache
 def documented_files() -> dict[str, str]:
     """Python files that the documents show whole: name -> text of each code block whose first line is `# NAME.py`."""
     found = {}

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from aeden.runtime import devices
 from aeden.shapes import PyTree
@@ -44,8 +45,18 @@ def unstack(tree: PyTree) -> list[PyTree]:
 
 
 def deal(batches: Sequence[PyTree]) -> PyTree:
-    """The batches of each state, arrays [steps, examples, ...] -> [devices, steps, states of a device, examples, ...]."""
+    """The batches of each state, [steps, examples, ...] -> [devices, steps, states of a device, examples, ...]."""
     return jax.tree.map(lambda x: np.moveaxis(x, 1, 2), stack(batches))
+
+
+def on_devices(tree: PyTree) -> PyTree:
+    """Sends what `stack` or `deal` return to the devices that work on it; leaves what is there.
+
+    A program is compiled anew for arrays that lie elsewhere, as NumPy's do.
+    """
+    count = len(jax.tree.leaves(tree)[0])
+    mesh = Mesh(np.asarray(jax.local_devices()[:count]), (AXIS,))
+    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec(AXIS)))
 
 
 def pmap_state_steps(
@@ -71,7 +82,8 @@ def pmap_state_steps(
         all_states, metrics = each(all_states, jax.tree.map(lambda x: x[0], batches), own)
         return all_states, jax.tree.map(lambda x: x[None], metrics)
 
-    return jax.pmap(steps, AXIS, devices=jax.local_devices()[: device_count(states)], donate_argnums=(0,))
+    mapped = jax.pmap(steps, AXIS, devices=jax.local_devices()[: device_count(states)], donate_argnums=(0,))
+    return lambda *arguments: mapped(*map(on_devices, arguments))
 
 
 def pmap_state_sums(sums: Callable[[PyTree, PyTree, PyTree], PyTree], states: int) -> Callable[..., PyTree]:
@@ -82,7 +94,8 @@ def pmap_state_sums(sums: Callable[[PyTree, PyTree, PyTree], PyTree], states: in
       [devices, states of a device, ...].
     """
     each = jax.vmap(_alone(sums), in_axes=(0, None, 0))
-    return jax.pmap(each, AXIS, in_axes=(0, None, 0), devices=jax.local_devices()[: device_count(states)])
+    mapped = jax.pmap(each, AXIS, in_axes=(0, None, 0), devices=jax.local_devices()[: device_count(states)])
+    return lambda all_states, batch, own: mapped(on_devices(all_states), batch, on_devices(own))
 
 
 def _over_states(function: Callable[..., PyTree], way: str) -> Callable[..., PyTree]:

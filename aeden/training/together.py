@@ -127,8 +127,8 @@ def _train(members: Sequence[_Member], stop: list[int]) -> None:
     """
     training = members[0].loop.training
     schedule, seeds = training.schedule, [member.seed for member in members]
-    run = many_states.pmap_state_steps(_with_own_key(training), len(members))
-    keys = many_states.stack([_key_data(training, seed) for seed in seeds])
+    run = many_states.pmap_state_steps(with_own_key(training), len(members))
+    keys = many_states.stack([key_data(training, seed) for seed in seeds])
     states = many_states.stack([member.position.state for member in members])
     step = members[0].position.step
     unread: list[tuple[int, PyTree]] = []
@@ -166,12 +166,12 @@ def _train(members: Sequence[_Member], stop: list[int]) -> None:
         raise Interrupted(f"stopped at step {step}, which is saved: run the same command again to go on")
 
 
-def _with_own_key(training: Training) -> Any:
+def with_own_key(training: Training) -> Any:
     """The objective's step with the key of a seed, as data: (state, batch, key data) -> (state, metrics)."""
     return lambda state, batch, key: training.objective.step(state, batch, jax.random.wrap_key_data(key))
 
 
-def _key_data(training: Training, seed: int) -> np.ndarray:
+def key_data(training: Training, seed: int) -> np.ndarray:
     """The key of the training stream of a seed, as `fit` has it."""
     key = random_keys.stream_key(seed, random_keys.Stream.TRAIN, training.phase)
     return np.asarray(jax.random.key_data(key))

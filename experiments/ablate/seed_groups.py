@@ -109,7 +109,7 @@ def add_column(rows: Sequence[Row], summaries: Sequence[Summary]) -> None:
 
 
 def count(summary: Summary) -> int:
-    """How many seeds were trained in one program with a run, itself included; 1 in summaries of before there were any."""
+    """How many seeds were trained in one program with a run, itself included; 1 in summaries of earlier versions."""
     return int(summary.get("together", 1))
 
 
@@ -121,7 +121,7 @@ def sentence(summaries: Iterable[Summary]) -> str:
         return ""
     sizes = " or ".join(map(str, sorted(set(together))))
     return (
-        f"{len(together)} of {len(counts)} runs were trained in one program with other seeds ({sizes} at a time): their "
-        "figures agree with those of runs by themselves up to the order of sums, and their seconds are equal shares "
-        "of the time of their program."
+        f"{len(together)} of {len(counts)} runs were trained in one program with other seeds ({sizes} at a time): "
+        "their figures agree with those of runs by themselves up to the order of sums, and their seconds are equal "
+        "shares of the time of their program."
     )

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aeden.runtime import devices, many_states
+from aeden.runtime import devices, many_states, stopwatch
 
 
 def test_states_are_dealt_over_as_many_devices_as_divide_them():
@@ -34,9 +34,8 @@ def test_each_state_takes_its_own_steps(rng, way, states, steps):
     weights, own = rng.uniform(size=states).astype(np.float32), rng.uniform(size=states).astype(np.float32)
     xs = rng.uniform(size=(states, steps, 6)).astype(np.float32)
     run = many_states.pmap_state_steps(step, states, way)
-    arguments = [{"w": w} for w in weights], [{"x": x} for x in xs], list(own)
-    stacked, batches, each = (f(x) for f, x in zip((many_states.stack, many_states.deal, many_states.stack), arguments))
-    after, metrics = run(stacked, batches, each)
+    stacked, batches = many_states.stack([{"w": w} for w in weights]), many_states.deal([{"x": x} for x in xs])
+    after, metrics = run(stacked, batches, many_states.stack(list(own)))
     expected, losses = weights.astype(np.float64), []
     for i in range(steps):
         losses.append(expected * xs[:, i].sum(axis=1))
@@ -52,3 +51,16 @@ def test_sums_of_several_states_over_one_batch(rng):
     found = sums(many_states.stack(weights), x, many_states.stack([np.float32(10 * i) for i in range(4)]))
     expected = [(i + 1) * x.sum() + 10 * i for i in range(4)]
     np.testing.assert_allclose(many_states.unstack(found), expected, rtol=1e-6)
+
+
+def test_it_is_compiled_once():
+    """The states of the first call are NumPy arrays, those of the next are on the devices."""
+    events: list[str] = []
+    run = many_states.pmap_state_steps(step, 4)
+    states, own = many_states.stack([{"w": np.float32(i)} for i in range(4)]), many_states.stack([np.float32(1)] * 4)
+    batches = many_states.deal([{"x": np.ones((1, 6), np.float32)}] * 4)
+    states, _ = run(states, batches, own)
+    jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: events.append(event))
+    for given in (batches, many_states.on_devices(batches)):
+        states, _ = run(states, given, own)
+    assert [event for event in events if event.startswith(stopwatch.COMPILATION)] == []

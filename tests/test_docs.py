@@ -36,6 +36,7 @@ COMMANDS = {
     "experiments.ablate.cost": "experiments.ablate.cost",
     "experiments.settings": "experiments.settings.__main__",
     "experiments.benchmark": "experiments.benchmark.__main__",
+    "experiments.benchmark.seeds": "experiments.benchmark.seeds",
     "experiments.draw_pages": "experiments.draw_pages",
 }
 by_path = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""Devices and processes: their number, how batches are divided among them, and the only uses of pmap.
+"""Devices and processes: their number, how batches are divided among them, and pmap (see `many_states.py` too).
 
 The state of a run is a tree of global arrays, each with a full copy on every device. Batches are split along their
 examples.

@@ -50,6 +50,7 @@ def common_summary(
         "decoder": run.decoder,
         "parameters": count_parameters(params),
         "seed": run.seed,
+        "together": max(one.together for one in fitted),
         "steps": sum(training.schedule.steps for training in trainings),
         "epochs": epochs(last.schedule.steps, last.batches.batch_size, len(last.batches.split)),
         "best_step": result.best_step,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 from aeden.data.batches import evaluation_batches, to_unit
 from aeden.data.crops import WholeImages
 from aeden.data.splits import Batch, Split
-from aeden.runtime import devices
+from aeden.runtime import devices, many_states
 from aeden.runtime.parts import sum_over_parts
 from aeden.shapes import Array, PyTree
 
@@ -45,12 +45,49 @@ def make_means(
         params: PyTree, split: Split | WholeImages, change: Callable[[Batch], Batch] = lambda batch: batch
     ) -> PyTree:
         batches = map(change, evaluation_batches(split, size))
-        parts = [devices.fetch(mapped(params, devices.deal(batch))) for batch in batches]
-        # In float64 from here: float32 sums of ten thousand values would lose digits.
-        count, totals = jax.tree.map(lambda *x: np.sum(np.asarray(x, np.float64), axis=0), *parts)
-        return jax.tree.map(lambda x: float(x / count) if x.ndim == 0 else x / count, totals)
+        return _mean([devices.fetch(mapped(params, devices.deal(batch))) for batch in batches])
 
     return means
+
+
+def make_means_of_states(
+    sums: Callable[[PyTree, PyTree, PyTree], PyTree], pixels: Callable[[tuple[int, ...]], int] = lambda shape: 0
+) -> Callable[[PyTree, Sequence[PyTree], Split], list[PyTree]]:
+    """Compiles means over a split for several states in one program (`aeden.runtime.many_states`).
+
+    Args:
+      sums: (parameters, batch, what a state has for itself) -> sums over the examples that the mask marks.
+      pixels: see `make_means`.
+
+    Returns:
+      (parameters by `many_states.stack`, what each state has for itself, split) -> the means of each state.
+    """
+    size = -(-EVALUATION_BATCH // jax.device_count()) * jax.device_count()
+
+    def count_and_sums(params: PyTree, batch: PyTree, own: PyTree) -> PyTree:
+        def of_part(part: PyTree) -> PyTree:
+            return jnp.sum(part["mask"]), sums(params, part, own)
+
+        return sum_over_parts(of_part, batch, pixels(batch["image"].shape[1:]))
+
+    programs: dict[int, Callable[..., PyTree]] = {}
+
+    def means(params: PyTree, own: Sequence[PyTree], split: Split) -> list[PyTree]:
+        if len(own) not in programs:
+            programs[len(own)] = many_states.pmap_state_sums(count_and_sums, len(own))
+        mapped, stacked = programs[len(own)], many_states.stack(own)
+        batches = (jax.tree.map(lambda x: x[0], batch) for batch in evaluation_batches(split, size))
+        parts = [many_states.unstack(mapped(params, batch, stacked)) for batch in batches]
+        return [_mean([part[i] for part in parts]) for i in range(len(own))]
+
+    return means
+
+
+def _mean(parts: Sequence[PyTree]) -> PyTree:
+    """Means from (number of examples, sums over them) of each batch."""
+    # In float64 from here: float32 sums of ten thousand values would lose digits.
+    count, totals = jax.tree.map(lambda *x: np.sum(np.asarray(x, np.float64), axis=0), *parts)
+    return jax.tree.map(lambda x: float(x / count) if x.ndim == 0 else x / count, totals)
 
 
 def map_split(function: Callable[[PyTree, Array], Array], params: PyTree, split: Split, pixels: int = 0) -> np.ndarray:

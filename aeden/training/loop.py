@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
@@ -20,6 +20,7 @@ from aeden.training.checkpoints import Checkpoints, remove_leftovers
 from aeden.training.divergence import check_losses, check_params, check_validation
 from aeden.training.metrics_log import MetricsLog, Row
 from aeden.training.objective import Metrics, Objective
+from aeden.training.position import Position, resume
 from aeden.training.progress import Progress
 from aeden.training.running_totals import Clock, Window
 from aeden.training.schedule import Schedule
@@ -69,6 +70,7 @@ class Fitted:
       clock: the time it took, over all starts.
       rows: the rows of the metrics log.
       best_step: the step of the best checkpoint on validation; None if none was validated.
+      together: the most seeds that were trained in one program with this one, itself included, over all starts.
     """
 
     state: PyTree
@@ -77,25 +79,7 @@ class Fitted:
     clock: Clock
     rows: list[Row]
     best_step: int | None
-
-
-@dataclasses.dataclass
-class _Position:
-    """Where a training is: everything that a checkpoint saves."""
-
-    step: int
-    state: PyTree
-    window: Window
-    clock: Clock
-    validation: dict[str, float]
-
-    def extra(self) -> dict[str, Any]:
-        """What a checkpoint saves besides the state."""
-        return {
-            "window": dataclasses.asdict(self.window),
-            "clock": dataclasses.asdict(self.clock),
-            "validation": self.validation,
-        }
+    together: int = 1
 
 
 def fit(training: Training, folder: Path, started: float) -> Fitted:
@@ -121,7 +105,7 @@ def fit(training: Training, folder: Path, started: float) -> Fitted:
     joining.tell_saved(checkpoints.last_step)
     with contextlib.closing(checkpoints):
         with stopwatch.part("start"):
-            position, messages = _resume(training, checkpoints)
+            position, messages = resume(training.initial_state(), checkpoints)
         batches = training.batches
         images = batches.examples(training.schedule.steps), batches.examples(position.step)
         log = MetricsLog(folder if primary else None, position.step)
@@ -129,19 +113,23 @@ def fit(training: Training, folder: Path, started: float) -> Fitted:
             for line in messages:
                 progress.say(line)
             with stopwatch.part("train"):
-                _train(_Loop(training, checkpoints, log, progress, started, stop), position)
+                _train(Loop(training, checkpoints, log, progress, started, stop), position)
         with stopwatch.part("checkpoints"):
             checkpoints.wait()
             # The primary process deletes old checkpoints in the background. Nobody may look for the best one before.
             meeting.meet("all checkpoints are written")
         position.clock = position.clock.until_now(started)
         state, step, validation = _result(training, checkpoints, position)
-        return Fitted(state, step, validation, position.clock, log.rows, checkpoints.best_step())
+        best = checkpoints.best_step()
+        return Fitted(state, step, validation, position.clock, log.rows, best, position.together)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Loop:
-    """What the loop works with; `stop` is empty until a signal arrives."""
+class Loop:
+    """What the loop works with; `stop` is empty until a signal arrives.
+
+    A run that is trained with others in one program has `name` before its messages and 1 / `seeds` of the time.
+    """
 
     training: Training
     checkpoints: Checkpoints
@@ -149,9 +137,11 @@ class _Loop:
     progress: Progress
     started: float
     stop: list[int]
+    name: str = ""
+    seeds: int = 1
 
 
-def _train(loop: _Loop, position: _Position) -> None:
+def _train(loop: Loop, position: Position) -> None:
     """Takes the steps from a position to the end of the schedule; updates the position.
 
     Raises:
@@ -163,7 +153,7 @@ def _train(loop: _Loop, position: _Position) -> None:
     compiled: set[int] = set()
     if position.step:
         # Earlier versions saved states that had diverged.
-        _check_params(loop, position)
+        check_state(loop, position)
         check_validation(position.step, position.validation, loop.checkpoints)
     while position.step < schedule.steps:
         size = schedule.next_dispatch(position.step)
@@ -185,10 +175,13 @@ def _train(loop: _Loop, position: _Position) -> None:
         compiled.add(size)
         loop.progress.advance(images, position.step, position.window.loss)
         if saving:
-            _check_params(loop, position)
-        _log(loop, position, logging, validating)
+            check_state(loop, position)
+        if validating:
+            with stopwatch.part("validation"):
+                position.validation = training.objective.validate(position.state)
+        log_row(loop, position, logging, validating)
         if saving:
-            _save(loop, position, validating)
+            save(loop, position, validating)
         # Also after the last step: whatever would follow, e.g. another phase, must not start.
         if stopping or (position.step == schedule.steps and devices.any_process(bool(loop.stop))):
             loop.checkpoints.wait()
@@ -196,8 +189,8 @@ def _train(loop: _Loop, position: _Position) -> None:
             raise Interrupted(f"stopped at step {position.step}, which is saved: run the same command again to go on")
 
 
-def _log(loop: _Loop, position: _Position, logging: bool, validating: bool) -> None:
-    """Validates if due, and writes a row of the metrics log if there is anything to log."""
+def log_row(loop: Loop, position: Position, logging: bool, validating: bool) -> None:
+    """Writes a row of the metrics log if there is anything to log, and says what a validation has found."""
     objective, schedule = loop.training.objective, loop.training.schedule
     epoch = position.step / loop.training.batches.steps_per_epoch
     row: Row = {}
@@ -205,28 +198,27 @@ def _log(loop: _Loop, position: _Position, logging: bool, validating: bool) -> N
         row |= {f"train_{name}": value for name, value in position.window.means().items()}
         position.window = Window(loss=position.window.loss)
     if validating:
-        with stopwatch.part("validation"):
-            position.validation = objective.validate(position.state)
         check_validation(position.step, position.validation, loop.checkpoints)
         row |= {f"validation_{name}": value for name, value in position.validation.items()}
         metrics = "  ".join(f"{name} {value:.4f}" for name, value in position.validation.items())
-        loop.progress.say(f"step {position.step}/{schedule.steps}  epoch {epoch:.2f}  validation: {metrics}")
+        said = f"step {position.step}/{schedule.steps}  epoch {epoch:.2f}  validation: {metrics}"
+        loop.progress.say(f"{loop.name}{said}")
     if row:
         loop.log.write({"step": position.step, "epoch": epoch, **row})
         for warning in objective.warn(row):
-            loop.progress.say(f"warning: step {position.step}: {warning}")
+            loop.progress.say(f"warning: {loop.name}step {position.step}: {warning}")
 
 
-def _check_params(loop: _Loop, position: _Position) -> None:
+def check_state(loop: Loop, position: Position) -> None:
     """Refuses a state that is worth neither validating nor saving."""
     params = loop.training.objective.params(position.state)
     with stopwatch.part("checkpoints"):
         check_params(position.step, params, loop.checkpoints)
 
 
-def _save(loop: _Loop, position: _Position, validated: bool) -> None:
+def save(loop: Loop, position: Position, validated: bool) -> None:
     """Starts writing a checkpoint."""
-    extra = position.extra() | {"clock": dataclasses.asdict(position.clock.until_now(loop.started))}
+    extra = position.extra() | {"clock": dataclasses.asdict(position.clock.until_now(loop.started, loop.seeds))}
     with stopwatch.part("checkpoints"):
         loop.checkpoints.wait()
         # Process 0 also computes the checksums of the step before, while the others would give up waiting for it.
@@ -234,31 +226,7 @@ def _save(loop: _Loop, position: _Position, validated: bool) -> None:
         loop.checkpoints.save(position.step, position.state, position.validation if validated else None, extra)
 
 
-def _resume(training: Training, checkpoints: Checkpoints) -> tuple[_Position, list[str]]:
-    """The position of the newest intact checkpoint, or the start; and messages about it."""
-    state = devices.replicate(training.initial_state())
-    manifest, problems = meeting.from_primary(
-        "the step to go on from", lambda: checkpoints.newest_whole(_saved_position)
-    )
-    if manifest is None:
-        messages = [*problems, "no checkpoint is intact: starting again"] if problems else []
-        return _Position(0, state, Window(), Clock(), {}), messages
-    step = manifest["step"]
-    position = _Position(step, checkpoints.restore(step, state), *_saved_position(manifest))
-    return position, [*problems, f"resuming at step {step}"]
-
-
-def _saved_position(manifest: dict[str, Any]) -> tuple[Window, Clock, dict[str, float]]:
-    """Window, clock and validation figures in a manifest. Raises various errors if they are not there."""
-    saved = manifest["extra"]
-    window, clock = Window(**saved.get("window", {})), Clock(**saved.get("clock", {}))
-    window.loss = math.nan if window.loss is None else float(window.loss)  # null in JSON
-    window.sums = {name: float(value) for name, value in window.sums.items()}
-    validation = {name: float(value) for name, value in saved.get("validation", {}).items()}
-    return window, clock + Clock(), validation  # the sum fails if a time is no number
-
-
-def _result(training: Training, checkpoints: Checkpoints, position: _Position) -> tuple[PyTree, int, dict[str, float]]:
+def _result(training: Training, checkpoints: Checkpoints, position: Position) -> tuple[PyTree, int, dict[str, float]]:
     """The resulting state, its step and its validation metrics, as `training.result` says."""
     best = meeting.from_primary("the best step", checkpoints.best_intact) if training.result == "best" else None
     if best is None or best == position.step:
@@ -283,6 +251,11 @@ def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints
       TrainingDiverged: a loss is not finite; names the first such step.
     """
     for first, metrics in devices.fetch(unread):
-        check_losses(first, metrics["loss"].tolist(), checkpoints)
-        window.add(metrics)
+        add_metrics(first, metrics, window, checkpoints)
     unread.clear()
+
+
+def add_metrics(first: int, metrics: dict[str, np.ndarray], window: Window, checkpoints: Checkpoints) -> None:
+    """Adds the metrics of the steps after step `first`, an array [steps] each. Raises as `_read_metrics`."""
+    check_losses(first, metrics["loss"].tolist(), checkpoints)
+    window.add(metrics)

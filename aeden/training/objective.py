@@ -7,7 +7,7 @@ loop (`aeden.training.loop.fit`) takes care of batches, devices, logs, checkpoin
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aeden.shapes import Array, PyTree
 from aeden.training.metrics_log import Row
@@ -27,6 +27,8 @@ class Objective:
       validate: state -> metrics on the validation split, as Python numbers.
       warn: row of the metrics log -> warnings to print, one line each.
       params: state -> its parameters, all of which must stay finite.
+      validate_seeds: (states stacked by `aeden.runtime.many_states.stack`, their seeds) -> `validate` of each, in one
+        program; None if seeds of this objective cannot be trained together (`aeden.training.together`).
     """
 
     init: Callable[[Array], PyTree]
@@ -34,3 +36,4 @@ class Objective:
     validate: Callable[[PyTree], dict[str, float]]
     warn: Callable[[Row], list[str]] = lambda row: []
     params: Callable[[PyTree], PyTree] = lambda state: state.params
+    validate_seeds: Callable[[PyTree, Sequence[int]], list[dict[str, float]]] | None = None

@@ -55,9 +55,9 @@ class Clock:
             stopwatch.merge(self.seconds, other.seconds),
         )
 
-    def until_now(self, started: float) -> Clock:
-        """This time and that since `started`, a value of `time.monotonic()`."""
-        seconds = stopwatch.breakdown(started)
+    def until_now(self, started: float, runs: int = 1) -> Clock:
+        """This time and that since `started`, a value of `time.monotonic()`, divided by the runs that share it."""
+        seconds = {name: value / runs for name, value in stopwatch.breakdown(started).items()}
         return self + Clock(sum(seconds.values()), seconds=seconds)
 
     def images_per_second(self) -> float | None:

@@ -18,6 +18,7 @@ from experiments.ablate import (
     metrics,
     pairing,
     results,
+    seed_groups,
     seed_values,
     tuning,
     tuning_record,
@@ -61,6 +62,7 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     metric = metrics.for_verdict(task, settings.metric)
     by_cell = {cell: results.row(cell, summary, plan.label(cell)) for cell, summary in summaries.items()}
     rows = list(by_cell.values())
+    seed_groups.add_column(rows, list(summaries.values()))
     timed = _add_costs(plan, by_cell, config_arguments) if task == "denoise" else {}
     if task == "super_resolve":
         _add_multiplications(by_cell)
@@ -82,7 +84,7 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     table = results.table(rows, [*shown, "parameters"], ["contender", "dataset", *axes])
     files.write_text(plan.workdir / "results.md", table)
     doubtful = [line for lines in doubts.titled(plan, summaries).values() for line in lines]
-    said = [record["text"], *doubtful, result.note, tuning_text]
+    said = [record["text"], *doubtful, result.note, seed_groups.sentence(summaries.values()), tuning_text]
     return "\n".join(filter(None, (table, *said)))
 
 

@@ -41,6 +41,10 @@ class Progress:
     def end(self, name: str, result: str) -> None:
         """Prints that a run has ended, and how."""
         self._ended.add(name)
+        self.note(name, result)
+
+    def note(self, name: str, result: str) -> None:
+        """Prints what happened to a run, or to several."""
         clear = "\r\033[K" if sys.stderr.isatty() else ""
         print(f"{clear}{self._line()}: {name}: {result}", file=sys.stderr, flush=True)
 

@@ -16,7 +16,7 @@ from aeden.runtime.distributed import placement
 from aeden.runtime.processes import Interrupted, cores
 from aeden.tasks.execute import announce
 from experiments import cli
-from experiments.ablate import grid, launch, selection, tuning, tuning_checks, tuning_record, verdict
+from experiments.ablate import grid, launch, seed_groups, selection, tuning, tuning_checks, tuning_record, verdict
 from experiments.ablate.grid import Cell
 from experiments.ablate.plan import Plan, make_plan
 from experiments.ablate.progress import Progress, last_line, say
@@ -70,6 +70,7 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     # What an earlier version has finished stays finished, even if a check has come since.
     grid.check(cell for cell in plan.folders if not plan.is_finished(cell))
     verdict.check(settings.metric, plan.cells, settings.margin)
+    seed_groups.check(settings, plan.folders, seed_groups.TOGETHER.value)
     if tuned is not None:
         selection.wanted(tuned, ONLY.value)
         tuning_checks.check_values(tuned.open)
@@ -195,14 +196,18 @@ def _say_widened(before: Mapping[str, Search], now: Mapping[str, Search]) -> Non
 
 def job(plan: Plan, cell: Cell) -> launch.Job:
     """The process that makes or continues a run."""
+    arguments = ["-m", "experiments.main", *plan.arguments(cell), *_options()]
+    return launch.Job(cell.name, arguments, plan.folders[cell] / "log.txt")
+
+
+def _options() -> list[str]:
+    """The options of every process that works on runs."""
     count = cli.CORES.value or (0 if on_gpus() else CORES)
     # Within a job of a cluster, a run would take itself for one process of several.
     options = ["--distributed=off"] if cli.DISTRIBUTED.value == "off" or placement.in_cluster() else []
     options += [f"--cpu_cores={count}"] if count else []
     options += [f"--cpu_devices={cli.DEVICES.value}"] if cli.DEVICES.value else []
-    options += [] if cli.COMPILATION_CACHE.value else ["--nocompilation_cache"]
-    arguments = ["-m", "experiments.main", *plan.arguments(cell), *options]
-    return launch.Job(cell.name, arguments, plan.folders[cell] / "log.txt")
+    return options if cli.COMPILATION_CACHE.value else [*options, "--nocompilation_cache"]
 
 
 def on_gpus() -> bool:
@@ -234,6 +239,9 @@ def run_cells(plan: Plan) -> dict[str, str]:
             progress.end(cell.name, f"FAILED: {failures[cell.name]}")
         elif not cell.is_shared:
             ready.append(cell)
+    if seed_groups.TOGETHER.value > 1:
+        jobs = seed_groups.jobs(plan, ready, _options())
+        seed_groups.train(jobs, lambda: _launch(jobs, plan.workdir, progress), progress)
     return failures | _run_wave(plan, ready, progress)
 
 

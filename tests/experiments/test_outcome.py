@@ -114,6 +114,7 @@ def test_a_grid_names_its_report_only_if_there_is_one(settings, tmp_path, monkey
     for owner, name, value in (
         (run, "LIST", False),
         (run, "ONLY", []),
+        (run.seed_groups, "TOGETHER", 1),
         *((cli, name, None) for name in ("COORDINATOR", "PROCESSES", "PROCESS")),
     ):
         monkeypatch.setattr(owner, name, SimpleNamespace(value=value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -21,6 +22,7 @@ from aeden.tasks.objectives.restoration import (
     fixed_noise,
     image_losses,
     make_validation,
+    make_validation_of_seeds,
     restoration_objective,
 )
 from aeden.tasks.summary import Identification, not_tested
@@ -53,6 +55,8 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
         make_validation(model, fixed_noise(noise, seed, Stream.VALIDATION), dataset.validation),
         from_config.build_augmentation(config, shape),
     )
+    of_seeds = make_validation_of_seeds(model, noise, dataset.validation)
+    objective = dataclasses.replace(objective, validate_seeds=of_seeds)
     levels = {f"{level:g}": from_config.build_noise(config, level) for level in config.eval.levels}
     return DenoiseRun(
         name=Identification("denoise", model_from_config.decoder_name(config), seed),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ from aeden.nn.stack import Autoencoder
 from aeden.runtime import devices
 from aeden.shapes import Array, Float, Key, PyTree
 from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
-from aeden.training.evaluation import EVALUATION_BATCH, make_means
+from aeden.training.evaluation import EVALUATION_BATCH, make_means, make_means_of_states
 from aeden.training.gradient_step import GradientStep, TrainState, part_pixels
 from aeden.training.objective import Objective
 from aeden.transforms import Transform
@@ -136,8 +136,14 @@ def fixed_noise(noise: Transform, seed: int, stream: random_keys.Stream) -> Fixe
       stream: `Stream.VALIDATION` or `Stream.TEST`.
     """
 
+    return keyed_noise(noise, lambda: random_keys.stream_key(seed, stream))
+
+
+def keyed_noise(noise: Transform, stream_key: Callable[[], Key[Array, ""]]) -> FixedNoise:
+    """`fixed_noise` with the key of the stream, which is made when the noise is computed."""
+
     def keys(index: Array) -> Array:
-        return random_keys.example_keys(random_keys.stream_key(seed, stream), 0, index)
+        return random_keys.example_keys(stream_key(), 0, index)
 
     def corrupt(index: Array, images: Array) -> Array:
         return noise(keys(index), images)
@@ -182,14 +188,39 @@ def make_evaluation(
 
 def make_validation(model: Autoencoder, noise: FixedNoise, split: Split) -> Callable[[PyTree], Figures]:
     """Compiles the validation: parameters -> metrics of the restored images of a split."""
-
-    def sums(params: PyTree, batch: PyTree) -> PyTree:
-        target, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
-        restored = restore(model, params, noisy_images(batch, target, noise), level)
-        return image_quality.restoration_sums(restored, target, batch["mask"])
-
-    means = make_means(sums, functools.partial(part_pixels, model))
+    means = make_means(functools.partial(_restored_sums, model, noise), functools.partial(part_pixels, model))
     return lambda params: means(params, split)
+
+
+def make_validation_of_seeds(
+    model: Autoencoder, noise: Transform, split: Split
+) -> Callable[[PyTree, Sequence[int]], list[Figures]]:
+    """Compiles the validation of several seeds in one program, see `Objective.validate_seeds`.
+
+    Args:
+      model: the autoencoder.
+      noise: the transform; each seed has its own fixed noise, as `make_validation` is given it.
+      split: the images.
+    """
+
+    def sums(params: PyTree, batch: PyTree, key: Array) -> PyTree:
+        fixed = keyed_noise(noise, lambda: jax.random.wrap_key_data(key))
+        return _restored_sums(model, fixed, params, batch)
+
+    means = make_means_of_states(sums, functools.partial(part_pixels, model))
+
+    def validate(states: PyTree, seeds: Sequence[int]) -> list[Figures]:
+        keys = [random_keys.stream_key(seed, random_keys.Stream.VALIDATION) for seed in seeds]
+        return means(states.params, [np.asarray(jax.random.key_data(key)) for key in keys], split)
+
+    return validate
+
+
+def _restored_sums(model: Autoencoder, noise: FixedNoise, params: PyTree, batch: PyTree) -> PyTree:
+    """The sums of the metrics of the restored images of a batch."""
+    target, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
+    restored = restore(model, params, noisy_images(batch, target, noise), level)
+    return image_quality.restoration_sums(restored, target, batch["mask"])
 
 
 def corrupt_split(noise: FixedNoise, split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aeden.runtime import files
-from experiments.ablate import doubts, results, verdict
+from experiments.ablate import doubts, results, seed_groups, verdict
 from experiments.ablate.report import denoise, figures, gan, html, super_resolve, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
@@ -68,6 +68,7 @@ def opening(result: GridResult) -> list[str]:
         note(subtitle(result)),
         f'<p class="verdict">{escape(text)}</p>',
         *([note(result.note)] if result.note else []),
+        *([note(together)] if (together := seed_groups.sentence(result.summaries.values())) else []),
     ]
     for used, requested in result.stood_in:
         parts.append(

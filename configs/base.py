@@ -48,9 +48,7 @@ def _data() -> ConfigDict:
     # mnist | notmnist[/small | /large | /auto] | glyphs[/letters | /digits] | pages | letters | folder | a prepared
     # TFDS set
     data.name = "mnist"  # name of the data set
-    data.dir = (
-        ""  # data folder; "" for AEDEN_DATA, or else TFDS' default; a folder of fonts for what is drawn from fonts
-    )
+    data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default; of fonts, for what is drawn from fonts
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
     data.limit = 0  # maximum number of examples per split; 0 for all
     data.train_limit = 0  # maximum number of training examples; validation and test stay complete; 0 for all

@@ -19,10 +19,11 @@ def get_config() -> ConfigDict:
     config.data.name = "letters"
     config.noise.level = 0.0
     config.model.decoder = "upsample"
-    config.model.features = (8, 16, 32, 64)
+    config.model.features = (8, 24, 64, 128)
+    config.model.decoder_features = (64, 32, 16, 8)
     config.model.factors = (2, 2, 2, 2)
     config.model.skip = True
     config.epochs = 6.0
-    config.batch_size = 16
-    config.learning_rate = 1e-2
+    config.batch_size = 8
+    config.learning_rate = 5e-3
     return config

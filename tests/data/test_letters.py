@@ -47,7 +47,7 @@ def test_images_are_the_same_as_ever(faces):
     for index in range(20):
         for array in letters.draw_image(index, "train", faces):
             digest.update(array.tobytes())
-    assert digest.hexdigest()[:16] == "f4d8260653433559"
+    assert digest.hexdigest()[:16] == "2e3456b3a80f6c63"
 
 
 def test_an_image_is_decided_by_its_split_number_and_classes(faces):
@@ -94,7 +94,7 @@ def test_the_last_letter_lies_above(faces, monkeypatch):
         for character, covered in drawn:
             expected[covered >= 0.5] = 1 + letters.CHARACTERS.index(character)
         np.testing.assert_array_equal(labels, expected)
-        assert 2 <= len(drawn) <= 5
+        assert 1 <= len(drawn) <= 4
         top = drawn[-1][1] == 1.0
         assert np.ptp(image[top], axis=None).item() == 0 if top.any() else True
 
@@ -109,7 +109,7 @@ def test_letters_are_lighter_and_darker_and_of_several_sizes(faces):
     assert 0.25 < np.mean(lighter) < 0.75
     assert set(np.unique(np.stack([labels for _, labels in both]))) == set(range(11))
     background = np.mean([(labels == 0).mean() for _, labels in both])
-    assert 0.7 < background < 0.9
+    assert 0.75 < background < 0.95
 
 
 def test_a_limit_draws_the_first_images_only_and_they_are_kept(counts, monkeypatch):

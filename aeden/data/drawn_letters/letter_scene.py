@@ -13,7 +13,7 @@ from aeden.data.drawn_pages import page_fonts
 from aeden.data.drawn_pages.page_random import Dice, Real
 
 # Letters of an image, height of their capital letters in pixels, and rotation in degrees either way.
-COUNT, HEIGHTS, TURN = (2, 5), (12.0, 40.0), 30.0
+COUNT, HEIGHTS, TURN = (1, 4), (12.0, 40.0), 20.0
 # Letters are drawn this many times larger and averaged down, for smooth edges.
 OVERSAMPLING = 2
 # The tone of a letter is the first of so many that differs by LEAST_CONTRAST or more from nine tenths of the pixels it

@@ -6,6 +6,9 @@
 Four stages, since a letter of 40 pixels has to fit into what the deepest one sees; skip connections keep the edges.
 `summary.json` has the figures of the network (`test.mean_iou`, `test.boundary_f1`) and of the baseline, a threshold and
 connected components (`threshold.mean_iou`).
+
+Not measured yet at this length. Half of it (--config.epochs=3, four minutes of CPU time on an AMD EPYC, seed 0) is too
+short to beat the baseline in mean IoU: 0.174 and 0.327; boundary F1 is 0.524 and 0.595, pixel accuracy 0.883 and 0.881.
 """
 
 from ml_collections import ConfigDict

@@ -12,7 +12,7 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-108 trials and 72 runs of 3,000 steps each (more trials if the best rate lies at the edge of the range). Not measured
+108 trials and 72 runs of 6,000 steps each (more trials if the best rate lies at the edge of the range). Not measured
 yet.
 """
 

@@ -74,9 +74,9 @@ def test_the_report_compares_with_the_threshold_at_each_setting(result):
 
 def test_multiplications_of_all_classes_are_counted(result):
     """Of `nearest` without skip connections: 16 taps per merged resize, and an output of one channel per class."""
-    widths, sides = (1, 8, 16, 32, 64), (64, 32, 16, 8, 4)
+    widths, sides = (1, 8, 24, 64, 128), (64, 32, 16, 8, 4)
     encoder = sum(sides[i] ** 2 * 9 * widths[i] * widths[i + 1] for i in range(4))
-    channels = (64, 64, 32, 16, 8)
+    channels = (128, 64, 32, 16, 8)
     decoder = sum(sides[4 - i] ** 2 * 16 * channels[i] * channels[i + 1] for i in range(4))
     row = next(row for row in result.rows if (row["contender"], row["model.skip"]) == ("nearest", False))
     assert row["multiplications"] == encoder + decoder + 64 * 64 * 9 * 8 * 11

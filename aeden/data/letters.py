@@ -112,7 +112,7 @@ def _draw(counts: dict[str, int], faces: Faces, photos: Photos, characters: str)
     total = sum(counts.values())
     if total > 1000:
         print(f"drawing {total:,} images of letters, once: less than a minute ...", file=sys.stderr, flush=True)
-    drawn = {}
+    drawn: dict[str, np.ndarray] = {}
     for split, count in counts.items():
         images, labels = (np.empty((count, SIZE, SIZE), np.uint8) for _ in range(2))
         for index in range(count):

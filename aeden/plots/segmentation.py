@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +28,7 @@ ERRORS = {
     "background taken for a class": INVENTED,
     "one class taken for another": CONFUSED,
 }
-PADDING = {"pad": 0.5, "w_pad": 0.2, "h_pad": 0.3}
+PADDING: dict[str, Any] = {"pad": 0.5, "w_pad": 0.2, "h_pad": 0.3}
 # The smallest region whose class is written into it, in pixels.
 NAMED = 30
 
@@ -72,8 +73,8 @@ def segmentations(
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set(color=FRAME, linewidth=0.6)
-    labels = ["image", "truth", *(text for name in predictions for text in (name, "errors"))]
-    for axis, text in zip(axes[:, 0], labels, strict=True):
+    texts = ["image", "truth", *(text for name in predictions for text in (name, "errors"))]
+    for axis, text in zip(axes[:, 0], texts, strict=True):
         row_label(axis, text)
     handles = [Patch(facecolor=colour, label=text) for text, colour in ERRORS.items()]
     figure.legend(handles=handles, frameon=False, fontsize=8, labelcolor=INK, loc="lower center", ncols=len(handles))

@@ -35,7 +35,8 @@ def background(dice: Dice, size: int, photos: Sequence[np.ndarray] = ()) -> np.n
         return part_of_photo(dice, size, photos)
     kind = dice.weighted(KINDS)
     if kind == "field":
-        pattern = sum(_field(dice, size, dice.integer(*CELLS)) for _ in range(dice.integer(1, 3)))
+        fields = [_field(dice, size, dice.integer(*CELLS)) for _ in range(dice.integer(1, 3))]
+        pattern = np.sum(fields, axis=0)
         pattern = pattern / max(float(np.abs(pattern).max()), 1e-6)
     else:
         pattern = stripes(dice, size) if kind == "stripes" else _gradient(dice, size)

@@ -9,7 +9,8 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """The defaults: network, noise and batch of the Keras denoising example, trained with AdamW."""
     config = ConfigDict()
-    # denoise | stack (pre-train layers, then classify by their code) | gan | super_resolve (enlarge images)
+    # denoise | stack (pre-train layers, then classify by their code) | gan | super_resolve (enlarge images) | segment
+    # (say of each pixel to which class it belongs)
     config.task = "denoise"  # what is trained
     config.seed = 0  # seed of the initial parameters, the order of the data and all noise
     config.epochs = 8.0  # length in epochs (passes over the training split); 0 if `steps` is set
@@ -25,6 +26,7 @@ def get_config() -> ConfigDict:
     config.stack = _stack()
     config.gan = _gan()
     config.super_resolve = _super_resolve()
+    config.segment = _segment()
     config.log_every = 20  # steps between rows of metrics.csv; 0 for once per epoch
     config.steps_per_dispatch = 0  # steps per call to the devices; 0 for 1 on CPUs and 50 on GPUs and TPUs
     config.eval = _eval()
@@ -43,9 +45,10 @@ def _optimizer() -> ConfigDict:
 
 def _data() -> ConfigDict:
     data = ConfigDict()
-    # mnist | notmnist[/small | /large | /auto] | glyphs[/letters | /digits] | pages | folder | a prepared TFDS set
+    # mnist | notmnist[/small | /large | /auto] | glyphs[/letters | /digits] | pages | letters | folder | a prepared
+    # TFDS set
     data.name = "mnist"  # name of the data set
-    data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default. For glyphs and pages: a folder of fonts
+    data.dir = ""  # data folder; "" for AEDEN_DATA, or else TFDS' default; of fonts, for what is drawn from fonts
     data.fallback = "glyphs"  # used if MNIST or notMNIST is not available; "" makes that an error
     data.limit = 0  # maximum number of examples per split; 0 for all
     data.train_limit = 0  # maximum number of training examples; validation and test stay complete; 0 for all
@@ -54,6 +57,9 @@ def _data() -> ConfigDict:
     data.crop = 0  # train on random crops of this height and width, in pixels; 0 for whole images of one size
     data.channels = "auto"  # 1 (gray) | 3 (colour) | auto (colour if any image is); converts images; needs data.crop
     data.held_out = 0.1  # share of the images validated, and again of those tested, at least one each; folder and crop
+    # The next two are for data.name=letters.
+    data.characters = "ABCDEFGHIJ"  # the classes besides the background: letters A-Z and a-z, and digits
+    data.photos = ""  # folder or archive of photos, which are behind half of the images; "" for textures only
     return data
 
 
@@ -165,11 +171,19 @@ def _super_resolve() -> ConfigDict:
     return options
 
 
+def _segment() -> ConfigDict:
+    # For task="segment". The section `noise` is then the noise of the images; noise.level=0.0 for none.
+    options = ConfigDict()
+    # none | median_frequency: the rarer a class, the more its pixels weigh
+    options.class_weights = "none"  # how much the pixels of each class weigh in the loss
+    return options
+
+
 def _eval() -> ConfigDict:
     evaluation = ConfigDict()
     evaluation.every = 0  # steps between validations, each with a checkpoint; 0 for once per epoch, at most 100 times
     # last | best: which checkpoint of a training is its result; best has the highest validation PSNR (restoration),
-    # accuracy (classification) or share of confident samples (gan)
+    # accuracy (classification), mean IoU (segmentation) or share of confident samples (gan)
     evaluation.checkpoint = "last"  # which checkpoint is tested
     evaluation.levels = ()  # further noise levels to test at, e.g. (0.2, 0.6)
     # The next two are for denoising runs.

@@ -22,6 +22,13 @@ CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.s
 SHAPE = (28, 28, 1)
 
 
+def dataset_for(config):
+    """Twenty black images with labels, for the whole of each and for its pixels."""
+    pixels = (np.arange(20 * SHAPE[0] * SHAPE[1]) % 11).astype(np.uint8).reshape(20, *SHAPE[:2])
+    split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10, pixel_labels=pixels)
+    return Dataset(config.data.name, config.data.name, split, split, split, "0")
+
+
 def load(name):
     return importlib.import_module(f"configs.{name}").get_config()
 
@@ -29,13 +36,13 @@ def load(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_one_abstract_step(name):
     config = load(name)
-    split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
-    run = prepare(config, Dataset(config.data.name, config.data.name, split, split, split, "0"))
+    run = prepare(config, dataset_for(config))
     for training in run.abstract_trainings():
         state = jax.eval_shape(training.objective.init, jax.random.key(0))
         batch = {
             "image": jax.ShapeDtypeStruct((config.batch_size, *SHAPE), jnp.uint8),
             "label": jax.ShapeDtypeStruct((config.batch_size,), jnp.int32),
+            "pixel_label": jax.ShapeDtypeStruct((config.batch_size, *SHAPE[:2]), jnp.uint8),
             "index": jax.ShapeDtypeStruct((config.batch_size,), jnp.int32),
             "mask": jax.ShapeDtypeStruct((config.batch_size,), jnp.bool),
         }
@@ -58,8 +65,7 @@ def test_a_task_reads_only_its_sections(task):
         if hasattr(config[section], "to_dict"):
             with config.unlocked():
                 del config[section]
-    split = Split(np.zeros((20, *SHAPE), np.uint8), np.arange(20, dtype=np.int32) % 10)
-    run = prepare(config, Dataset(config.data.name, config.data.name, split, split, split, "0"))
+    run = prepare(config, dataset_for(config))
     assert run.abstract_trainings()  # what is built late must not read them either
 
 

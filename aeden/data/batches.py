@@ -1,7 +1,8 @@
 """Batches from the images of a split: training batches by step number, evaluation batches, scaling to [0, 1].
 
-A batch is {image: uint8 [b, h, w, c], index: int32 [b], mask: bool [b]}, plus label: int32 [b] if there are labels, and
-noisy: uint8 [b, h, w, c] if the data have noisy versions of the images. `index` is the position of an example in its
+A batch is {image: uint8 [b, h, w, c], index: int32 [b], mask: bool [b]}, plus label: int32 [b] if there are labels,
+pixel_label: uint8 [b, h, w] if each pixel has one, and noisy: uint8 [b, h, w, c] if the data have noisy versions of the
+images. `index` is the position of an example in its
 split. Every batch of a split has the same size, except in an evaluation of images of several sizes: the last one is
 padded, and `mask` is true for the real examples.
 

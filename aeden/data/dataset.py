@@ -178,11 +178,13 @@ def name_splits(splits: dict[str, Split], where: str) -> dict[str, Split]:
 def hash_splits(splits: dict[str, Split]) -> str:
     """sha256 of the names, shapes, types and contents of the images and labels of train, validation and test.
 
+    Labels of pixels count where there are any.
+
     Run folders are bound to this value: never change how it is computed.
     """
     digest = hashlib.sha256()
     for name in ("train", "validation", "test"):
-        for array in (splits[name].images, splits[name].labels):
+        for array in (splits[name].images, splits[name].labels, splits[name].pixel_labels):
             if array is not None:
                 digest.update(f"{name} {array.shape} {array.dtype}".encode())
                 digest.update(np.ascontiguousarray(array).data)

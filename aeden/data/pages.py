@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +24,7 @@ from aeden.data.drawn_pages.page_fonts import Faces, find_faces
 from aeden.data.drawn_pages.page_random import Dice, Real
 from aeden.data.drawn_pages.page_scenes import SHARES as SCENES
 from aeden.data.drawn_pages.page_scenes import draw_scene, make_theme
+from aeden.data.saved_arrays import save_arrays
 from aeden.data.splits import Split
 from aeden.runtime.cache import cache_folder, only_one
 
@@ -62,7 +60,7 @@ def open_set(name: str, data_dir: str, limit: int) -> Opened:
         if not whole.exists() and not folder.exists():
             drawn = _draw(counts, fonts)
             try:
-                _save(drawn, folder)
+                save_arrays(drawn, folder)
             except OSError as error:  # a full disk, for example: the pages in memory are as good
                 notes = (*faces.notes, f"the pages drawn are not kept for the next start: {error}")
                 return Opened({split: Split(images) for split, images in drawn.items()}, notes)
@@ -155,14 +153,3 @@ def _draw(counts: dict[str, int], fonts: Path | None) -> dict[str, np.ndarray]:
         for index in range(count):
             drawn[split][index] = draw_page(index, split=split, font_folder=fonts)
     return drawn
-
-
-def _save(drawn: dict[str, np.ndarray], folder: Path) -> None:
-    """Writes one array file per split; the folder is there as a whole or not at all."""
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent))
-    try:
-        for split, images in drawn.items():
-            np.save(temporary / f"{split}.npy", images)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from aeden.data import glyphs, image_folder, mnist, notmnist, pages, tfds_folder
+from aeden.data import glyphs, image_folder, letters, mnist, notmnist, pages, tfds_folder
 from aeden.data.dataset import Dataset, DatasetNotFound, Opened, hash_splits
 from aeden.data.splits import Split
 from aeden.data.tfds_folder import data_folder
@@ -32,12 +33,13 @@ class Source(NamedTuple):
     """How to open a data set.
 
     Attributes:
-      open_set: (name, data_dir, limit) -> the whole set. `limit` is the number of examples per split that are needed,
-        0 for all; a set may return more. Raises DatasetNotFound if the set is unavailable.
+      open_set: (name, data_dir, limit, and the options of this set by name) -> the whole set. `limit` is the number of
+        examples per split that are needed, 0 for all; a set may return more. Raises DatasetNotFound if the set is
+        unavailable.
       fallback: name of the data set that replaces an unavailable one; "" for none.
     """
 
-    open_set: Callable[[str, str, int], Opened]
+    open_set: Callable[..., Opened]
     fallback: str = ""
 
 
@@ -48,6 +50,7 @@ SOURCES = {
     "glyphs/letters": Source(glyphs.open_set),
     "glyphs/digits": Source(glyphs.open_set),
     "pages": Source(pages.open_set),
+    "letters": Source(letters.open_set),
     "folder": Source(image_folder.open_set),
 }
 # Names of other sets, and the version that TFDS would allow after them.
@@ -56,18 +59,24 @@ ALIASES = {"notmnist": "notmnist/small", "glyphs": "glyphs/letters"}
 
 
 def open_dataset(
-    name: str, data_dir: str = "", fallback: str = "glyphs", limit: int = 0, train_limit: int = 0
+    name: str,
+    data_dir: str = "",
+    fallback: str = "glyphs",
+    limit: int = 0,
+    train_limit: int = 0,
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> Dataset:
     """Opens a data set, or its fallback if it is unavailable.
 
     Args:
       name: a name in `SOURCES` or `ALIASES`; "notmnist/auto" (large if it is on disk, else small); or any other image
         set that TFDS has prepared.
-      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs and pages, a folder of fonts; for
-        "folder", the folder of class folders.
+      data_dir: the data folder; "" for `AEDEN_DATA`, else TFDS' default. For glyphs, pages and letters, a folder of
+        fonts; for "folder", the folder of class folders.
       fallback: "glyphs" allows glyphs to replace MNIST or notMNIST; "" makes an unavailable set an error.
       limit: maximum number of examples per split; 0 for all.
       train_limit: maximum number of training examples; 0 for all.
+      options: further arguments of the `open_set` of this data set, as `characters` of letters.
 
     Raises:
       DatasetNotFound: the set is unknown, or unavailable without a fallback.
@@ -80,7 +89,7 @@ def open_dataset(
         if value < 0:
             raise ValueError(f"data.{field} {value} is negative: use 0 for all examples")
     requested, choice = _resolve(name, data_dir)
-    actual, opened = _open_or_fall_back(requested, data_dir, fallback, limit)
+    actual, opened = _open_or_fall_back(requested, data_dir, fallback, limit, options)
     for split, examples in opened.splits.items():
         if not len(examples):
             raise ValueError(f"the {split} split of {actual} is empty: the data set has too few images")
@@ -99,23 +108,25 @@ def _resolve(name: str, data_dir: str) -> tuple[str, tuple[str, ...]]:
     return ALIASES.get(name, name), ()
 
 
-def _open_or_fall_back(requested: str, data_dir: str, fallback: str, limit: int) -> tuple[str, Opened]:
+def _open_or_fall_back(
+    requested: str, data_dir: str, fallback: str, limit: int, options: Mapping[str, str]
+) -> tuple[str, Opened]:
     """The name and the content of the requested data set, or of its fallback with the reason as its note."""
     try:
-        return requested, _open(requested, data_dir, limit)
+        return requested, _open(requested, data_dir, limit, options)
     except DatasetNotFound as error:
         actual = SOURCES[requested].fallback if fallback and requested in SOURCES else ""
         if not actual:
             raise
-        return actual, dataclasses.replace(_open(actual, "", limit), notes=(str(error),))
+        return actual, dataclasses.replace(_open(actual, "", limit, {}), notes=(str(error),))
 
 
-def _open(name: str, data_dir: str, limit: int) -> Opened:
+def _open(name: str, data_dir: str, limit: int, options: Mapping[str, str]) -> Opened:
     # Of "folder" it may be an archive.
     if data_dir and not data_folder(data_dir).is_dir() and not (name == "folder" and data_folder(data_dir).exists()):
         raise FileNotFoundError(f"the data folder {data_dir} does not exist: correct data.dir, or create the folder")
     if name in SOURCES:
-        return SOURCES[name].open_set(name, data_dir, limit)
+        return SOURCES[name].open_set(name, data_dir, limit, **options)
     set_name, _, version = name.rpartition("/")
     if VERSION.fullmatch(version):
         raise DatasetNotFound(

@@ -25,12 +25,14 @@ class Split:
       labels: int32 [n], or None for images without labels.
       classes: names of the labels 0, 1, ...; empty if they are unknown.
       noisy: a given noisy version of each image, of the same shape and type; None if noise is synthesised.
+      pixel_labels: the class of each pixel, uint8 [n, h, w]; None if it is unknown.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     noisy: np.ndarray | None = None
+    pixel_labels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -52,7 +54,9 @@ class Split:
         """The examples at the positions `index`, in that order."""
         labels = None if self.labels is None else self.labels[index]
         noisy = None if self.noisy is None else self.noisy[index]
-        return dataclasses.replace(self, images=self.images[index], labels=labels, noisy=noisy)
+        pixel_labels = None if self.pixel_labels is None else self.pixel_labels[index]
+        images = self.images[index]
+        return dataclasses.replace(self, images=images, labels=labels, noisy=noisy, pixel_labels=pixel_labels)
 
     def stratified(self, count: int, seed: int) -> Split:
         """A class-balanced random subset of `count` examples, in their original order; 0 keeps all examples.
@@ -81,7 +85,7 @@ class Split:
     def take(self, index: np.ndarray, size: int) -> Batch:
         """A batch of the examples at the positions `index`, padded to `size` examples.
 
-        Padding has zero images and a false mask; its `index` is 0, and its `label` is that of example 0.
+        Padding has zero images and a false mask; its `index` is 0, and its labels are those of example 0.
         """
         padding = size - len(index)
         padded = np.concatenate([index, np.zeros(padding, index.dtype)])
@@ -95,6 +99,8 @@ class Split:
             batch["label"] = np.asarray(self.labels[padded], np.int32)
         if self.noisy is not None:
             batch["noisy"] = np.asarray(self.noisy[padded])
+        if self.pixel_labels is not None:
+            batch["pixel_label"] = np.asarray(self.pixel_labels[padded])
         return batch
 
     def evaluation_order(self, batch_size: int, multiple: int) -> Iterator[tuple[Split, np.ndarray, int]]:

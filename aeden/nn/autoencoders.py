@@ -59,7 +59,8 @@ class Encoder(nn.Module):
 
 
 class ConvAutoencoder(nn.Module):
-    """A convolutional autoencoder for images of any size: [b, h, w, channels] -> logits of the same shape.
+    """A convolutional autoencoder for images of any size: [b, h, w, channels] -> logits of the same shape, or
+    [b, h, w, outputs].
 
     With its defaults it is the network of the Keras example "Convolutional autoencoder for image denoising": 28,353
     parameters. Images whose height or width is not a multiple of the total stride are padded at the bottom and right
@@ -79,6 +80,7 @@ class ConvAutoencoder(nn.Module):
       decoder_kernel_size: kernel size of the decoder layers that enlarge; 0 for `kernel_size`.
       init_scheme: initial values, one of `aeden.nn.initializers.INITS`.
       skip: whether skip connections lead from each encoder stage to the decoder stage of the same size.
+      outputs: channels of the result, e.g. one for each class of pixels; 0 for those of the images.
     """
 
     decoder: str = "transpose"
@@ -94,6 +96,7 @@ class ConvAutoencoder(nn.Module):
     decoder_kernel_size: int = 0
     init_scheme: str = "he"
     skip: bool = False
+    outputs: int = 0
 
     def setup(self) -> None:
         self.encoder = Encoder(
@@ -114,7 +117,7 @@ class ConvAutoencoder(nn.Module):
             features=tuple(self.decoder_features or reversed(self.features)),
             factors=tuple(reversed(self.factors)),
             kernel_size=self.kernel_size,
-            channels=self.channels,
+            channels=self.outputs or self.channels,
             resize=self.resize,
             placement=self.placement,
             dtype=self.dtype,
@@ -125,7 +128,7 @@ class ConvAutoencoder(nn.Module):
             name="decoder",
         )
 
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w k"]:
         if x.ndim != 4 or x.shape[-1] != self.channels:
             raise ValueError(f"this autoencoder takes [batch, height, width, {self.channels}], not {x.shape}")
         h, w = x.shape[1:3]

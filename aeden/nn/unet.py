@@ -51,8 +51,8 @@ class UNet(nn.Module):
       use_bias: whether the layers have biases. If neither they nor `level_input` are there, the output of a residual
         network for a times an image is a times its output for the image, for a > 0. With `level_input` the level has to
         be multiplied by a as well.
-      resize, placement, dtype, lowering, decoder_features, decoder_kernel_size, init_scheme: as of
-        `aeden.nn.autoencoders.ConvAutoencoder`.
+      resize, placement, dtype, lowering, decoder_features, decoder_kernel_size, init_scheme, outputs: as of
+        `aeden.nn.autoencoders.ConvAutoencoder`. A residual network has no other outputs than the image.
     """
 
     decoder: str = "upsample"
@@ -71,9 +71,10 @@ class UNet(nn.Module):
     decoder_features: Sequence[int] = ()
     decoder_kernel_size: int = 0
     init_scheme: str = "he"
+    outputs: int = 0
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"], level: Float[Array, "*n"] | None = None) -> Float[Array, "b h w c"]:
+    def __call__(self, x: Float[Array, "b h w c"], level: Float[Array, "*n"] | None = None) -> Float[Array, "b h w k"]:
         """The restored images of a residual network, not clipped; or logits.
 
         Args:
@@ -117,7 +118,7 @@ class UNet(nn.Module):
             features=tuple(self.decoder_features or reversed(self.features)),
             factors=tuple(reversed(self.factors)),
             kernel_size=self.kernel_size,
-            channels=self.channels,
+            channels=self.outputs or self.channels,
             resize=self.resize,
             placement=self.placement,
             dtype=self.dtype,

@@ -18,12 +18,19 @@ from aeden.tasks.field_ranges import check_fields
 from aeden.tasks.from_config import check_choice, open_data
 from aeden.tasks.gan.task import GAN
 from aeden.tasks.model_from_config import check_has_effect
+from aeden.tasks.segment.task import SEGMENT
 from aeden.tasks.stack.task import STACK
 from aeden.tasks.super_resolve.task import SUPER_RESOLVE
 from aeden.tasks.task import PreparedRun, Summary, Task
 
 # The values of `config.task`.
-TASKS: dict[str, Task] = {"denoise": DENOISE, "stack": STACK, "gan": GAN, "super_resolve": SUPER_RESOLVE}
+TASKS: dict[str, Task] = {
+    "denoise": DENOISE,
+    "stack": STACK,
+    "gan": GAN,
+    "super_resolve": SUPER_RESOLVE,
+    "segment": SEGMENT,
+}
 
 
 def task_of(config: Any) -> Task:

@@ -21,6 +21,7 @@ from aeden.tasks.model_from_config import ARCHITECTURES, DTYPES
 from aeden.tasks.objectives import adversarial
 from aeden.tasks.objectives.restoration import LOSSES
 from aeden.tasks.ranges import Choice, Flag, Number, Range, Several, Text, short
+from aeden.tasks.segment.task import CLASS_WEIGHTS
 from aeden.tasks.stack.checks import EMBEDDINGS, HEADS
 from aeden.tasks.super_resolve.model_from_config import ENLARGED
 from aeden.training.loop import RESULTS
@@ -43,7 +44,7 @@ EPOCHS, LEVEL, WEIGHT = Number(0, 1e6), Number(0, 1e6), Number(0, 1e6)
 CHANNELS, KERNEL, FACTOR = _count(1, 65_536), 255, _count(1, 256)
 
 RANGES: dict[str, Range] = {
-    "task": Choice(("denoise", "stack", "gan", "super_resolve")),
+    "task": Choice(("denoise", "stack", "gan", "super_resolve", "segment")),
     "seed": _count(0, MOST_SEEDS),
     "epochs": EPOCHS,
     "steps": _count(),
@@ -64,6 +65,8 @@ RANGES: dict[str, Range] = {
     "data.crop": _count(0, 65_536),
     "data.held_out": Number(0, 0.5, above=True, below=True),
     "data.channels": Choice(tuple(own_images.CHANNELS)),
+    "data.characters": Text(empty=False, longest=100),
+    "data.photos": TEXT,
     "augment.shift": Number(0, 1e4),
     "augment.turn": Number(0, 180),
     "augment.zoom": Number(0, 0.9),
@@ -129,6 +132,7 @@ RANGES: dict[str, Range] = {
     "super_resolve.enlarges": Choice(ENLARGED),
     "super_resolve.stages": Several(FACTOR),
     "super_resolve.residual": FLAG,
+    "segment.class_weights": Choice(CLASS_WEIGHTS),
     "eval.every": _count(),
     "eval.checkpoint": Choice(tuple(RESULTS)),
     "eval.levels": Several(LEVEL, most=100),

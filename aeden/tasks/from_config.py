@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aeden.data import own_images, sources
+from aeden.data import letters, own_images, sources
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import HELD_OUT
@@ -62,7 +62,7 @@ def open_data(config: Any) -> Dataset:
         if channels != "auto":
             raise ValueError(f"data.channels={channels} has no effect without data.crop: set data.crop, e.g. to 64")
         _check_held_out(data)
-        return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
+        return _open_whole(data)
     if config.task not in CROPPING:
         raise ValueError(
             f"data.crop={crop} is for task={' and '.join(CROPPING)}: task={config.task} needs images of one size"
@@ -70,12 +70,27 @@ def open_data(config: Any) -> Dataset:
     own_images.check_crops(crop, channels)
     if data.name != "folder":
         _check_held_out(data)
-        whole = sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit)
-        return own_images.cut(whole, crop, channels)
+        return own_images.cut(_open_whole(data), crop, channels)
+    _options(data)
     if not data.dir:
         raise ValueError("data.name=folder needs data.dir, a folder of images: --config.data.dir=my_images")
     limits = data.limit, data.train_limit, data.held_out
     return own_images.open_images(Path(data.dir).expanduser(), crop, channels, *limits)
+
+
+def _open_whole(data: Any) -> Dataset:
+    """Opens a data set of images of one size, with the options that only it has."""
+    return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit, _options(data))
+
+
+def _options(data: Any) -> dict[str, str]:
+    """The fields of `data` that only one data set reads."""
+    if data.name == "letters":
+        return {"characters": data.characters, "photos": data.photos}
+    for field, default in (("characters", letters.CHARACTERS), ("photos", "")):
+        if data.get(field, default) != default:
+            raise ValueError(f"data.{field}={data[field]} has an effect with data.name=letters only: leave it out")
+    return {}
 
 
 def _check_held_out(data: Any) -> None:
@@ -237,12 +252,13 @@ def cpu_devices(config: Any) -> int:
     """How many XLA devices to make of a CPU for a config; 0 for one per core, if there are enough images for each.
 
     The threads of a matrix product scale well, unlike those of a convolution. With several devices each would run the
-    optimiser over all weights, so a dense network runs on one device. The images of a U-Net, and crops that are to be
-    super-resolved, are large: a few are enough for a device.
+    optimiser over all weights, so a dense network runs on one device. The images of a U-Net, those that are segmented,
+    and crops that are to be super-resolved are large: a few are enough for a device.
     """
     if config.model.architecture == "dense":
         return 1
-    large = config.model.architecture == "unet" or (config.task == "super_resolve" and config.data.crop > 0)
+    crops = config.task == "super_resolve" and config.data.crop > 0
+    large = config.model.architecture == "unet" or crops or config.task == "segment"
     if not large:
         return 0
     return devices.cpu_device_count(config.batch_size, processes.cores(), IMAGES_PER_UNET_DEVICE)

@@ -31,6 +31,8 @@ from experiments.ablate.report import page
 from experiments.ablate.report.grid_result import Denoising, GridResult
 from experiments.ablate.run import command
 
+# The tasks whose networks are not timed: their multiplications are counted.
+COUNTED = ("segment", "super_resolve")
 # Number of metrics in results.md; results.csv has all.
 SHOWN = 7
 # The tables that only some grids have, and everything that a grid writes about its finished runs.
@@ -64,7 +66,7 @@ def write(plan: Plan, failures: dict[str, str], config_arguments: Sequence[str])
     rows = list(by_cell.values())
     seed_groups.add_column(rows, list(summaries.values()))
     timed = _add_costs(plan, by_cell, config_arguments) if task == "denoise" else {}
-    if task == "super_resolve":
+    if task in COUNTED:
         _add_multiplications(by_cell)
     files.write_csv(plan.workdir / "results.csv", rows)
     names, reference = list(settings.contenders), settings.reference

@@ -13,6 +13,7 @@ from aeden.nn.autoencoders import DenseAutoencoder
 from aeden.nn.decoders import DECODERS
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.tasks.model_from_config import build_model, stages
+from aeden.tasks.segment.model_from_config import build_segmenter
 from aeden.tasks.super_resolve.model_from_config import build_super_resolver
 
 # Of each stage of a decoder, first to last.
@@ -30,7 +31,7 @@ NEIGHBOURS = 3
 # Any shape that the networks accept: the number of parameters does not depend on it.
 SOME_SHAPE = (8, 8, 1)
 # Value of config.task -> (config, image shape) -> network, where it is not `build_model`.
-BUILDERS: dict[str, Callable[..., Any]] = {"super_resolve": build_super_resolver}
+BUILDERS: dict[str, Callable[..., Any]] = {"segment": build_segmenter, "super_resolve": build_super_resolver}
 
 
 def paired(config: Any, reference: Any, pairing: str, image_shape: tuple[int, ...] | None) -> tuple[int, ...]:

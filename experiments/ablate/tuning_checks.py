@@ -13,6 +13,7 @@ from aeden.measures.image_quality import RESTORATION_METRICS
 from aeden.runtime.devices import AXIS
 from aeden.tasks.execute import prepare
 from aeden.tasks.objectives.classification import SCORES
+from aeden.tasks.segment.task import METRICS
 from experiments.ablate import grid, metrics, search_space
 from experiments.ablate.grid import Cell
 from experiments.ablate.run_config import set_field
@@ -24,6 +25,7 @@ VALIDATED: dict[str, Iterable[str]] = {
     "stack": SCORES,
     "gan": (sample_quality.KID.name, sample_quality.FID.name, sample_quality.COVERAGE.name),
     "super_resolve": RESTORATION_METRICS,
+    "segment": [metric.name for metric in METRICS],
 }
 
 

@@ -21,7 +21,13 @@ from experiments.ablate.grid import kind
 
 # What a contender costs, where the table says so: column -> its name in text.
 COSTS = {"parameters": "parameters", "multiplications": "multiplications"}
-TASK_NAMES = {"denoise": "denoising", "gan": "generating", "stack": "classifying", "super_resolve": "super-resolving"}
+TASK_NAMES = {
+    "denoise": "denoising",
+    "gan": "generating",
+    "segment": "segmenting",
+    "stack": "classifying",
+    "super_resolve": "super-resolving",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_pages_that_cannot_be_kept_are_used_all_the_same(counts, monkeypatch):
         raise OSError("No space left on device")
 
     kept = open_dataset("pages", limit=1)
-    monkeypatch.setattr(pages, "_save", full)
+    monkeypatch.setattr(pages, "save_arrays", full)
     shutil.rmtree(pages.cache_folder() / "arrays")
     data = open_dataset("pages", limit=1)
     assert data.sha256 == kept.sha256

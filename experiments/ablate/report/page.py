@@ -13,7 +13,7 @@ from typing import Any
 
 from aeden.runtime import files
 from experiments.ablate import doubts, results, seed_groups, verdict
-from experiments.ablate.report import denoise, figures, gan, html, super_resolve, tuning
+from experiments.ablate.report import denoise, figures, gan, html, segment, super_resolve, tuning
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import escape, note, table
 from experiments.ablate.report.saved_figures import add_figure
@@ -22,10 +22,11 @@ from experiments.ablate.report.saved_figures import add_figure
 SECTIONS: dict[str, Callable[[GridResult], list[str]]] = {
     "denoise": denoise.sections,
     "gan": gan.sections,
+    "segment": segment.sections,
     "super_resolve": super_resolve.sections,
 }
 # Metrics that the comparison shows, besides the one that the verdict is about.
-COMPARED = ("psnr", "ssim", "bce", "kid", "fid", "accuracy")
+COMPARED = ("psnr", "ssim", "bce", "kid", "fid", "mean_iou", "boundary_f1", "accuracy")
 FOREST = (
     'Mean difference over paired seeds with its 95 % interval (paired t-test). "No difference shown": p > 0.05 in the '
     "sign-flip permutation test, after Holm's correction for all comparisons on this page."

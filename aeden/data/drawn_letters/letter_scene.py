@@ -1,0 +1,104 @@
+"""One image of letters over a texture, and the class of each of its pixels."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from aeden.data.drawn_letters.letter_textures import background, grain
+from aeden.data.drawn_pages import page_fonts
+from aeden.data.drawn_pages.page_random import Dice, Real
+
+# Letters of an image, height of their capital letters in pixels, and rotation in degrees either way.
+COUNT, HEIGHTS, TURN = (1, 4), (12.0, 40.0), 20.0
+# Letters are drawn this many times larger and averaged down, for smooth edges.
+OVERSAMPLING = 2
+# The tone of a letter is the first of so many that differs by LEAST_CONTRAST or more from nine tenths of the pixels it
+# covers, else the best of them.
+TONES, LEAST_CONTRAST = 8, 60
+# Highest standard deviation of the grain, in gray values.
+MOST_GRAIN = 8.0
+
+
+def draw_scene(
+    dice: Dice,
+    size: int,
+    families: Sequence[Sequence[str]],
+    characters: str,
+    photos: Sequence[np.ndarray] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws letters one above the other: an image uint8 [size, size], and the class of each pixel, uint8 [size, size].
+
+    Class 0 is the background, class k the k-th character. A pixel belongs to the letter that was drawn last of those
+    that cover half of it or more.
+
+    Args:
+      dice: decides everything.
+      size: height and width in pixels.
+      families: font files by family. Families are equally likely, and so are the faces of one.
+      characters: the classes, all equally likely.
+      photos: see `letter_textures.background`.
+    """
+    image, labels = background(dice, size, photos), np.zeros((size, size), np.uint8)
+    for _ in range(dice.integer(*COUNT)):
+        k, face = dice.integer(0, len(characters) - 1), dice.choose(dice.choose(families))
+        height, angle = dice.uniform(*HEIGHTS), dice.uniform(-TURN, TURN)
+        centre = (dice.uniform(0.1, 0.9) * size, dice.uniform(0.1, 0.9) * size)
+        covered = coverage(face, characters[k], height, angle, centre, size)
+        inside = covered >= 0.5
+        image += covered * (_tone(dice, image[inside]) - image)
+        labels[inside] = k + 1
+    # The standard deviation of `grain` is 1 / sqrt(6).
+    image += dice.uniform(0, MOST_GRAIN) * 6**0.5 * grain(dice, size)
+    return np.rint(np.clip(image, 0, 255)).astype(np.uint8), labels
+
+
+def coverage(face: str, character: str, height: Real, angle: Real, centre: tuple[Real, Real], size: int) -> np.ndarray:
+    """The share of each pixel that a letter covers: float64 [size, size].
+
+    Args:
+      face: font file.
+      character: the letter.
+      height: height of a capital letter of the face, in pixels.
+      angle: rotation in degrees, counter-clockwise.
+      centre: row and column of the middle of the letter's box.
+      size: height and width of the result, in pixels.
+    """
+    em = max(8, round(OVERSAMPLING * height / _capital(face)))
+    turned = _glyph(face, em, character).rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    canvas = Image.new("L", (OVERSAMPLING * size, OVERSAMPLING * size))
+    top, left = (
+        round(OVERSAMPLING * at - side / 2) for at, side in zip(centre, (turned.height, turned.width), strict=True)
+    )
+    canvas.paste(turned, (left, top))
+    return np.asarray(canvas.reduce(OVERSAMPLING), np.float64) / 255.0
+
+
+@functools.cache
+def _capital(face: str) -> float:
+    """The height of a capital letter, as a share of the size of the font."""
+    _, top, _, bottom = page_fonts.font(face, 200).getbbox("H")
+    return (bottom - top) / 200
+
+
+@functools.lru_cache(maxsize=30_000)
+def _glyph(face: str, em: int, character: str) -> Image.Image:
+    """A letter in white on black, with a black border of a pixel, which a rotation needs for smooth edges."""
+    mask, _ = page_fonts.font(face, em).getmask2(character, "L")
+    image = Image.new("L", (mask.size[0] + 2, mask.size[1] + 2))
+    image.paste(Image.frombytes("L", mask.size, bytes(mask)), (1, 1))
+    return image
+
+
+def _tone(dice: Dice, covered: np.ndarray) -> Real:
+    """A gray value that can be told from what it covers, values [n] of 0 to 255; darker or lighter."""
+    tones = np.array([dice.uniform(0, 255) for _ in range(TONES)])
+    if not len(covered):
+        return float(tones[0])
+    contrast = np.sort(np.abs(covered[None, :] - tones[:, None]), axis=1)[:, len(covered) // 10]
+    enough = contrast >= LEAST_CONTRAST
+    # argmax is the first of several that are equal.
+    return float(tones[int(np.argmax(enough if enough.any() else contrast))])

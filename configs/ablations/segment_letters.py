@@ -1,0 +1,35 @@
+"""Six decoders segment letters over textures, with and without skip connections, each with its own learning rate.
+
+python -m experiments.ablate --config=configs/ablations/segment_letters.py
+
+The protocol of `tuned_mnist.py`: every contender gets the same nine trials with and without skip connections, judged by
+mean IoU on the validation split, and then six paired seeds. All are also compared with a threshold and connected
+components on the same images.
+
+nearest        resize to the nearest neighbour, then convolve
+bilinear       resize bilinearly, then convolve
+k3, k4         transposed convolution with kernels of 3 and 4
+subpixel       convolve, then rearrange channels into pixels
+large_context  transposed convolution with a kernel of 7 and a parallel one of 3
+
+108 trials and 72 runs of 6,000 steps each (more trials if the best rate lies at the edge of the range). Not measured
+yet.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import segment_letters
+from configs.ablations import grid_base, super_resolve_mnist
+
+
+def get_config() -> ConfigDict:
+    config = grid_base.get_config()
+    config.experiment = segment_letters.get_config()
+    config.contenders = super_resolve_mnist.contenders()
+    config.axes = {"model": {"skip": (True, False)}}
+    config.metric = "mean_iou"
+    config.tuning.fields.learning_rate = (2e-3, 4e-2)
+    config.tuning.trials = 9
+    config.seeds = 6
+    config.reference = "nearest"
+    return config

@@ -34,6 +34,7 @@ COMMANDS = {
     "experiments.labels": "experiments.labels",
     "experiments.ablate": "experiments.ablate.__main__",
     "experiments.ablate.cost": "experiments.ablate.cost",
+    "experiments.ablate.trial_pairs": "experiments.ablate.trial_pairs",
     "experiments.settings": "experiments.settings.__main__",
     "experiments.benchmark": "experiments.benchmark.__main__",
     "experiments.benchmark.seeds": "experiments.benchmark.seeds",

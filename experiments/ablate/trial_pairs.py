@@ -1,0 +1,184 @@
+"""Contenders compared over the trials of a tuning: at the same learning rate, under the same seed.
+
+    python -m experiments.ablate.trial_pairs --table=results/tuning-longer-mnist.csv --axes=epochs \
+        --step_costs=nearest=17.6,k3=17.0,k4=20.3,subpixel=30.5
+
+A tuning gives each contender the same trials. The runs after it compare contenders at the one rate that was chosen for
+each; its trials compare them over the whole range of rates, on the validation split. It trains nothing: it reads the
+table of a tuning and prints Markdown.
+
+With `--step_costs`, what a training step of each contender costs (seconds, multiplications: any unit), it also compares
+them at equal cost, if one of the axes is `epochs` or `steps` ("Convergence" in docs/method.md).
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from absl import flags
+
+from aeden.measures.metric import Metric
+from aeden.measures.paired_statistics import Comparison
+from aeden.runtime.files import Row
+from experiments import command_help
+from experiments.ablate import convergence, metrics, verdict
+from experiments.ablate.grid import kind, place
+from experiments.settings import document
+
+FLAGS = flags.FlagValues()
+TABLE = flags.DEFINE_string("table", None, "The trials: the tuning.csv of a grid.", flag_values=FLAGS)
+AXES = flags.DEFINE_list("axes", [], "Columns that tell settings apart.", flag_values=FLAGS)
+MATCH = flags.DEFINE_list("match", ["learning_rate"], "Columns that pair trials, with seed.", flag_values=FLAGS)
+REFERENCE = flags.DEFINE_string("reference", "nearest", "The contender to compare with.", flag_values=FLAGS)
+METRIC = flags.DEFINE_string("metric", "psnr", "What is compared: a metric of denoising.", flag_values=FLAGS)
+STEP_COSTS = flags.DEFINE_list("step_costs", [], "CONTENDER=COST of a training step, ...", flag_values=FLAGS)
+# "contender, axis=value" -> values of a contender, and those of the reference, trial by trial.
+Pairs = dict[str, tuple[list[float], list[float]]]
+HEADS = ("trials", "difference [95 % interval]", "ahead", "corrected p", "verdict")
+
+
+def read(path: Path, axes: Sequence[str], match: Sequence[str], metric: str) -> list[Row]:
+    """The trials of a table: one row each with contender, axes, metric, steps, and `seed`, which pairs trials.
+
+    Args:
+      path: a CSV file.
+      axes: columns that tell settings apart.
+      match: columns of which the same values, with the same seed, make a pair.
+      metric: the metric without `validation_`.
+
+    Raises:
+      OSError: the file cannot be read.
+      ValueError: a column is missing, or a value of the metric is no number.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    wanted = ["contender", "seed", "steps", *axes, *match, f"validation_{metric}"]
+    missing = [name for name in wanted if not rows or name not in rows[0]]
+    if missing:
+        raise ValueError(f"{path} has no column {missing[0]}: use the tuning.csv of a grid")
+    pairs: dict[tuple[str, ...], int] = {}
+    found = []
+    for row in rows:
+        trial = tuple(row[name] for name in ("seed", *match))
+        found.append(
+            {
+                "contender": row["contender"],
+                **{name: float(row[name]) if name in convergence.LENGTHS else row[name] for name in axes},
+                "seed": pairs.setdefault(trial, len(pairs)),
+                "steps": int(row["steps"]),
+                metric: float(row[f"validation_{metric}"] or "nan"),
+            }
+        )
+    return found
+
+
+def paired(rows: Sequence[Row], axes: Sequence[str], metric: str, reference: str) -> dict[str, Any]:
+    """ "contender, axis=value" -> (values, those of the reference) over the trials of which both are finite."""
+    values: dict[str, dict[str, dict[int, float]]] = {}
+    named = {}
+    for row in rows:
+        setting = {name: row[name] for name in axes}
+        where, contender = place(setting), row["contender"]
+        named[where, contender] = kind(contender, setting)
+        if math.isfinite(row[metric]):
+            values.setdefault(where, {}).setdefault(contender, {})[row["seed"]] = row[metric]
+    pairs = {}
+    for (where, contender), name in named.items():
+        own, its = (values.get(where, {}).get(one, {}) for one in (contender, reference))
+        shared = sorted(own.keys() & its.keys())
+        if contender != reference and shared:
+            pairs[name] = [own[trial] for trial in shared], [its[trial] for trial in shared]
+    return pairs
+
+
+def cells(found: Comparison, metric: Metric) -> list[str]:
+    """The cells of a comparison, as in `HEADS`."""
+    interval = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    wins = f"{found.wins} of {found.pairs}"
+    return [str(found.pairs), interval, wins, f"{found.corrected:.3f}", verdict.word(found, metric)]
+
+
+def at_equal_cost(rows: Sequence[Row], axes: Sequence[str], costs: Mapping[str, float], reference: str) -> str:
+    """The comparisons at equal cost as Markdown.
+
+    Raises:
+      ValueError: no axis sets the length of the training.
+    """
+    metric = metrics.for_verdict("denoise", METRIC.value)
+    settings = [{name: row[name] for name in axes} for row in rows]
+    length = convergence.length_axis(settings)
+    if length is None:
+        raise ValueError(f"--step_costs needs several lengths: --axes with {' or '.join(convergence.LENGTHS)}")
+    step_costs = {
+        kind(row["contender"], setting): costs[row["contender"]]
+        for row, setting in zip(rows, settings, strict=True)
+        if row["contender"] in costs
+    }
+    found = convergence.runs_by_length(rows, axes, length, METRIC.value, step_costs)
+    lines = [
+        [
+            kind(one.contender, one.setting),
+            *(cells(one.comparison, metric) if one.comparison else ["", one.reason, "", "", ""]),
+        ]
+        for one in convergence.comparisons(found, reference, metric)
+    ]
+    return document.table(["at equal cost", *HEADS], lines)
+
+
+def run() -> None:
+    """Prints the comparisons of the table that the flags name.
+
+    Raises:
+      ValueError: a flag has an invalid value, or what `read` and `at_equal_cost` raise.
+      OSError: what `read` raises.
+    """
+    if not TABLE.value:
+        raise ValueError("name the trials: --table=FILE, the tuning.csv of a grid")
+    metric = metrics.for_verdict("denoise", METRIC.value)
+    rows = read(Path(TABLE.value), AXES.value, MATCH.value, METRIC.value)
+    if REFERENCE.value not in {row["contender"] for row in rows}:
+        raise ValueError(f"--reference={REFERENCE.value} has no trial in {TABLE.value}")
+    pairs = paired(rows, AXES.value, METRIC.value, REFERENCE.value)
+    compared = verdict.compared(pairs, metric, 0.0, tuned=False)
+    lines = [[name, *cells(one, metric), f"{_median(*pairs[name]):+.2f}"] for name, one in compared.items()]
+    print(document.table(["at the same rate and seed", *HEADS, "median difference"], lines))
+    if STEP_COSTS.value:
+        print("\n" + at_equal_cost(rows, AXES.value, _costs(STEP_COSTS.value), REFERENCE.value))
+
+
+def _median(values: Sequence[float], its: Sequence[float]) -> float:
+    """The median of the differences: at high rates one of the two may collapse, which makes the mean say little."""
+    return statistics.median(one - other for one, other in zip(values, its, strict=True))
+
+
+def _costs(pairs: Sequence[str]) -> dict[str, float]:
+    try:
+        costs = {name: float(cost) for name, cost in (pair.split("=") for pair in pairs)}
+    except ValueError as error:
+        raise ValueError(f"--step_costs={','.join(pairs)}: use CONTENDER=COST,CONTENDER=COST") from error
+    if not all(0 < cost < math.inf for cost in costs.values()):
+        raise ValueError(f"--step_costs={','.join(pairs)}: use costs above 0")
+    return costs
+
+
+def main() -> None:
+    """Parses the flags and prints the comparisons; an error is one line."""
+    if command_help.is_wanted(sys.argv[1:]):
+        print(command_help.of_own_flags(__doc__, FLAGS))
+        return
+    try:
+        rest = FLAGS(sys.argv)[1:]
+        if rest:
+            raise ValueError(f"unexpected argument {rest[0]!r}: options look like --axes=epochs")
+        run()
+    except (flags.Error, ValueError, OSError) as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from aeden.measures.paired_statistics import compare, holm
 from experiments.ablate import convergence, grid, metrics, verdict
 from experiments.ablate.convergence import RunsOfLength
 from experiments.ablate.report import convergence as section
-from experiments.ablate.report import denoise, figures
+from experiments.ablate.report import convergence_figure, denoise
 from experiments.ablate.report.grid_result import Denoising
 
 PSNR = metrics.of_task("denoise")["psnr"]
@@ -225,8 +225,10 @@ def test_costs_of_a_step(result, monkeypatch):
 
 def test_the_section_has_a_figure_a_table_and_a_file(result, tmp_path, monkeypatch):
     drawn = {}
-    draw = figures.convergence
-    monkeypatch.setattr(figures, "convergence", lambda rows, *others: drawn.update(rows) or draw(rows, *others))
+    draw = convergence_figure.convergence
+    monkeypatch.setattr(
+        convergence_figure, "convergence", lambda rows, *others: drawn.update(rows) or draw(rows, *others)
+    )
     title, shown, lines, text = section.section(result)
     assert title == "<h2>Convergence</h2>"
     assert list(drawn[""]) == ["training steps", "seconds of training", "multiplications of forward passes"]
@@ -304,7 +306,7 @@ def test_the_tuned_values_are_listed_by_length(settings, tmp_path, monkeypatch):
 
 
 def test_amounts_are_readable():
-    shown = [figures._amount(x) for x in (0.05, 3.42, 99.4, 1290.0, 123456.0, 4.128e11, 0.0004)]
+    shown = [convergence_figure._amount(x) for x in (0.05, 3.42, 99.4, 1290.0, 123456.0, 4.128e11, 0.0004)]
     assert shown == ["0.05", "3.4", "99", "1,290", "123,456", "4.1·10¹¹", "4.0·10⁻⁴"]
 
 

@@ -14,7 +14,7 @@ from aeden.tasks.model_from_config import build_model
 from experiments.ablate import convergence
 from experiments.ablate.convergence import AtCost, RunsByLength
 from experiments.ablate.grid import Cell, dataset_of, kind
-from experiments.ablate.report import figures
+from experiments.ablate.report import convergence_figure, figures
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import note, table
 from experiments.ablate.report.saved_figures import add_figure
@@ -27,7 +27,8 @@ AXES = {
     "multiplications": "multiplications of forward passes",
 }
 FIGURE = (
-    "Each point is the mean of runs of one length, each with a whole schedule; bands: 95 % intervals over seeds. "
+    "Dots: runs, each with a whole schedule; lines: medians over the runs of one length. Runs far worse than most are "
+    "drawn at the border. "
     "Marked on the axes: the costs of {reference}. "
 )
 SECONDS = "Seconds: steps times the time of a training step, measured after all runs (cost.json). "
@@ -63,7 +64,7 @@ def section(result: GridResult) -> list[str]:
     files.write_csv(result.plan.workdir / "convergence.csv", rows)
     parts = ["<h2>Convergence</h2>"]
     if panels := _panels(found, result.reference):
-        drawn = figures.convergence(panels, metric.axis_label, result.palette)
+        drawn = convergence_figure.convergence(panels, metric.axis_label, result.palette, bool(metric.higher_is_better))
         caption = FIGURE.format(reference=result.reference) + (SECONDS if "seconds" in found else "") + MULTIPLICATIONS
         parts.append(add_figure(result, "convergence", drawn, caption))
     else:

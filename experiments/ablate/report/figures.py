@@ -1,4 +1,4 @@
-"""Figures of a grid: differences to the reference, results by noise level, by length and cost, spectra, and images."""
+"""Figures of a grid: differences to the reference, results by noise level and by cost, spectra, and images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from aeden.measures.metric import decimals
 from aeden.measures.paired_statistics import Comparison, mean_interval
@@ -28,7 +27,6 @@ from aeden.plots.style import (
 # Distinct for readers with colour-vision deficiencies (Okabe & Ito 2008), on light and on dark pages.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31", "#7f7f7f")
 MARKERS = "osD^vPX*"
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # Resolution that layouts are computed for; `saved_figures` chooses the one that is written.
 DPI = 100
 # Colour by contender. Names that are not in it, such as baselines, are drawn in gray with broken lines.
@@ -132,47 +130,6 @@ def _level_curves(axis: Axes, curves: Curves, order: Mapping[str, int], palette:
         bands = np.array([mean_interval(np.asarray(points[level])) for level in x])
         if np.isfinite(bands).all():
             axis.fill_between(x, bands[:, 0], bands[:, 1], color=color, alpha=0.18, linewidth=0)
-
-
-def convergence(
-    rows: Mapping[str, Mapping[str, tuple[Curves, Sequence[float]]]], label: str, palette: Palette
-) -> Figure:
-    """Draws the mean over seeds by the cost of a run, with bands for its interval, on logarithmic axes of cost.
-
-    Args:
-      rows: setting -> kind of cost and its unit -> metric by contender and cost, and the costs to mark on the axis: a
-        row of panels per setting, a column per kind of cost; at least one setting.
-      label: metric and unit.
-      palette: colour by contender.
-    """
-    count = max(len(line) for line in rows.values())
-    figure, axes = panels(len(rows), count, (3.5 * count + 1.2, 3.5 * len(rows)), DPI)
-    order = {name: i for i, name in enumerate(palette)}
-    for line, (setting, columns) in zip(axes, rows.items(), strict=True):
-        for axis, (across, (curves, ticks)) in zip(line, columns.items(), strict=True):
-            _level_curves(axis, curves, order, palette)
-            axis.set_xscale("log")
-            axis.set_xticks(ticks, [_amount(x) for x in ticks])
-            axis.xaxis.set_minor_locator(NullLocator())
-            axis.set_xlabel(across, fontsize=9, color=INK)
-            axis.set_title(setting, fontsize=9, color=GRAY)
-        line[0].set_ylabel(label, fontsize=9, color=INK)
-    handles = {
-        name: handle for axis in axes.flat for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    names = [name for name in palette if name in handles]
-    place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.02)}
-    axes[0, -1].legend([handles[name] for name in names], names, frameon=False, fontsize=8, **place)
-    _finish(figure, *axes.flat)
-    return figure
-
-
-def _amount(x: float) -> str:
-    """A positive number in few digits: "1,290", "3.4", or "4.1·10¹¹"."""
-    if 0.01 <= x < 1e6:
-        return f"{x:,.0f}" if x >= 100 else f"{x:.2g}"
-    digits, exponent = f"{x:.1e}".split("e")
-    return f"{digits}·10{str(int(exponent)).translate(SUPERSCRIPTS)}"
 
 
 def quality_by_cost(

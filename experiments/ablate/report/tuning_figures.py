@@ -60,7 +60,7 @@ def by_value(
     figure, axes = panels(len(rows), len(fields), (4.6 * len(fields) + 1.6, 3.6 * len(rows)), DPI)
     for line, (setting, columns) in zip(axes, rows.items(), strict=True):
         for axis, (field, contenders) in zip(line, columns.items(), strict=True):
-            low, high = _limits([y for points in contenders.values() for _, y in points], higher_is_better)
+            low, high = limits([y for points in contenders.values() for _, y in points], higher_is_better)
             for name, points in contenders.items():
                 border = low if higher_is_better else high
                 known = sorted((x, border if y is None else float(np.clip(y, low, high))) for x, y in points)
@@ -88,7 +88,7 @@ def _log_ticks(axis: Axes) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _limits(results: Sequence[float | None], higher_is_better: bool) -> tuple[float, float]:
+def limits(results: Sequence[float | None], higher_is_better: bool) -> tuple[float, float]:
     """The range of results that a panel shows: all of them, unless a quarter are far worse than the others."""
     known = np.array([y for y in results if y is not None])
     sign = 1.0 if higher_is_better else -1.0

@@ -4,7 +4,8 @@ import importlib.util
 import sys
 
 # The commands that `experiments.cli.guarded` runs, which handles signals and errors once the imports are done.
-GUARDED = {f"experiments.{name}" for name in ("main", "ablate", "ablate.cost", "labels", "settings")}
+COMMANDS = ("main", "ablate", "ablate.cost", "ablate.train_together", "benchmark.seeds", "labels", "settings")
+GUARDED = {f"experiments.{name}" for name in COMMANDS}
 
 if sys.argv[:1] == ["-m"] and GUARDED & set(sys.orig_argv):
     # Such a command is starting. Before the imports, which take seconds.

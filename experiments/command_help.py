@@ -23,13 +23,3 @@ def describe(documentation: str | None, own: Iterable[flags.Flag[object]]) -> st
     """
     lines = [f"  --{flag.name}: {flag.help} (default: {flag.default})" for flag in own]
     return "\n".join([(documentation or "").strip(), "", "Flags:", *lines])
-
-
-def of_own_flags(documentation: str | None, values: flags.FlagValues) -> str:
-    """The help of a command that has a set of flags of its own, see `describe`.
-
-    Args:
-      documentation: the docstring of its module.
-      values: the set of flags.
-    """
-    return describe(documentation, (flag for own in values.flags_by_module_dict().values() for flag in own))

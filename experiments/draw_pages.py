@@ -18,7 +18,7 @@ from PIL import Image
 
 from aeden.data import pages
 from aeden.data.drawn_pages import page_fonts
-from experiments import command_help
+from experiments import own_flags
 
 # A set of flags of its own, as other commands have flags of the same names.
 FLAGS = flags.FlagValues()
@@ -86,16 +86,7 @@ def run() -> None:
 
 def main() -> None:
     """Parses the flags and draws; an error is one line."""
-    if command_help.is_wanted(sys.argv[1:]):
-        print(command_help.of_own_flags(__doc__, FLAGS))
-        return
-    try:
-        rest = FLAGS(sys.argv)[1:]
-        if rest:
-            raise ValueError(f"unexpected argument {rest[0]!r}: options look like --count=20")
-        run()
-    except (flags.Error, ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    own_flags.run(FLAGS, __doc__, run, "--count=20")
 
 
 if __name__ == "__main__":

@@ -121,6 +121,30 @@ def noise_name(config: Any) -> str:
     return f"{noise.kind} {level} {'clipped' if noise.clip else 'not clipped'}"
 
 
+def build_noise_if_any(config: Any) -> Transform:
+    """The noise of a config if it has a level above 0; else what leaves images as they are.
+
+    Raises:
+      ValueError: see `build_noise`.
+    """
+    noise = build_noise(config)
+    noisy = max(config.noise.level, config.noise.level_max) > 0
+    return noise if noisy else lambda example_keys, images: images
+
+
+def check_no_denoising_tests(config: Any) -> None:
+    """Refuses what only runs of denoising are tested for.
+
+    Raises:
+      ValueError: naming the field.
+    """
+    for name in ("levels", "noises"):
+        if config.eval[name]:
+            raise ValueError(f"eval.{name} is for task=denoise: set eval.{name}=()")
+    if config.eval.extras:
+        raise ValueError("eval.extras is for task=denoise: set it to False")
+
+
 def build_noise(config: Any, level: float | None = None, clip: bool | None = None) -> Transform:
     """The noise of a config, or the same kind of noise at another level.
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import csv
 import math
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -25,9 +24,9 @@ from absl import flags
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison
 from aeden.runtime.files import Row
-from experiments import command_help
-from experiments.ablate import convergence, metrics, verdict
-from experiments.ablate.grid import kind, place
+from experiments import own_flags
+from experiments.ablate import convergence, metrics, seed_values, verdict
+from experiments.ablate.grid import kind
 from experiments.settings import document
 
 FLAGS = flags.FlagValues()
@@ -37,8 +36,6 @@ MATCH = flags.DEFINE_list("match", ["learning_rate"], "Columns that pair trials,
 REFERENCE = flags.DEFINE_string("reference", "nearest", "The contender to compare with.", flag_values=FLAGS)
 METRIC = flags.DEFINE_string("metric", "psnr", "What is compared: a metric of denoising.", flag_values=FLAGS)
 STEP_COSTS = flags.DEFINE_list("step_costs", [], "CONTENDER=COST of a training step, ...", flag_values=FLAGS)
-# "contender, axis=value" -> values of a contender, and those of the reference, trial by trial.
-Pairs = dict[str, tuple[list[float], list[float]]]
 HEADS = ("trials", "difference [95 % interval]", "ahead", "corrected p", "verdict")
 
 
@@ -77,25 +74,6 @@ def read(path: Path, axes: Sequence[str], match: Sequence[str], metric: str) -> 
     return found
 
 
-def paired(rows: Sequence[Row], axes: Sequence[str], metric: str, reference: str) -> dict[str, Any]:
-    """ "contender, axis=value" -> (values, those of the reference) over the trials of which both are finite."""
-    values: dict[str, dict[str, dict[int, float]]] = {}
-    named = {}
-    for row in rows:
-        setting = {name: row[name] for name in axes}
-        where, contender = place(setting), row["contender"]
-        named[where, contender] = kind(contender, setting)
-        if math.isfinite(row[metric]):
-            values.setdefault(where, {}).setdefault(contender, {})[row["seed"]] = row[metric]
-    pairs = {}
-    for (where, contender), name in named.items():
-        own, its = (values.get(where, {}).get(one, {}) for one in (contender, reference))
-        shared = sorted(own.keys() & its.keys())
-        if contender != reference and shared:
-            pairs[name] = [own[trial] for trial in shared], [its[trial] for trial in shared]
-    return pairs
-
-
 def cells(found: Comparison, metric: Metric) -> list[str]:
     """The cells of a comparison, as in `HEADS`."""
     interval = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
@@ -103,13 +81,14 @@ def cells(found: Comparison, metric: Metric) -> list[str]:
     return [str(found.pairs), interval, wins, f"{found.corrected:.3f}", verdict.word(found, metric)]
 
 
-def at_equal_cost(rows: Sequence[Row], axes: Sequence[str], costs: Mapping[str, float], reference: str) -> str:
+def at_equal_cost(
+    rows: Sequence[Row], axes: Sequence[str], costs: Mapping[str, float], reference: str, metric: Metric
+) -> str:
     """The comparisons at equal cost as Markdown.
 
     Raises:
       ValueError: no axis sets the length of the training.
     """
-    metric = metrics.for_verdict("denoise", METRIC.value)
     settings = [{name: row[name] for name in axes} for row in rows]
     length = convergence.length_axis(settings)
     if length is None:
@@ -119,7 +98,7 @@ def at_equal_cost(rows: Sequence[Row], axes: Sequence[str], costs: Mapping[str, 
         for row, setting in zip(rows, settings, strict=True)
         if row["contender"] in costs
     }
-    found = convergence.runs_by_length(rows, axes, length, METRIC.value, step_costs)
+    found = convergence.runs_by_length(rows, axes, length, metric.name, step_costs)
     lines = [
         [
             kind(one.contender, one.setting),
@@ -141,14 +120,15 @@ def run() -> None:
         raise ValueError("name the trials: --table=FILE, the tuning.csv of a grid")
     metric = metrics.for_verdict("denoise", METRIC.value)
     rows = read(Path(TABLE.value), AXES.value, MATCH.value, METRIC.value)
-    if REFERENCE.value not in {row["contender"] for row in rows}:
+    contenders = list(dict.fromkeys(row["contender"] for row in rows))
+    if REFERENCE.value not in contenders:
         raise ValueError(f"--reference={REFERENCE.value} has no trial in {TABLE.value}")
-    pairs = paired(rows, AXES.value, METRIC.value, REFERENCE.value)
+    pairs = seed_values.paired(seed_values.by_seed(rows, contenders, AXES.value, metric), REFERENCE.value)
     compared = verdict.compared(pairs, metric, 0.0, tuned=False)
     lines = [[name, *cells(one, metric), f"{_median(*pairs[name]):+.2f}"] for name, one in compared.items()]
     print(document.table(["at the same rate and seed", *HEADS, "median difference"], lines))
     if STEP_COSTS.value:
-        print("\n" + at_equal_cost(rows, AXES.value, _costs(STEP_COSTS.value), REFERENCE.value))
+        print("\n" + at_equal_cost(rows, AXES.value, _costs(STEP_COSTS.value), REFERENCE.value, metric))
 
 
 def _median(values: Sequence[float], its: Sequence[float]) -> float:
@@ -168,16 +148,7 @@ def _costs(pairs: Sequence[str]) -> dict[str, float]:
 
 def main() -> None:
     """Parses the flags and prints the comparisons; an error is one line."""
-    if command_help.is_wanted(sys.argv[1:]):
-        print(command_help.of_own_flags(__doc__, FLAGS))
-        return
-    try:
-        rest = FLAGS(sys.argv)[1:]
-        if rest:
-            raise ValueError(f"unexpected argument {rest[0]!r}: options look like --axes=epochs")
-        run()
-    except (flags.Error, ValueError, OSError) as error:
-        raise SystemExit(f"error: {error}") from error
+    own_flags.run(FLAGS, __doc__, run, "--axes=epochs")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from typing import Any
 from absl import flags
 
 from aeden.runtime import files
-from experiments import command_help
+from experiments import command_help, own_flags
 from experiments.benchmark import sittings, whole_process
 from experiments.benchmark.libraries import PEERS
 from experiments.benchmark.measure import measure
@@ -226,7 +226,7 @@ def run() -> None:
 def main() -> None:
     """Parses the flags and runs the benchmark; an invalid flag ends it with one line."""
     if command_help.is_wanted(sys.argv[1:]):
-        print(command_help.of_own_flags(__doc__, FLAGS))
+        print(own_flags.help_text(FLAGS, __doc__))
         return
     try:
         FLAGS(sys.argv)

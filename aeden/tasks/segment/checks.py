@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aeden.data.dataset import Dataset
+from aeden.tasks.from_config import check_no_denoising_tests
 from aeden.tasks.objectives.segmentation import pixel_counts
 
 
@@ -62,8 +63,4 @@ def check_fields(config: Any) -> None:
             raise ValueError(
                 f"augment.{name} would move the images and not the classes of their pixels: it is not for task=segment"
             )
-    for name in ("levels", "noises"):
-        if config.eval[name]:
-            raise ValueError(f"eval.{name} is for task=denoise: set eval.{name}=()")
-    if config.eval.extras:
-        raise ValueError("eval.extras is for task=denoise: set it to False")
+    check_no_denoising_tests(config)

@@ -12,7 +12,6 @@ from aeden.measures import segmentation
 from aeden.measures.metric import select
 from aeden.nn.parameters import make_init
 from aeden.random_keys import Stream
-from aeden.shapes import Array
 from aeden.tasks import from_config
 from aeden.tasks.from_config import check_choice
 from aeden.tasks.objectives.restoration import fixed_noise
@@ -24,7 +23,6 @@ from aeden.tasks.segment.tested import NETWORK, THRESHOLD
 from aeden.tasks.summary import Identification, not_tested
 from aeden.tasks.task import Summary, Task
 from aeden.training.gradient_step import part_pixels
-from aeden.transforms import Transform
 
 # Values of `segment.class_weights`.
 CLASS_WEIGHTS = ("none", "median_frequency")
@@ -38,7 +36,7 @@ def prepare(config: Any, dataset: Dataset) -> SegmentRun:
     """
     checks.check_fields(config)
     names, shape, seed = class_names(config), dataset.image_shape, config.seed
-    model, noise = build_segmenter(config, shape), noise_of(config)
+    model, noise = build_segmenter(config, shape), from_config.build_noise_if_any(config)
     notes = checks.check_data(dataset, names)
     validated, tested = (fixed_noise(noise, seed, stream) for stream in (Stream.VALIDATION, Stream.TEST))
     batches = TrainBatches(dataset.train, config.batch_size, seed)
@@ -63,21 +61,6 @@ def prepare(config: Any, dataset: Dataset) -> SegmentRun:
         notes=notes,
         tests=config.eval.test,
     )
-
-
-def noise_of(config: Any) -> Transform:
-    """The noise of the images, which changes nothing unless the config has a level above 0.
-
-    Raises:
-      ValueError: the kind of noise or its level is invalid.
-    """
-    noise = from_config.build_noise(config)
-    noisy = max(config.noise.level, config.noise.level_max) > 0
-
-    def corrupt(example_keys: Array, images: Array) -> Array:
-        return noise(example_keys, images) if noisy else images
-
-    return corrupt
 
 
 def _weights(config: Any, dataset: Dataset, classes: int) -> np.ndarray | None:

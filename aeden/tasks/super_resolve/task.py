@@ -34,7 +34,7 @@ def prepare(config: Any, given: Dataset) -> SuperResolveRun:
     model, degrade, loss = build_super_resolver(config, given.image_shape), degradation(config), _check_loss(config)
     dataset = fit_images(given, options.factor)
     shape = dataset.image_shape
-    _check_eval(config)
+    from_config.check_no_denoising_tests(config)
     batches = TrainBatches(dataset.train_examples, config.batch_size, seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
     objective = restoration_objective(
@@ -65,12 +65,10 @@ def degradation(config: Any) -> Transform:
       ValueError: the factor, the kind of noise or its level is invalid.
     """
     factor, antialias = config.super_resolve.factor, config.super_resolve.antialias
-    noise = from_config.build_noise(config)
-    noisy = max(config.noise.level, config.noise.level_max) > 0
+    noise = from_config.build_noise_if_any(config)
 
     def degrade(example_keys: Array, images: Array) -> Array:
-        low = downsample(images, factor, antialias)
-        return noise(example_keys, low) if noisy else low
+        return noise(example_keys, downsample(images, factor, antialias))
 
     return degrade
 
@@ -83,15 +81,6 @@ def _check_loss(config: Any) -> str:
             "loss=mse or l1"
         )
     return loss
-
-
-def _check_eval(config: Any) -> None:
-    """Refuses what only other tasks test."""
-    for name in ("levels", "noises"):
-        if config.eval[name]:
-            raise ValueError(f"eval.{name} is for task=denoise: set eval.{name}=()")
-    if config.eval.extras:
-        raise ValueError("eval.extras is for task=denoise: set it to False")
 
 
 def title(summary: Summary) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from aeden.plots.style import GRAY, INK, panels, plain_axes
-from experiments.ablate.report.figures import DPI, MARKERS, Curves, Palette
+from aeden.plots.style import GRAY, INK, panels
+from experiments.ablate.report.figures import DPI, MARKERS, Curves, Palette, finish
 from experiments.ablate.report.tuning_figures import limits
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -48,10 +49,7 @@ def convergence(
     names = [name for name in palette if name in handles]
     place = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.02)}
     axes[0, -1].legend([handles[name] for name in names], names, frameon=False, fontsize=8, **place)
-    for axis in axes.flat:
-        plain_axes(axis)
-        axis.tick_params(labelsize=8, colors=INK)
-    figure.tight_layout()
+    finish(figure, *axes.flat)
     return figure
 
 
@@ -63,7 +61,7 @@ def _curves(axis: Axes, curves: Curves, palette: Palette, higher_is_better: bool
         if not costs:
             continue
         runs = [(x, y) for x in costs for y in np.clip(curves[name][x], low, high)]
-        style = {"color": palette[name], "clip_on": False}
+        style: dict[str, Any] = {"color": palette[name], "clip_on": False}
         axis.plot(*zip(*runs, strict=True), ".", markersize=4, alpha=0.45, markeredgewidth=0, **style)
         medians = np.clip([np.median(curves[name][x]) for x in costs], low, high)
         axis.plot(costs, medians, marker=marker, markersize=4.5, linewidth=1.4, label=name, **style)

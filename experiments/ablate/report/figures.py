@@ -67,7 +67,7 @@ def forest(comparisons: Mapping[str, Comparison], reference: str, unit: str, dig
     axis.set_yticks(range(count), list(reversed(list(comparisons))), fontsize=9)
     axis.set_ylim(-0.6, count - 0.4)
     axis.set_xlabel(f"difference to {reference} ({unit})", fontsize=9, color=INK)
-    _finish(figure, axis)
+    finish(figure, axis)
     return figure
 
 
@@ -102,7 +102,7 @@ def levels(curves: Curves, differences: Curves, labels: tuple[str, str], across:
         axes[1].axhline(0, color=GRAY, linewidth=1, linestyle="--")
     handles, names = axes[0].get_legend_handles_labels()
     axes[-1].legend(handles, names, frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
-    _finish(figure, *axes)
+    finish(figure, *axes)
     return figure
 
 
@@ -154,7 +154,7 @@ def quality_by_cost(
     axis.margins(x=0.18, y=0.15)
     axis.set_xlabel(cost, fontsize=9, color=INK)
     axis.set_ylabel(label, fontsize=9, color=INK)
-    _finish(figure, axis)
+    finish(figure, axis)
     return figure
 
 
@@ -176,7 +176,7 @@ def spectra(curves: Mapping[str, Sequence[float]], size: int, palette: Palette) 
     axis.set_xlabel("cycles per pixel (dotted: Nyquist frequency of rows and columns)", fontsize=9, color=INK)
     axis.set_ylabel("power", fontsize=9, color=INK)
     axis.legend(frameon=False, fontsize=8)
-    _finish(figure, axis)
+    finish(figure, axis)
     return figure
 
 
@@ -246,7 +246,8 @@ def side_by_side(sets: Mapping[str, np.ndarray], across: int = 8) -> Figure:
     return figure
 
 
-def _finish(figure: Figure, *axes: Axes) -> None:
+def finish(figure: Figure, *axes: Axes) -> None:
+    """Gives the axes of a figure the style of all, and the figure its layout."""
     for axis in axes:
         plain_axes(axis)
         axis.tick_params(labelsize=8, colors=INK)

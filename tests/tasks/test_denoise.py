@@ -5,13 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from padded_step import padded_step
 
 from aeden import random_keys
-from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import image_quality
-from aeden.runtime import devices
 from aeden.tasks import from_config, model_from_config
 from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
@@ -61,12 +60,7 @@ def test_a_step_is_gradient_descent_on_the_mean_loss_of_a_padded_batch(config, s
     config.learning_rate = 0.5
     run = prepare(config, Dataset("random", "random", split, split, split, "0"))
     model, task = run.model, run.training.objective
-    state = jax.jit(task.init)(jax.random.key(1))
-    batch = TrainBatches(split, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
-    stream = random_keys.stream_key(0, random_keys.Stream.TRAIN)
-    taken, logged = devices.pmap_steps(lambda s, b: task.step(s, b, stream))(
-        devices.replicate(jax.tree.map(np.asarray, state)), devices.deal(batch)
-    )
+    state, batch, stream, taken, logged = padded_step(task, split)
 
     kept = batch["mask"][0]
     clean = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255

@@ -9,25 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import stopping
+from interrupted_run import cut_and_whole
+from padded_step import padded_step
 from skimage.filters import threshold_otsu
 from sklearn.metrics import jaccard_score
 
 from aeden import random_keys
-from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import segmentation
 from aeden.plots.segmentation import CLASSES, class_colours, error_colours
-from aeden.runtime import devices
-from aeden.runtime.processes import Interrupted
 from aeden.tasks.execute import prepare
 from aeden.tasks.from_config import cpu_devices, open_data
 from aeden.tasks.objectives.segmentation import class_weights, score_labels
 from aeden.tasks.segment import run as segment_run
 from aeden.tasks.segment import task as segment_task
 from aeden.tasks.segment import tested, threshold
-from aeden.training.checkpoints import newest_params
 from aeden.transforms.noise import corrupt
 from configs import base
 
@@ -60,12 +57,7 @@ def test_a_step_on_two_devices_is_gradient_descent_on_the_mean_loss(config, data
     config.noise.kind, config.noise.level = "gaussian", 0.1
     run = prepare(config, dataset)
     task = run.training.objective
-    state = jax.jit(task.init)(jax.random.key(1))
-    batch = TrainBatches(dataset.train, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
-    stream = random_keys.stream_key(0, random_keys.Stream.TRAIN)
-    taken, logged = devices.pmap_steps(lambda s, b: task.step(s, b, stream))(
-        devices.replicate(jax.tree.map(np.asarray, state)), devices.deal(batch)
-    )
+    state, batch, stream, taken, logged = padded_step(task, dataset.train)
 
     kept = batch["mask"][0]
     keys = random_keys.example_keys(stream, 0, batch["index"][0][kept])
@@ -119,21 +111,9 @@ def test_the_test_measures_what_the_network_and_the_baseline_say(config, dataset
 def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monkeypatch):
     """With noise that is drawn anew at every step."""
     config.noise.kind, config.noise.level, config.model.skip = "salt_and_pepper", 0.2, True
-    (tmp_path / "cut").mkdir()
-    (tmp_path / "whole").mkdir()
-    with monkeypatch.context() as patch:
-        patch.setattr(segment_run.SegmentRun, "_draw", lambda *_: None)
-        whole = prepare(config, dataset).run(tmp_path / "whole", time.monotonic())
-    with monkeypatch.context() as patch:
-        patch.setattr(segment_task, "TrainBatches", stopping(TrainBatches, [(0, 4)]))
-        with pytest.raises(Interrupted, match="stopped at step 5"):
-            prepare(config, dataset).run(tmp_path / "cut", time.monotonic())
-    cut = prepare(config, dataset).run(tmp_path / "cut", time.monotonic())
-    mine, its = (newest_params(tmp_path / name / "checkpoints")[1] for name in ("cut", "whole"))
-    jax.tree.map(np.testing.assert_array_equal, mine, its)
+    cut, whole = cut_and_whole(segment_task, segment_run.SegmentRun, config, dataset, tmp_path, monkeypatch)
     for name in ("test", "threshold", "validation", "iou", "threshold_chosen"):
         assert cut[name] == whole[name]
-    assert sorted(path.name for path in (tmp_path / "cut").glob("*.png")) == ["curves.png", "samples.png"]
     with np.load(tmp_path / "cut" / "examples.npz") as kept:
         assert kept["test"].shape == kept["threshold"].shape == kept["truth"].shape == kept["image"].shape[:3]
     text = "\n".join(segment_task.closing(json.loads(json.dumps(whole))))

@@ -1,32 +1,28 @@
 """The task of super-resolution: steps, test, whole runs, and what is refused."""
 
 import json
-import time
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conftest import stopping
+from interrupted_run import cut_and_whole
+from padded_step import padded_step
 from PIL import Image
 
 from aeden import random_keys
-from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.own_images import open_images
 from aeden.data.splits import Split
 from aeden.measures import checkerboard, image_quality
 from aeden.nn.restore import restore
-from aeden.runtime import devices
-from aeden.runtime.processes import Interrupted
 from aeden.tasks.execute import prepare
 from aeden.tasks.from_config import cpu_devices, open_data
 from aeden.tasks.super_resolve import run as super_resolve_run
 from aeden.tasks.super_resolve import task as super_resolve_task
 from aeden.tasks.super_resolve import tested
 from aeden.tasks.super_resolve.images import fit_images
-from aeden.training.checkpoints import newest_params
 from aeden.transforms.downsampling import downsample
 from aeden.transforms.noise import corrupt
 from configs import base
@@ -76,12 +72,7 @@ def test_a_step_on_two_devices_is_gradient_descent_on_the_mean_loss(config, data
     config.noise.kind, config.noise.level = "gaussian", 0.1
     run = prepare(config, dataset)
     task = run.training.objective
-    state = jax.jit(task.init)(jax.random.key(1))
-    batch = TrainBatches(dataset.train, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
-    stream = random_keys.stream_key(0, random_keys.Stream.TRAIN)
-    taken, logged = devices.pmap_steps(lambda s, b: task.step(s, b, stream))(
-        devices.replicate(jax.tree.map(np.asarray, state)), devices.deal(batch)
-    )
+    state, batch, stream, taken, logged = padded_step(task, dataset.train)
 
     kept = batch["mask"][0]
     clean = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255
@@ -134,21 +125,11 @@ def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monke
     """x3 without anti-aliasing, with noise that is drawn anew at every step."""
     config.super_resolve.factor, config.super_resolve.antialias = 3, False
     config.noise.kind, config.noise.level = "salt_and_pepper", 0.2
-    (tmp_path / "cut").mkdir()
-    (tmp_path / "whole").mkdir()
-    with monkeypatch.context() as patch:
-        patch.setattr(super_resolve_run.SuperResolveRun, "_draw", lambda *_: None)
-        whole = prepare(config, dataset).run(tmp_path / "whole", time.monotonic())
-    with monkeypatch.context() as patch:
-        patch.setattr(super_resolve_task, "TrainBatches", stopping(TrainBatches, [(0, 4)]))
-        with pytest.raises(Interrupted, match="stopped at step 5"):
-            prepare(config, dataset).run(tmp_path / "cut", time.monotonic())
-    cut = prepare(config, dataset).run(tmp_path / "cut", time.monotonic())
-    mine, its = (newest_params(tmp_path / name / "checkpoints")[1] for name in ("cut", "whole"))
-    jax.tree.map(np.testing.assert_array_equal, mine, its)
+    cut, whole = cut_and_whole(
+        super_resolve_task, super_resolve_run.SuperResolveRun, config, dataset, tmp_path, monkeypatch
+    )
     for name in ("test", "bicubic", "validation", "spectra"):
         assert cut[name] == whole[name]
-    assert sorted(path.name for path in (tmp_path / "cut").glob("*.png")) == ["curves.png", "samples.png"]
     text = "\n".join(super_resolve_task.closing(json.loads(json.dumps(whole))))
     for name in ("network", *METHODS):
         assert name in text

@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from padded_step import padded_step
 
 from aeden import random_keys
-from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import image_quality
 from aeden.nn.restore import restore
-from aeden.runtime import devices, processes
+from aeden.runtime import processes
 from aeden.tasks import from_config, model_from_config
 from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
@@ -51,12 +51,7 @@ def test_a_step_is_gradient_descent_with_the_level_of_each_image(config, dataset
     """On two devices, for a padded batch: nothing is clipped, and the loss is that of the image without the noise."""
     run = prepare(config, dataset)
     task = run.training.objective
-    state = jax.jit(task.init)(jax.random.key(1))
-    batch = TrainBatches(dataset.train, 8, 0).at(2)  # the last of its epoch: five examples and three of padding
-    stream = random_keys.stream_key(0, random_keys.Stream.TRAIN)
-    taken, logged = devices.pmap_steps(lambda s, b: task.step(s, b, stream))(
-        devices.replicate(jax.tree.map(np.asarray, state)), devices.deal(batch)
-    )
+    state, batch, stream, taken, logged = padded_step(task, dataset.train)
 
     kept = batch["mask"][0]
     clean = jnp.asarray(batch["image"][0][kept], jnp.float32) / 255

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from aeden.measures.metric import Metric
 from aeden.runtime.files import Row
 from experiments.ablate import baselines, results
 from experiments.ablate.grid import place
@@ -31,6 +36,39 @@ def section(result: GridResult) -> list[str]:
         f"with the best PSNR on {baselines.TUNED_ON} validation images.{more} {POSTERIOR}"
     )
     return ["<h2>Baselines</h2>", table(heads, lines), note(text)]
+
+
+def contender_lines(
+    result: GridResult, setting: Setting, measured: Sequence[Metric], over: tuple[Metric, float, int]
+) -> list[list[Any]]:
+    """The lines of the contenders at a setting, below those of methods without a network.
+
+    Args:
+      result: of the grid.
+      setting: values of the axes.
+      measured: the metrics that are shown.
+      over: metric, its best value without a network, and digits of the mean difference to it.
+
+    Returns:
+      Contender, setting, metrics, difference ("" if it is not finite), parameters and multiplications.
+    """
+    metric, best, digits = over
+    lines = []
+    for contender, where, members in result.groups():
+        if where != setting:
+            continue
+        gain = float(np.mean([member[metric.name] for member in members])) - best
+        lines.append(
+            [
+                contender,
+                *setting,
+                *(results.cell(members, one.name) for one in measured),
+                (f"{gain:+.{digits}f}", gain) if math.isfinite(gain) else "",
+                results.cell(members, "parameters"),
+                results.cell(members, "multiplications"),
+            ]
+        )
+    return lines
 
 
 def baseline_rows(result: GridResult, measured: baselines.Baselines) -> tuple[list[str], list[list[Any]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from aeden.runtime import files
 from aeden.runtime.files import Row
 from aeden.tasks.segment.tested import NETWORK, THRESHOLD
 from experiments.ablate import results
+from experiments.ablate.report.baseline_table import contender_lines
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import note, table
 from experiments.ablate.report.saved_figures import add_figure
@@ -64,20 +64,7 @@ def baselines(result: GridResult) -> list[str]:
         setting = tuple(row[axis] for axis in result.axes)
         values = [(f"{row[one.name]:.{one.digits}f}", row[one.name]) for one in MEASURED]
         lines.append([f"{THRESHOLD} (no network)", *setting, *values, "", "", ""])
-        for contender, where, members in result.groups():
-            if where != setting:
-                continue
-            gain = float(np.mean([member["mean_iou"] for member in members])) - row["mean_iou"]
-            lines.append(
-                [
-                    contender,
-                    *setting,
-                    *(results.cell(members, one.name) for one in MEASURED),
-                    (f"{gain:+.4f}", gain) if math.isfinite(gain) else "",
-                    results.cell(members, "parameters"),
-                    results.cell(members, "multiplications"),
-                ]
-            )
+        lines += contender_lines(result, setting, MEASURED, (segmentation.MEAN_IOU, row["mean_iou"], 4))
     heads = [*result.axes, *result.heads(one.name for one in MEASURED), "mean IoU over the threshold's"]
     parts = table(["method", *heads, "parameters", "multiplications"], lines)
     return ["<h2>Compared with a threshold</h2>", parts, note(BASELINES)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from aeden.tasks.super_resolve.tested import INTERPOLATIONS, NETWORK
 from experiments.ablate import results
 from experiments.ablate.grid import dataset_of
 from experiments.ablate.report import figures
+from experiments.ablate.report.baseline_table import contender_lines
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import note, table
 from experiments.ablate.report.saved_figures import add_figure
@@ -70,20 +70,7 @@ def baselines(result: GridResult) -> list[str]:
         for row in interpolated:
             values = [(f"{row[one.name]:.{one.digits}f}", row[one.name]) for one in MEASURED]
             lines.append([f"{row['method']} (interpolation)", *setting, *values, "", "", ""])
-        for contender, where, members in result.groups():
-            if where != setting:
-                continue
-            gain = float(np.mean([member["psnr"] for member in members])) - best
-            lines.append(
-                [
-                    contender,
-                    *setting,
-                    *(results.cell(members, one.name) for one in MEASURED),
-                    (f"{gain:+.2f}", gain) if math.isfinite(gain) else "",
-                    results.cell(members, "parameters"),
-                    results.cell(members, "multiplications"),
-                ]
-            )
+        lines += contender_lines(result, setting, MEASURED, (image_quality.PSNR, best, 2))
     heads = [*result.axes, *result.heads(one.name for one in MEASURED), "over the best interpolation, dB"]
     parts = table(["method", *heads, "parameters", "multiplications"], lines)
     return ["<h2>Compared with interpolation</h2>", parts, note(BASELINES)]

@@ -168,14 +168,25 @@ def pmap_steps(step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]) -> Calla
     new state and the metrics of all steps, stacked. It reuses the memory of the state that is passed in.
     """
 
-    def steps(state: PyTree, batches: PyTree) -> tuple[PyTree, PyTree]:
-        # XLA's own convolutions are slow inside a loop on a CPU, so a single step runs without a loop.
-        if jax.tree.leaves(batches)[0].shape[0] > 1:
-            return jax.lax.scan(step, state, batches)
-        state, metrics = step(state, jax.tree.map(lambda x: x[0], batches))
-        return state, jax.tree.map(lambda x: x[None], metrics)
-
+    steps = functools.partial(several_steps, step)
     return _compiled_by_all(jax.pmap(steps, AXIS, in_axes=(None, 1), out_axes=(None, None), donate_argnums=(0,)))
+
+
+def several_steps(
+    step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]], state: PyTree, batches: PyTree
+) -> tuple[PyTree, PyTree]:
+    """Takes one step per batch: the new state, and the metrics of all steps, stacked.
+
+    Args:
+      step: (state, batch) -> (state, metrics).
+      state: the state before.
+      batches: arrays [steps, ...].
+    """
+    # XLA's own convolutions are slow inside a loop on a CPU, so a single step runs without a loop.
+    if jax.tree.leaves(batches)[0].shape[0] > 1:
+        return jax.lax.scan(step, state, batches)
+    state, metrics = step(state, jax.tree.map(lambda x: x[0], batches))
+    return state, jax.tree.map(lambda x: x[None], metrics)
 
 
 def pmap_sums(sums: Callable[[PyTree, PyTree], PyTree]) -> Callable[[PyTree, PyTree], PyTree]:

@@ -76,11 +76,7 @@ def pmap_state_steps(
     each = _over_states(_alone(step), way)
 
     def steps(all_states: PyTree, batches: PyTree, own: PyTree) -> tuple[PyTree, PyTree]:
-        # As in `devices.pmap_steps`: a single step runs without a loop.
-        if jax.tree.leaves(batches)[0].shape[0] > 1:
-            return jax.lax.scan(lambda carried, batch: each(carried, batch, own), all_states, batches)
-        all_states, metrics = each(all_states, jax.tree.map(lambda x: x[0], batches), own)
-        return all_states, jax.tree.map(lambda x: x[None], metrics)
+        return devices.several_steps(lambda states, batch: each(states, batch, own), all_states, batches)
 
     mapped = jax.pmap(steps, AXIS, devices=jax.local_devices()[: device_count(states)], donate_argnums=(0,))
     return lambda *arguments: mapped(*map(on_devices, arguments))

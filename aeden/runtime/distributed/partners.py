@@ -21,6 +21,8 @@ from aeden.runtime.distributed.turns import Turn
 
 # Seconds without a sign of life after which a process counts as lost.
 LIMIT = 25.0
+# The most seconds of patience that a process has left once its own collective has failed.
+LONGEST_VERDICT = 60.0
 # Seconds between two signs of life.
 BEAT = 1.0
 # Seconds that a process has to report by itself what another one has reported.
@@ -74,7 +76,7 @@ class Partners:
 
     def wait_for_verdict(self) -> None:
         """After a failed collective: waits until the watch knows who is lost or stuck; it then ends this process."""
-        self._ended.wait(10 + (LIMIT if math.isinf(self._patience) else max(LIMIT, self._patience)))
+        self._ended.wait(10 + max(LIMIT, min(self._patience, LONGEST_VERDICT)))
 
     def leave(self) -> None:
         """Tells the others why this process ends. Process 0 waits some seconds for them, as the store ends with it."""

@@ -107,7 +107,7 @@ def test_the_chosen_point_is_at_its_own_height():
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_panel_shows_the_best_and_cuts_off_what_is_far_worse(sign):
     usual = np.linspace(20, 21, 9)
-    low, high = tuning_figures._limits([*(sign * usual), sign * -50.0, None], sign > 0)
+    low, high = tuning_figures.limits([*(sign * usual), sign * -50.0, None], sign > 0)
     assert low < sign * 20.5 < high
     assert -50 not in (low, high)
     best, border = (high, low) if sign > 0 else (low, high)

@@ -239,10 +239,15 @@ def run_cells(plan: Plan) -> dict[str, str]:
             progress.end(cell.name, f"FAILED: {failures[cell.name]}")
         elif not cell.is_shared:
             ready.append(cell)
-    if seed_groups.TOGETHER.value > 1:
-        jobs = seed_groups.jobs(plan, ready, _options())
-        seed_groups.train(jobs, lambda: _launch(jobs, plan.workdir, progress), progress)
+    jobs = seed_groups.jobs(plan, ready, _together(ready), _options())
+    seed_groups.train(jobs, lambda: _launch(jobs, plan.workdir, progress), progress)
     return failures | _run_wave(plan, ready, progress)
+
+
+def _together(cells: list[Cell]) -> int:
+    """How many seeds are trained in one program. A cluster's jobs have GPUs of their own, so nothing is chosen there."""
+    gpus = len(launch.gpus()) if LAUNCHER.value == "local" else 0
+    return seed_groups.TOGETHER.value or seed_groups.choose(cells, gpus)
 
 
 def _run_wave(plan: Plan, cells: list[Cell], progress: Progress) -> dict[str, str]:

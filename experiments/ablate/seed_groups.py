@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from absl import flags
 
 from aeden.runtime.files import Row
-from aeden.tasks.execute_together import check_task
+from aeden.tasks.execute_together import TASKS, check_task
 from aeden.tasks.task import Summary
 from experiments.ablate import launch
 from experiments.ablate.grid import Cell
 from experiments.ablate.plan import Plan
 from experiments.ablate.progress import Progress, last_line, part_done, say
 
+# What a GPU was measured to gain most from, see "Seeds in one program" in docs/performance.md.
+MOST = 16
 TOGETHER = flags.DEFINE_integer(
     "together",
-    1,
+    0,
     "Seeds of a contender that are trained in one program, for accelerators that one small network cannot fill; "
-    "task=denoise only. 1 trains each run by itself.",
-    lower_bound=1,
+    f"task=denoise only. 1 trains each run by itself; 0 chooses: up to {MOST} for small networks on GPUs, else 1.",
+    lower_bound=0,
 )
 
 
@@ -32,12 +35,12 @@ def check(settings: Any, cells: Iterable[Cell], number: int) -> None:
     Args:
       settings: the config of the grid.
       cells: its runs.
-      number: value of --together.
+      number: value of --together; 0 and 1 suit every grid.
 
     Raises:
       ValueError: naming the run, or the number of seeds.
     """
-    if number == 1:
+    if number <= 1:
         return
     for cell in cells:
         try:
@@ -46,6 +49,26 @@ def check(settings: Any, cells: Iterable[Cell], number: int) -> None:
             raise ValueError(f"--together={number}: {cell.kind}: {error}") from None
     if settings.seeds == 1:
         raise ValueError(f"--together={number} has no effect: the grid has one seed; set seeds, or leave it out")
+
+
+def choose(cells: Sequence[Cell], gpus: int) -> int:
+    """The number of seeds of one program that --together=0 stands for.
+
+    Args:
+      cells: the runs that have not ended.
+      gpus: GPUs of this machine that work on them; 0 if others do.
+
+    Returns:
+      1 without GPUs, and for networks of which it is not measured; else as many as keep all GPUs busy, 16 at most.
+    """
+    if not gpus or not all(_small(cell.config) for cell in cells):
+        return 1
+    return max(1, min(MOST, math.ceil(len(cells) / gpus)))
+
+
+def _small(config: Any) -> bool:
+    """Whether a run is of a kind that does not fill a GPU: whole images of one size, and no U-Net."""
+    return config.task in TASKS and config.model.architecture != "unet" and not config.data.crop
 
 
 def groups(plan: Plan, cells: Iterable[Cell], number: int) -> list[list[Cell]]:
@@ -62,17 +85,19 @@ def groups(plan: Plan, cells: Iterable[Cell], number: int) -> list[list[Cell]]:
     return [group for group in cut if len(group) > 1]
 
 
-def jobs(plan: Plan, cells: Sequence[Cell], options: Sequence[str]) -> list[launch.Job]:
+def jobs(plan: Plan, cells: Sequence[Cell], number: int, options: Sequence[str]) -> list[launch.Job]:
     """A process for each group of the runs that are to be trained (`groups`). Says how many runs are in none.
 
     Args:
       plan: the runs of the grid.
       cells: those that have not ended.
+      number: of seeds in one program, at most.
       options: of every process that works on runs.
     """
-    found = groups(plan, cells, TOGETHER.value)
-    alone = len(cells) - sum(map(len, found))
-    say(f"together: {len(cells) - alone} runs in {len(found)} programs; {alone} runs by themselves, or trained already")
+    found = groups(plan, cells, number)
+    if found or TOGETHER.value > 1:
+        inside = sum(map(len, found))
+        say(f"trained together, up to {number} seeds in one program: {inside} of {len(cells)} runs, the others alone")
     return [job(plan, group, options) for group in found]
 
 

@@ -1,6 +1,7 @@
 """Which runs of a grid are trained in one program, by which commands, and what tables and report say of it."""
 
 import csv
+import dataclasses
 import signal
 import time
 
@@ -72,6 +73,19 @@ def test_grids_that_cannot_be_trained_together_are_refused(settings):
     settings.seeds, settings.experiment.task = 2, "gan"
     with pytest.raises(ValueError, match=r"^--together=4: nearest: runs of task=gan cannot .* leave --together out"):
         seed_groups.check(settings, grid.expand(settings), 4)
+
+
+def test_small_networks_on_gpus_are_trained_together_by_default_and_no_gpu_is_idle(plan):
+    def chosen(gpus, **fields):
+        cells = [dataclasses.replace(cell, config=cell.config.copy_and_resolve_references()) for cell in plan.cells]
+        for name, value in fields.items():
+            cells[-1].config.update_from_flattened_dict({name.replace("__", "."): value})
+        return seed_groups.choose(cells, gpus)
+
+    assert chosen(0) == 1  # CPUs
+    assert [chosen(gpus) for gpus in (1, 2, 4, 8, 10, 64)] == [10, 5, 3, 2, 1, 1]  # of 10 runs
+    assert seed_groups.choose(plan.cells * 4, 1) == seed_groups.MOST
+    assert chosen(1, model__architecture="unet") == chosen(1, data__crop=64) == chosen(1, task="gan") == 1
 
 
 def test_a_group_that_fails_is_told_and_its_runs_go_on(tmp_path, capsys):

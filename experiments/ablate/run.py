@@ -245,7 +245,7 @@ def run_cells(plan: Plan) -> dict[str, str]:
 
 
 def _together(cells: list[Cell]) -> int:
-    """How many seeds are trained in one program. A cluster's jobs have GPUs of their own, so nothing is chosen there."""
+    """How many seeds are trained in one program. The jobs of a cluster have GPUs of their own: nothing is chosen."""
     gpus = len(launch.gpus()) if LAUNCHER.value == "local" else 0
     return seed_groups.TOGETHER.value or seed_groups.choose(cells, gpus)
 

@@ -27,6 +27,7 @@ from aeden.tasks import field_ranges, from_config
 from aeden.tasks.execute import task_of
 from configs import base
 from experiments import command_help
+from experiments.own_flags import ignore_closed_pipe
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file of configs/.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results; by default runs/ and the name of the config.")
@@ -77,8 +78,7 @@ def _guarded(command: Callable[[], None]) -> int:
         print(stop, file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of the output has what it wanted, e.g. `head`. Python would complain when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        ignore_closed_pipe()
         return 0
     except KeyboardInterrupt:
         joining.report("it was interrupted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -14,6 +15,11 @@ def help_text(values: flags.FlagValues, documentation: str | None) -> str:
     """What a command prints for `--help`, see `command_help.describe`."""
     own = (flag for listed in values.flags_by_module_dict().values() for flag in listed)
     return command_help.describe(documentation, own)
+
+
+def ignore_closed_pipe() -> None:
+    """Lets a command end quietly whose reader has what it wanted, e.g. `head`; Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(
@@ -41,5 +47,8 @@ def run(
         if rest:
             raise ValueError(f"unexpected argument {rest[0]!r}: options look like {example}")
         command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        ignore_closed_pipe()
     except (flags.Error, ValueError, OSError) as error:
         raise SystemExit(f"error: {error}") from error

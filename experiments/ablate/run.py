@@ -239,15 +239,10 @@ def run_cells(plan: Plan) -> dict[str, str]:
             progress.end(cell.name, f"FAILED: {failures[cell.name]}")
         elif not cell.is_shared:
             ready.append(cell)
-    jobs = seed_groups.jobs(plan, ready, _together(ready), _options())
+    number = seed_groups.number(ready, local=LAUNCHER.value == "local")
+    jobs = seed_groups.jobs(plan, ready, number, _options())
     seed_groups.train(jobs, lambda: _launch(jobs, plan.workdir, progress), progress)
     return failures | _run_wave(plan, ready, progress)
-
-
-def _together(cells: list[Cell]) -> int:
-    """How many seeds are trained in one program. The jobs of a cluster have GPUs of their own: nothing is chosen."""
-    gpus = len(launch.gpus()) if LAUNCHER.value == "local" else 0
-    return seed_groups.TOGETHER.value or seed_groups.choose(cells, gpus)
 
 
 def _run_wave(plan: Plan, cells: list[Cell], progress: Progress) -> dict[str, str]:

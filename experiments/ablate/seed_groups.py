@@ -51,6 +51,16 @@ def check(settings: Any, cells: Iterable[Cell], number: int) -> None:
         raise ValueError(f"--together={number} has no effect: the grid has one seed; set seeds, or leave it out")
 
 
+def number(cells: Sequence[Cell], local: bool) -> int:
+    """How many seeds are trained in one program, at most: --together, or what is chosen for it.
+
+    Args:
+      cells: the runs that have not ended.
+      local: whether the processes run on this machine. Jobs of a cluster have GPUs of their own: nothing is chosen.
+    """
+    return TOGETHER.value or choose(cells, len(launch.gpus()) if local else 0)
+
+
 def choose(cells: Sequence[Cell], gpus: int) -> int:
     """The number of seeds of one program that --together=0 stands for.
 
@@ -85,19 +95,19 @@ def groups(plan: Plan, cells: Iterable[Cell], number: int) -> list[list[Cell]]:
     return [group for group in cut if len(group) > 1]
 
 
-def jobs(plan: Plan, cells: Sequence[Cell], number: int, options: Sequence[str]) -> list[launch.Job]:
+def jobs(plan: Plan, cells: Sequence[Cell], most: int, options: Sequence[str]) -> list[launch.Job]:
     """A process for each group of the runs that are to be trained (`groups`). Says how many runs are in none.
 
     Args:
       plan: the runs of the grid.
       cells: those that have not ended.
-      number: of seeds in one program, at most.
+      most: seeds of one program, see `number`.
       options: of every process that works on runs.
     """
-    found = groups(plan, cells, number)
+    found = groups(plan, cells, most)
     if found or TOGETHER.value > 1:
         inside = sum(map(len, found))
-        say(f"trained together, up to {number} seeds in one program: {inside} of {len(cells)} runs, the others alone")
+        say(f"trained together, up to {most} seeds in one program: {inside} of {len(cells)} runs, the others alone")
     return [job(plan, group, options) for group in found]
 
 

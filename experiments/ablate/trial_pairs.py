@@ -128,7 +128,7 @@ def run() -> None:
     lines = [[name, *cells(one, metric), f"{_median(*pairs[name]):+.2f}"] for name, one in compared.items()]
     print(document.table(["at the same rate and seed", *HEADS, "median difference"], lines))
     if STEP_COSTS.value:
-        print("\n" + at_equal_cost(rows, AXES.value, _costs(STEP_COSTS.value), REFERENCE.value, metric))
+        print("\n" + at_equal_cost(rows, AXES.value, costs_of(STEP_COSTS), REFERENCE.value, metric))
 
 
 def _median(values: Sequence[float], its: Sequence[float]) -> float:
@@ -136,13 +136,19 @@ def _median(values: Sequence[float], its: Sequence[float]) -> float:
     return statistics.median(one - other for one, other in zip(values, its, strict=True))
 
 
-def _costs(pairs: Sequence[str]) -> dict[str, float]:
+def costs_of(flag: flags.FlagHolder[list[str]]) -> dict[str, float]:
+    """Contender -> cost of a flag that lists CONTENDER=COST.
+
+    Raises:
+      ValueError: it lists something else, or costs that are not above 0.
+    """
+    said = f"--{flag.name}={','.join(flag.value)}"
     try:
-        costs = {name: float(cost) for name, cost in (pair.split("=") for pair in pairs)}
+        costs = {name: float(cost) for name, cost in (pair.split("=") for pair in flag.value)}
     except ValueError as error:
-        raise ValueError(f"--step_costs={','.join(pairs)}: use CONTENDER=COST,CONTENDER=COST") from error
+        raise ValueError(f"{said}: use CONTENDER=COST,CONTENDER=COST") from error
     if not all(0 < cost < math.inf for cost in costs.values()):
-        raise ValueError(f"--step_costs={','.join(pairs)}: use costs above 0")
+        raise ValueError(f"{said}: use costs above 0")
     return costs
 
 

@@ -11,7 +11,9 @@ own_flags.run(flags.FlagValues(), "Prints.", lambda: print("line\\n" * 100_000),
 
 
 def test_a_reader_that_has_what_it_wanted_is_no_error():
-    process = subprocess.Popen([sys.executable, "-c", PRINTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PRINTS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "line\n"
     process.stdout.close()
     assert process.stderr.read() == ""

@@ -57,7 +57,7 @@ def _curves(axis: Axes, curves: Curves, palette: Palette, higher_is_better: bool
     """Draws the runs and medians of one panel."""
     low, high = limits([y for some in curves.values() for ys in some.values() for y in ys], higher_is_better)
     for name, marker in zip(palette, MARKERS * len(palette), strict=False):
-        costs = sorted(curves.get(name, {}))
+        costs = sorted(cost for cost, values in curves.get(name, {}).items() if values)
         if not costs:
             continue
         runs = [(x, y) for x in costs for y in np.clip(curves[name][x], low, high)]

@@ -45,7 +45,8 @@ def check_choice(field: str, value: Any, choices: Any) -> None:
     Raises:
       ValueError: naming the field, the value and the choices.
     """
-    if value not in choices:
+    # Not in a mapping: a value that has no hash, such as a list, would be Python's error.
+    if value not in tuple(choices):
         raise ValueError(f"unknown {field} {value!r}: use one of {', '.join(choices)}")
 
 

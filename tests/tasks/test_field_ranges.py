@@ -102,6 +102,12 @@ def values_of(name):
     return st.one_of(right(), right(), wrong)
 
 
+@pytest.mark.parametrize("task", [{}, [], None, 1])
+def test_a_task_of_another_type_is_refused(task):
+    with pytest.raises(ValueError, match=r"^unknown task .*: use one of denoise"):
+        execute.task_of(changed("task", task))
+
+
 # Without data.*: the images are given.
 FUZZED = sorted(name for name in RANGES if not name.startswith("data."))
 FEW = st.lists(st.sampled_from(FUZZED), min_size=1, max_size=3, unique=True)

@@ -1,0 +1,1 @@
+"""What aeden promises when something goes wrong, tried many times: `python -m tests.reliability`."""

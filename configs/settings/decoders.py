@@ -62,6 +62,15 @@ def _tables(tables: ConfigDict) -> None:
         equal_parameters=True,
         report=f"{PAGE}#with-as-many-parameters-as-nearest",
     )
+    # Its runs of 3 epochs repeat those of `mnist`.
+    for epochs in (12, 48):
+        tables[f"longer_{epochs}"] = table(
+            "results/longer-mnist.csv",
+            tuned=True,
+            name=f"Gaussian 0.4, {epochs} epochs",
+            where={"epochs": float(epochs)},
+            report=f"{PAGE}#longer-training",
+        )
     tables.skips = table(
         "results/skips-mnist.csv",
         axes=("model.skip", "model.stages"),

@@ -2,8 +2,9 @@
 
 python -m experiments.main --config=configs/dense_mnist.py
 
-Expect, on the test split of the real data, 20.62 dB PSNR (noisy: 11.01 dB), SSIM 0.8641, BCE 0.0916
-in 97 s on two cores of an AMD EPYC with other work running.
+Expect, on the test split of the real data, 21.21 dB PSNR (noisy: 11.01 dB), SSIM 0.8897, BCE 0.0875
+in 196 s on one core of an AMD EPYC with other work running. The rate was tuned by configs/ablations/tune.py:dense_mnist;
+at 1e-3, as before, it reaches 20.62 dB.
 """
 
 from ml_collections import ConfigDict
@@ -16,5 +17,5 @@ def get_config() -> ConfigDict:
     config.data.name = "mnist"
     config.model.architecture = "dense"
     config.model.hidden = (1024,)
-    config.learning_rate = 1e-3
+    config.learning_rate = 5e-3
     return config

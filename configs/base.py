@@ -76,8 +76,10 @@ def _augment() -> ConfigDict:
 
 def _noise() -> ConfigDict:
     noise = ConfigDict()
-    noise.kind = "gaussian"  # gaussian | salt_and_pepper | masking | speckle | poisson
-    noise.level = 0.4  # standard deviation for images in [0, 1]; share of pixels for salt_and_pepper and masking
+    # gaussian | salt_and_pepper | masking | speckle | poisson | blocks | strokes; the last two are holes to fill in
+    noise.kind = "gaussian"  # what the images are corrupted by
+    # standard deviation for images in [0, 1]; share of pixels for salt_and_pepper, masking, blocks and strokes
+    noise.level = 0.4  # how much
     noise.level_max = 0.0  # if above `level`, the level of each image is drawn uniformly from [level, level_max]
     noise.clip = True  # clip the noisy image to [0, 1]
     return noise

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from aeden.shapes import Array, Float, Key
+from aeden.shapes import Array, Bool, Float, Key
+from aeden.transforms import holes
 
 
 def gaussian(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
@@ -36,12 +37,6 @@ def poisson(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Arra
     return jnp.where(level > 0, counts * photon, image)
 
 
-def masking(key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]) -> Float[Array, "h w c"]:
-    """Sets a random share `level` of the pixels to 0 in all channels (Vincent et al. 2010, section 3.3)."""
-    kept = jax.random.uniform(key, (*image.shape[:-1], 1)) >= level
-    return jnp.where(kept, image, 0.0)
-
-
 def salt_and_pepper(
     key: Key[Array, ""], image: Float[Array, "h w c"], level: Float[Array, ""]
 ) -> Float[Array, "h w c"]:
@@ -55,10 +50,14 @@ Corruption = Callable[..., Array]
 KINDS: dict[str, tuple[Corruption, float]] = {
     "gaussian": (gaussian, math.inf),
     "salt_and_pepper": (salt_and_pepper, 1.0),
-    "masking": (masking, 1.0),
+    "masking": (holes.masking, 1.0),
     "speckle": (speckle, math.inf),
     "poisson": (poisson, 1.0),
+    "blocks": (holes.blocks, 1.0),
+    "strokes": (holes.strokes, 1.0),
 }
+# Kinds that leave parts of an image out, whatever it shows.
+HOLES = ("masking", "blocks", "strokes")
 
 
 def check_noise(kind: str, levels: tuple[float, ...]) -> None:
@@ -107,6 +106,17 @@ def corrupt(
 
     noisy = jax.vmap(corrupt_one)(keys, images)
     return jnp.clip(noisy, 0.0, 1.0) if clip else noisy
+
+
+def hole_of(noise: Callable[[Array, Array], Array], keys: Array, images: Array) -> Bool[Array, "b h w 1"]:
+    """What a noise of one of the kinds `HOLES` leaves out of images [b, h, w, c]. It does not depend on their values.
+
+    Args:
+      noise: (keys or indices, images) -> images with holes.
+      keys: the keys or indices of the images [b].
+      images: the images.
+    """
+    return noise(keys, jnp.ones_like(images))[..., :1] == 0.0
 
 
 def drawn_levels(keys: Key[Array, b], low: float, high: float) -> Float[Array, b]:

@@ -21,7 +21,7 @@ from aeden.random_keys import Stream
 from aeden.runtime import files
 from aeden.runtime.files import Row
 from aeden.tasks.from_config import build_noise
-from aeden.tasks.objectives import restoration
+from aeden.tasks.objectives import restoration, samples
 from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.training.evaluation import in_batches
 from aeden.transforms import Transform
@@ -143,7 +143,7 @@ def _measure(data: NoisyData) -> tuple[list[Row], dict[str, np.ndarray]]:
     clean, noisy = restoration.corrupt_split(_fixed(data, Stream.TEST), dataset.test)
     few = dataset.validation.first(classical.TUNED_ON)
     validation = restoration.corrupt_split(_fixed(data, Stream.VALIDATION), few)
-    index = restoration.shown(len(clean))
+    index = samples.shown(len(clean))
     rows: list[Row] = []
     shown: dict[str, np.ndarray] = {}
 

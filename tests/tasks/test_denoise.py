@@ -14,6 +14,7 @@ from aeden.measures import image_quality
 from aeden.tasks import from_config, model_from_config
 from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
+from aeden.tasks.objectives.samples import restore_samples, shown
 from aeden.training import evaluation
 from configs import base
 
@@ -102,7 +103,7 @@ def test_samples_are_what_the_evaluation_saw(config, split):
     params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
     noise = restoration.fixed_noise(from_config.build_noise(config), 0, random_keys.Stream.TEST)
     one = Split(split.images[:1])
-    clean, noisy, restored = restoration.restore_samples(model, params, noise, one).values()
+    clean, noisy, restored = restore_samples(model, params, noise, one).values()
     figures = restoration.make_evaluation(model, {"x": noise})(params, one)["x"]
     np.testing.assert_allclose(((noisy - clean) ** 2).mean(), figures["noisy"]["mse"], rtol=1e-5)
     np.testing.assert_allclose(((restored - clean) ** 2).mean(), figures["restored"]["mse"], rtol=1e-5)
@@ -164,8 +165,8 @@ def test_the_test_noise_is_the_same_wherever_it_is_used(config, split):
     run = prepare(config, Dataset("random", "random", split, split, split, "0"))
     clean, noisy = restoration.corrupt_split(run.noise, split)
     params = jax.jit(run.model.init)(jax.random.key(0), jnp.zeros((1, 12, 12, 1)))["params"]
-    samples = restoration.restore_samples(run.model, params, run.noise, split)
-    index = restoration.shown(len(split))
+    samples = restore_samples(run.model, params, run.noise, split)
+    index = shown(len(split))
     np.testing.assert_allclose(samples["noisy"], noisy[index], atol=1e-6)
     figures = restoration.make_evaluation(run.model, {"x": run.noise})(params, split)["x"]
     np.testing.assert_allclose(((noisy - clean) ** 2).mean(), figures["noisy"]["mse"], rtol=1e-4)

@@ -14,6 +14,7 @@ from aeden.data.batches import TrainBatches
 from aeden.data.crops import WholeImages
 from aeden.data.own_images import open_images
 from aeden.measures import image_quality
+from aeden.measures.holes import hole_figures
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.random_keys import Stream
 from aeden.runtime import devices
@@ -81,8 +82,15 @@ def test_whole_images_are_tested_as_a_plain_loop_tests_them(images):
     noise = from_config.build_noise(config)
     noises = {"none": fixed_noise(from_config.build_noise(config, 0.0), 5, Stream.TEST)}
     noises["x"] = fixed_noise(noise, 5, Stream.TEST)
-    both = make_whole_evaluation(model, noises)(params, whole)
+    config.noise.kind = "masking"
+    noises["holes"] = fixed_noise(from_config.build_noise(config, 0.3), 5, Stream.TEST)
+    both = make_whole_evaluation(model, noises, {"holes"})(params, whole)
     found = both["x"]
+    assert "holes" not in found
+    holes = both["holes"]["holes"]
+    values = sum(int(height) * int(width) * 3 for height, width in whole.sizes.tolist()) / len(whole)
+    assert holes["inside"]["values"] + holes["outside"]["values"] == pytest.approx(values)
+    assert hole_figures(holes)["hole_share"] == pytest.approx(0.3, abs=0.05)
     assert both["none"]["noisy"]["psnr"] == pytest.approx(100)
 
     expected = {"noisy": [], "restored": []}

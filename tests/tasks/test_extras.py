@@ -12,6 +12,7 @@ from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import equivariance, image_quality
+from aeden.measures.holes import hole_figures
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.random_keys import Stream
 from aeden.runtime.processes import Interrupted
@@ -19,7 +20,7 @@ from aeden.tasks import from_config
 from aeden.tasks.denoise import extras
 from aeden.tasks.denoise import task as denoise_task
 from aeden.tasks.denoise.run import DenoiseRun
-from aeden.tasks.objectives.restoration import fixed_noise, make_restore
+from aeden.tasks.objectives.restoration import fixed_noise, make_evaluation, make_restore
 from configs import base
 
 SHAPE = (16, 16, 1)
@@ -135,6 +136,25 @@ def test_training_images_are_restored_as_test_images_are(config, dataset, noise)
         np.testing.assert_allclose(found[name], np.mean(jax.jit(function)(restored, clean)), rtol=1e-4)
     gaps = extras.gaps({"psnr": 20.0, "bce": 0.1}, {"psnr": 21.5, "bce": 0.07})
     assert gaps == {"generalisation_gap_db": 1.5, "generalisation_gap_bce": pytest.approx(0.03)}
+
+
+def test_holes_have_figures_inside_and_outside(config, dataset):
+    config.noise.kind, config.eval.noises, config.eval.levels = "blocks", ("strokes:0.2", "speckle:0.5"), (0.1,)
+    prepared = denoise_task.prepare(config, dataset)
+    assert prepared.holes == {"training", "0.1", "strokes:0.2"}
+    model, noise = prepared.model, prepared.noises["strokes:0.2"]
+    params = jax.jit(prepared.training.initial_state)().params
+    names = {"strokes:0.2": noise, "speckle:0.5": prepared.noises["speckle:0.5"]}
+    found = make_evaluation(model, names, holes=prepared.holes)(params, dataset.test)
+    assert "holes" not in found["speckle:0.5"]
+    clean = np.asarray(dataset.test.images, np.float32) / 255
+    noisy = np.asarray(noise(jnp.arange(24), jnp.asarray(clean)))
+    hole = np.asarray(noise(jnp.arange(24), jnp.ones_like(clean))) == 0
+    squares = (make_restore(model, params, SHAPE)(noisy) - clean) ** 2
+    figures = hole_figures(found["strokes:0.2"]["holes"])
+    assert figures["psnr_inside"] == pytest.approx(-10 * np.log10(squares[hole].mean()), abs=1e-3)
+    assert figures["psnr_outside"] == pytest.approx(-10 * np.log10(squares[~hole].mean()), abs=1e-3)
+    assert figures["hole_share"] == pytest.approx(0.2, abs=0.01)
 
 
 @pytest.mark.proof

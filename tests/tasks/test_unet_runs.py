@@ -17,6 +17,7 @@ from aeden.runtime import processes
 from aeden.tasks import from_config, model_from_config
 from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
+from aeden.tasks.objectives.samples import restore_samples, shown
 from configs import base, photos_gray, text
 
 SHAPE = (9, 12, 1)
@@ -87,9 +88,9 @@ def test_the_test_gives_each_image_its_level(config, dataset):
 
     figures = restoration.make_evaluation(run.model, {"x": run.noise})(params, dataset.test)["x"]
     np.testing.assert_allclose(figures["restored"]["psnr"], image_quality.psnr(restored, clean).mean(), rtol=1e-5)
-    shown = restoration.shown(21)
-    samples = restoration.restore_samples(run.model, params, run.noise, dataset.test)
-    np.testing.assert_allclose(samples["restored"], restored[shown], atol=1e-4)
+    index = shown(21)
+    samples = restore_samples(run.model, params, run.noise, dataset.test)
+    np.testing.assert_allclose(samples["restored"], restored[index], atol=1e-4)
     with pytest.raises(ValueError, match="needs the noise level of the images"):
         restoration.make_restore(run.model, params, SHAPE)(np.asarray(noisy))
 

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from aeden.data.dataset import Dataset
+from aeden.measures.holes import hole_figures
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.unet import Network, UNet
 from aeden.plots.curves import save_curves
@@ -22,12 +23,10 @@ from aeden.tasks.denoise.extras import measure_extras
 from aeden.tasks.drawing import drawing
 from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.restoration import (
-    SAMPLES,
     Measure,
     make_evaluation,
-    psnr_of,
-    restore_samples,
 )
+from aeden.tasks.objectives.samples import SAMPLES, psnr_of, restore_samples
 from aeden.tasks.objectives.whole_images import make_whole_evaluation
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.tasks.useless_results import restoration_warnings
@@ -51,6 +50,7 @@ class DenoiseRun:
       noise: the test noise, of the kind and level of the training noise.
       levels: further levels to test at: name -> noise.
       noises: further kinds of noise to test with: name -> noise.
+      holes: names of those noises that leave parts of the images out, `TRAINING_NOISE` among them if it does.
       noise_fields: the `noise` section of the config, for the summary.
       noise_name: the noise for titles, e.g. "gaussian 0.4 clipped".
       loss: the reconstruction loss.
@@ -65,6 +65,7 @@ class DenoiseRun:
     noise: FixedNoise
     levels: dict[str, FixedNoise]
     noises: dict[str, FixedNoise]
+    holes: frozenset[str]
     noise_fields: dict[str, Any]
     noise_name: str
     loss: str
@@ -115,13 +116,19 @@ class DenoiseRun:
             measures[TRAINING_NOISE] = make_residual_sums(self.model.factors[0])
         if self.dataset.cropped is None:
             # Measured with the rest, so that the images are not restored again.
-            tested = make_evaluation(self.model, noises, measures)(fitted.state.params, self.dataset.test)
+            evaluate = make_evaluation(self.model, noises, measures, self.holes)
+            tested = evaluate(fitted.state.params, self.dataset.test)
             residual = tested[TRAINING_NOISE].get("measured")
         else:
             # A mean spectrum needs images of one size: that of the error is measured on fixed crops.
-            tested = make_whole_evaluation(self.model, noises)(fitted.state.params, self.dataset.cropped.test)
+            evaluate_whole = make_whole_evaluation(self.model, noises, self.holes)
+            tested = evaluate_whole(fitted.state.params, self.dataset.cropped.test)
             residual = self._residual_of_crops(fitted.state.params, measures)
-        both = {name: {"noisy": one["noisy"], "test": one["restored"]} for name, one in tested.items()}
+        both = {
+            name: {"noisy": one["noisy"], "test": one["restored"]}
+            | ({"holes": hole_figures(one["holes"])} if "holes" in one else {})
+            for name, one in tested.items()
+        }
         summary = {
             **self._summarise(fitted),
             **both[TRAINING_NOISE],

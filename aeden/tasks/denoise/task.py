@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
-from aeden.measures import checkerboard, equivariance, image_quality
+from aeden.measures import checkerboard, equivariance, holes, image_quality
 from aeden.measures.metric import select
 from aeden.nn.parameters import make_init
 from aeden.random_keys import Stream
@@ -16,7 +17,7 @@ from aeden.tasks import from_config, model_from_config
 from aeden.tasks.denoise import extras
 from aeden.tasks.denoise.checks import check_data
 from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
-from aeden.tasks.denoise.run import DenoiseRun
+from aeden.tasks.denoise.run import TRAINING_NOISE, DenoiseRun
 from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.restoration import (
     fixed_noise,
@@ -28,7 +29,7 @@ from aeden.tasks.objectives.restoration import (
 from aeden.tasks.summary import Identification, not_tested
 from aeden.tasks.task import Summary, Task
 from aeden.training.gradient_step import part_pixels
-from aeden.transforms.noise import check_noise, corrupt
+from aeden.transforms.noise import HOLES, check_noise, corrupt
 
 # What a summary says of the noise of data that come with noisy images.
 PAIRS = "pairs"
@@ -58,6 +59,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
     of_seeds = make_validation_of_seeds(model, noise, dataset.validation)
     objective = dataclasses.replace(objective, validate_seeds=of_seeds)
     levels = {f"{level:g}": from_config.build_noise(config, level) for level in config.eval.levels}
+    noises = _other_noises(config)
     return DenoiseRun(
         name=Identification("denoise", model_from_config.decoder_name(config), seed),
         dataset=dataset,
@@ -68,7 +70,8 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
         noise_fields={"kind": PAIRS} if dataset.pairs else config.noise.to_dict(),
         noise_name="noise of the pairs" if dataset.pairs else from_config.noise_name(config),
         loss=loss,
-        noises=_other_noises(config),
+        noises=noises,
+        holes=_with_holes(config, dataset, noises),
         tests=config.eval.test,
         extras=config.eval.extras,
     )
@@ -94,6 +97,14 @@ def _other_noises(config: Any) -> dict[str, FixedNoise]:
     return noises
 
 
+def _with_holes(config: Any, dataset: Dataset, noises: Iterable[str]) -> frozenset[str]:
+    """Names of the tested noises that leave parts of the images out; none for images that come with noisy versions."""
+    if dataset.pairs:
+        return frozenset()
+    own = (TRAINING_NOISE, *(f"{level:g}" for level in config.eval.levels)) if config.noise.kind in HOLES else ()
+    return frozenset([*own, *(name for name in noises if name.partition(":")[0] in HOLES)])
+
+
 def title(summary: Summary) -> str:
     """See `aeden.tasks.task.Task`."""
     return f"{summary['decoder']} decoder"
@@ -115,6 +126,10 @@ def closing(summary: Summary) -> list[str]:
         for place, both in places.items()
     ]
     values = figures(summary)
+    if holes.PSNR_INSIDE.name in values:
+        inside, outside = (values[metric.name] for metric in (holes.PSNR_INSIDE, holes.PSNR_OUTSIDE))
+        share = summary["holes"]["hole_share"]
+        lines.append(f"  inside the holes ({share:.0%} of the pixels): PSNR {inside:.2f} dB, outside {outside:.2f} dB")
     for metric, meaning in (
         (extras.PSNR_GAP, "PSNR of training images above that of test images"),
         (equivariance.SHIFT_EQUIVARIANCE, "shift equivariance"),
@@ -132,6 +147,7 @@ def _noises(summary: Summary) -> dict[str, Any]:
 def figures(summary: Summary) -> dict[str, float]:
     """See `aeden.tasks.task.Task`: the metrics of the test, the decoder's artifacts, and the extras."""
     values = summary["test"] | select([equivariance.SHIFT_EQUIVARIANCE], summary)
+    values |= summary.get("holes", {})
     if "train" in summary:
         values |= extras.gaps(summary["test"], summary["train"])
     if "artifacts" in summary:
@@ -147,6 +163,8 @@ METRICS = (
     image_quality.SSIM,
     image_quality.BCE,
     image_quality.MSE,
+    holes.PSNR_INSIDE,
+    holes.PSNR_OUTSIDE,
     checkerboard.HARMONIC_ENERGY,
     checkerboard.PHASE_VARIATION,
     checkerboard.SPECTRUM_DISTANCE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,8 +13,9 @@ from flax import linen as nn
 
 from aeden import random_keys
 from aeden.data.batches import to_unit
-from aeden.data.splits import Split, spread
+from aeden.data.splits import Split
 from aeden.measures import image_quality
+from aeden.measures.holes import hole_sums
 from aeden.nn.restore import is_linear, model_output, restore, takes_level
 from aeden.nn.stack import Autoencoder
 from aeden.runtime import devices
@@ -24,7 +25,7 @@ from aeden.training.evaluation import EVALUATION_BATCH, make_means, make_means_o
 from aeden.training.gradient_step import GradientStep, TrainState, part_pixels
 from aeden.training.objective import Objective
 from aeden.transforms import Transform
-from aeden.transforms.noise import LevelledNoise, levels_of
+from aeden.transforms.noise import LevelledNoise, hole_of, levels_of
 
 Figures = dict[str, float]
 # (noisy images, float32 [n, h, w, c]; level=None: their noise levels [n], for networks that are given them)
@@ -36,8 +37,6 @@ Losses = Callable[[PyTree, Array, Array, Array | None], Array]
 Measure = Callable[[Array, Array, Array], PyTree]
 
 LOSSES = ("bce", "mse", "l1")
-# Number of test images that pictures show.
-SAMPLES = 10
 
 
 def reconstruction_loss(
@@ -154,7 +153,10 @@ def keyed_noise(noise: Transform, stream_key: Callable[[], Key[Array, ""]]) -> F
 
 
 def make_evaluation(
-    model: Autoencoder, noises: Mapping[str, FixedNoise], measures: Mapping[str, Measure] | None = None
+    model: Autoencoder,
+    noises: Mapping[str, FixedNoise],
+    measures: Mapping[str, Measure] | None = None,
+    holes: Collection[str] = (),
 ) -> Callable[[PyTree, Split], dict[str, dict[str, Any]]]:
     """Compiles the evaluation of a whole split under several kinds or levels of noise.
 
@@ -162,10 +164,11 @@ def make_evaluation(
       model: the autoencoder.
       noises: name -> noise.
       measures: name of a noise -> what else to measure on the images restored from it.
+      holes: names of the noises that leave parts of the images out (`aeden.transforms.noise.HOLES`).
 
     Returns:
       (parameters, split) -> {name of the noise: {"noisy": metrics of the input, "restored": metrics of the output}},
-      with the means of its measure, if it has one, as "measured".
+      with the means of its measure, if it has one, as "measured", and of `hole_sums`, if it has holes, as "holes".
     """
     measures = measures or {}
 
@@ -181,6 +184,8 @@ def make_evaluation(
             }
             if name in measures:
                 totals[name]["measured"] = measures[name](target, restored, mask)
+            if name in holes:
+                totals[name]["holes"] = hole_sums(restored, target, hole_of(noise, batch["index"], target), mask)
         return totals
 
     return make_means(sums, functools.partial(part_pixels, model))
@@ -252,44 +257,3 @@ def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...
         return mapped(np.concatenate([noisy, planes], axis=-1))
 
     return restore_at
-
-
-def shown(count: int) -> np.ndarray:
-    """The indices of the test images that pictures show, out of `count`: int32 [n].
-
-    They are evenly spread, and each is shifted by one more than the one before: labels that repeat with a period, as
-    those of glyphs do, would otherwise all be equal.
-    """
-    index = spread(count, SAMPLES)
-    return np.minimum(index + np.arange(len(index)), count - 1).astype(np.int32)
-
-
-def restore_samples(
-    model: Autoencoder, params: PyTree, noise: FixedNoise, split: Split, index: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Some images of a split, corrupted as in the evaluation.
-
-    Args:
-      model, params: the network.
-      noise: the noise of the evaluation.
-      split: the images.
-      index: which of them, int32 [n]; None for those that `shown` gives.
-
-    Returns:
-      `clean`, `noisy` and `restored` images: [n, h, w, c] each.
-    """
-    index = shown(len(split)) if index is None else index
-    batch = jax.tree.map(jnp.asarray, split.take(index, len(index)))
-    clean, level = to_unit(batch["image"]), levels_of(noise, batch["index"])
-    noisy = noisy_images(batch, clean, noise)
-    restored = make_restore(model, params, clean.shape[1:])(np.asarray(noisy), level)
-    return {"clean": np.asarray(clean), "noisy": np.asarray(noisy), "restored": restored}
-
-
-def psnr_of(images: dict[str, np.ndarray]) -> dict[str, list[float]]:
-    """The PSNR in dB of each `noisy` and each `restored` image, compared with the `clean` ones."""
-    clean = jnp.asarray(images["clean"])
-    return {
-        name: np.asarray(image_quality.psnr(jnp.asarray(images[name]), clean)).tolist()
-        for name in ("noisy", "restored")
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
@@ -13,17 +13,18 @@ from aeden.data.batches import to_unit
 from aeden.data.crops import WholeImages
 from aeden.data.splits import Batch
 from aeden.measures import image_quality
+from aeden.measures.holes import hole_sums
 from aeden.nn.restore import restore
 from aeden.nn.stack import Autoencoder
 from aeden.shapes import PyTree
 from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
 from aeden.training.evaluation import make_means
 from aeden.training.gradient_step import part_pixels
-from aeden.transforms.noise import levels_of
+from aeden.transforms.noise import hole_of, levels_of
 
 
 def make_whole_evaluation(
-    model: Autoencoder, noises: Mapping[str, FixedNoise]
+    model: Autoencoder, noises: Mapping[str, FixedNoise], holes: Collection[str] = ()
 ) -> Callable[[PyTree, WholeImages], dict[str, dict[str, Any]]]:
     """Compiles the evaluation of whole images, as `aeden.tasks.objectives.restoration.make_evaluation` does it.
 
@@ -33,30 +34,35 @@ def make_whole_evaluation(
     Args:
       model: the autoencoder.
       noises: name -> noise.
+      holes: names of the noises that leave parts of the images out.
 
     Returns:
-      (parameters, images) -> {name of the noise: {"noisy": metrics of the input, "restored": metrics of the output}}.
+      (parameters, images) -> {name of the noise: {"noisy": metrics of the input, "restored": metrics of the output}},
+      with the means of `hole_sums` as "holes", if it has holes.
     """
 
     def sums(params: PyTree, batch: PyTree) -> PyTree:
         target, mask = to_unit(batch["image"]), batch["mask"]
         restored = restore(model, params, batch["noisy"], batch.get("level"))
-        return {
+        totals = {
             "noisy": image_quality.restoration_sums(batch["noisy"], target, mask),
             "restored": image_quality.restoration_sums(restored, target, mask),
         }
+        return {**totals, "holes": hole_sums(restored, target, batch["hole"], mask)} if "hole" in batch else totals
 
     means = make_means(sums, functools.partial(part_pixels, model))
-    corruptions = {name: _corruption(noise) for name, noise in noises.items()}
+    corruptions = {name: _corruption(noise, name in holes) for name, noise in noises.items()}
     return lambda params, images: {name: means(params, images, corrupt) for name, corrupt in corruptions.items()}
 
 
-def _corruption(noise: FixedNoise) -> Callable[[Batch], Batch]:
-    """Compiles the function that adds noisy images in [0, 1] to a batch [1, share, ...], and their levels if needed."""
+def _corruption(noise: FixedNoise, has_holes: bool) -> Callable[[Batch], Batch]:
+    """Compiles what adds noisy images in [0, 1] to a batch [1, share, ...], their levels if needed, and their holes."""
 
     @jax.jit
     def made(batch: PyTree) -> PyTree:
-        found = {"noisy": noisy_images(batch, to_unit(batch["image"]), noise)}
+        clean = to_unit(batch["image"])
+        found = {"noisy": noisy_images(batch, clean, noise)}
+        found |= {"hole": hole_of(noise, batch["index"], clean)} if has_holes else {}
         level = levels_of(noise, batch["index"])
         return found if level is None else {**found, "level": level}
 

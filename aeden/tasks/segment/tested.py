@@ -18,7 +18,8 @@ from aeden.nn.stack import Autoencoder
 from aeden.runtime import devices
 from aeden.shapes import Array, PyTree
 from aeden.tasks.objectives.noisy_images import FixedNoise
-from aeden.tasks.objectives.restoration import corrupt_split, shown
+from aeden.tasks.objectives.restoration import corrupt_split
+from aeden.tasks.objectives.samples import shown
 from aeden.tasks.objectives.segmentation import make_scores, score_labels
 from aeden.tasks.segment import threshold
 from aeden.tasks.segment.threshold import ThresholdBaseline

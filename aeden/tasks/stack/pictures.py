@@ -11,7 +11,7 @@ from aeden.data.dataset import Dataset
 from aeden.plots import classes
 from aeden.plots.curves import save_phases
 from aeden.plots.restoration import save_restoration
-from aeden.tasks.objectives.restoration import psnr_of
+from aeden.tasks.objectives.samples import psnr_of
 from aeden.tasks.stack.tested import Tested
 from aeden.training.metrics_log import Row
 

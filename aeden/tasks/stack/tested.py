@@ -12,6 +12,7 @@ from aeden.nn.stack import Classifier
 from aeden.random_keys import Stream
 from aeden.shapes import PyTree
 from aeden.tasks.objectives import restoration
+from aeden.tasks.objectives.samples import restore_samples
 from aeden.tasks.stack import embedding
 from aeden.tasks.stack.phases import StackParts
 from aeden.training.evaluation import map_split
@@ -69,7 +70,7 @@ def test_stack(parts: StackParts, params: PyTree, head: Classifier | None, resto
     if restores:
         noise = restoration.fixed_noise(parts.noises[0], parts.seed, Stream.TEST)
         metrics = restoration.make_evaluation(stack, {"noise": noise})(params, split)["noise"]
-        samples = restoration.restore_samples(stack, params, noise, split)
+        samples = restore_samples(stack, params, noise, split)
     if head is not None:
         logits = map_split(functools.partial(apply, head), params, split, parts.pixels)
     if head is None or head.stack.layers:

@@ -18,7 +18,7 @@ from aeden.plots.curves import save_curves
 from aeden.plots.restoration import save_super_resolution
 from aeden.runtime import devices, stopwatch
 from aeden.tasks.objectives.noisy_images import FixedNoise
-from aeden.tasks.objectives.restoration import SAMPLES
+from aeden.tasks.objectives.samples import SAMPLES
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.tasks.super_resolve import tested
 from aeden.tasks.super_resolve.tested import INTERPOLATIONS, NETWORK, Tested

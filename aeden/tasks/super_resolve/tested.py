@@ -21,7 +21,8 @@ from aeden.nn.super_resolution import SuperResolver
 from aeden.shapes import Array, PyTree
 from aeden.tasks.denoise.decoder_artifacts import make_residual_sums, residual_figures
 from aeden.tasks.objectives.noisy_images import FixedNoise
-from aeden.tasks.objectives.restoration import make_restore, shown
+from aeden.tasks.objectives.restoration import make_restore
+from aeden.tasks.objectives.samples import shown
 from aeden.training.evaluation import make_means
 from aeden.training.gradient_step import part_pixels
 from aeden.transforms.downsampling import crop_to_multiple

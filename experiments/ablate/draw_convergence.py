@@ -78,9 +78,8 @@ def run() -> None:
       ValueError: a flag has an invalid value, or what `read` raises.
       OSError: the table cannot be read, or the figure not be written.
     """
-    for flag in (TABLE, OUT):
-        if not flag.value:
-            raise ValueError(f"name a file: --{flag.name}=FILE")
+    if not TABLE.value or not OUT.value:
+        raise ValueError(f"name a file: --{(OUT if TABLE.value else TABLE).name}=FILE")
     if LENGTH.value not in convergence.LENGTHS:
         raise ValueError(f"--length={LENGTH.value}: use {' or '.join(convergence.LENGTHS)}")
     metric = metrics.for_verdict("denoise", METRIC.value)

@@ -3,7 +3,7 @@
 python -m experiments.ablate --config=configs/ablations/segment_letters.py
 
 The protocol of `tuned_mnist.py`: every contender gets the same nine trials with and without skip connections, judged by
-mean IoU on the validation split, and then six paired seeds. All are also compared with a threshold and connected
+mean IoU on the validation split, and then nine paired seeds. All are also compared with a threshold and connected
 components on the same images.
 
 nearest        resize to the nearest neighbour, then convolve
@@ -12,7 +12,7 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-108 trials and 72 runs of 6,000 steps each (more trials if the best rate lies at the edge of the range). Not measured
+108 trials and 108 runs of 6,000 steps each (more trials if the best rate lies at the edge of the range). Not measured
 yet.
 """
 
@@ -30,6 +30,6 @@ def get_config() -> ConfigDict:
     config.metric = "mean_iou"
     config.tuning.fields.learning_rate = (2e-3, 4e-2)
     config.tuning.trials = 9
-    config.seeds = 6
+    config.seeds = 9
     config.reference = "nearest"
     return config

@@ -2,7 +2,7 @@
 
 python -m experiments.ablate --config=configs/ablations/super_resolve_notmnist.py
 
-108 trials and 72 runs of 944 steps each: a tenth more multiplications than on MNIST.
+108 trials and 108 runs of 944 steps each: a tenth more multiplications than on MNIST.
 Not measured yet.
 """
 

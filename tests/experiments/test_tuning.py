@@ -560,10 +560,10 @@ def test_single_trials_and_runs_by_name(grid_of, capsys):
 
 
 def test_the_list_has_the_trials_and_later_the_runs(grid_of, tuned, tmp_path, capsys):
-    flags.FLAGS.list = True
+    flags.FLAGS.list, flags.FLAGS.cpu_cores = True, 2
     grid_of(Launcher())
     out = capsys.readouterr().out
-    assert out.count("python -m experiments.main") == 21
+    assert out.count("python -m experiments.main") == out.count(" --cpu_cores=2\n") == 21
     assert out.splitlines()[-1] == "the runs after the tuning are known once its trials have ended: 21 have not"
     tune(tuned, tmp_path)
     grid_of(Launcher())

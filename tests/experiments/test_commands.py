@@ -375,8 +375,17 @@ def test_the_published_commands(tmp_path, arguments):
     assert result.returncode == 0, result.stderr
 
 
+def published_grids():
+    """Grids that differ from another one in their data only are proofs."""
+    alike = ("notmnist", "small_data")
+    return [
+        pytest.param(arguments, marks=pytest.mark.proof if any(name in arguments[0] for name in alike) else ())
+        for arguments in published_commands("experiments.ablate")
+    ]
+
+
 @pytest.mark.filterwarnings("ignore:the load_module")  # ml_collections reads config files with it
-@pytest.mark.parametrize("arguments", published_commands("experiments.ablate"))
+@pytest.mark.parametrize("arguments", published_grids())
 def test_the_published_grids(monkeypatch, arguments):
     """All that is checked before the first run: whole grids and their processes are tests of test_ablate.py."""
     fields = [argument for argument in arguments[1:] if argument.startswith("--config.")]

@@ -66,7 +66,10 @@ def test_the_published_grids_keep_their_widths(module, kind):
     assert found == {name: PUBLISHED[kind].get(name, ()) for name in names}
 
 
-@pytest.mark.parametrize("changes", [{"skip": True}, {"stages": 3}], ids=["skip", "stages"])
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param({"skip": True}, id="skip"), pytest.param({"stages": 3}, marks=pytest.mark.proof, id="stages")],
+)
 @pytest.mark.parametrize(
     "name", ["large_context", *(pytest.param(name, marks=pytest.mark.proof) for name in ("subpixel", "additive"))]
 )

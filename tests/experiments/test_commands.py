@@ -280,6 +280,7 @@ def test_bad_input_is_one_line_with_the_remedy(tmp_path, run_main, arguments, ma
     assert_one_line_error(run_main(*arguments, f"--workdir={tmp_path / 'run'}", check=False), match)
 
 
+@pytest.mark.proof
 def test_debug_shows_where(tmp_path, run_main):
     result = run_main(SMOKE, "--config.noise.level=-1", "--debug", f"--workdir={tmp_path / 'run'}", check=False)
     assert result.returncode

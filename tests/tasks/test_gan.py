@@ -457,7 +457,9 @@ def test_the_discriminator_has_a_rate_of_its_own(config, dataset):
     np.testing.assert_allclose(rates[1], 4 * np.array(rates[0]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("damage", ["facts", pytest.param("shape", marks=pytest.mark.proof), "checkpoint"])
+@pytest.mark.parametrize(
+    "damage", [*(pytest.param(name, marks=pytest.mark.proof) for name in ("facts", "shape")), "checkpoint"]
+)
 def test_a_damaged_judge_is_trained_again(dataset, tmp_path, monkeypatch, damage):
     """A damaged file in the cache must not stop every later run."""
     for name, value in (("features", 4), ("batch", 16), ("epochs", 1)):

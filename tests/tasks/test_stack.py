@@ -145,7 +145,7 @@ def test_the_head_descends_the_cross_entropy(config, dataset, head, still):
     [
         ("dense", "pretrain-2"),
         pytest.param("dense", "unroll", marks=pytest.mark.proof),
-        ("dense", "classify"),
+        pytest.param("dense", "classify", marks=pytest.mark.proof),
         pytest.param("conv", "classify", marks=pytest.mark.proof),
     ],
 )

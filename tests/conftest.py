@@ -5,6 +5,7 @@ import gc
 import gzip
 import http.server
 import os
+import platform
 import signal
 import struct
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# The workers of pytest-xdist and the commands that tests start would each compile all modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Of t-SNE: on two cores that other tests keep busy, its threads would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests that need the real data ask for it (`real_data`); the others must not find it.
@@ -46,10 +49,14 @@ from configs.ablations import grid_base  # noqa: E402
 jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_cpu_enable_async_dispatch", False)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# What is compiled here runs once or twice: without optimisation it takes less time in all. The flag is read with the
-# first device. With --xla_cpu_use_fusion_emitters=false XLA compiles in a third of the time, but three tests then find
-# other gradients.
-OPTIMISED_LESS = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0".strip()
+# What is compiled here runs once or twice: compiled quickly it takes less time in all. Flags are read with the first
+# device. XLA's older emitters compile in a third of the time, and in one piece in a quarter. They compute a value that
+# two kernels need once in each: with fused multiply-adds, so beyond AVX, the two differ in the last bit, and a pixel is
+# then not equal to the maximum of its window, whose gradient is lost.
+QUICKLY = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
+if platform.machine().lower() in ("x86_64", "amd64"):
+    QUICKLY += " --xla_cpu_use_fusion_emitters=false --xla_cpu_max_isa=AVX"
+OPTIMISED_LESS = f"{os.environ.get('XLA_FLAGS', '')} {QUICKLY}".strip()
 with pytest.MonkeyPatch.context() as flags:
     flags.setenv("XLA_FLAGS", OPTIMISED_LESS)
     jax.devices()

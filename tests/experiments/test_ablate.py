@@ -68,7 +68,8 @@ def test_a_grid_that_is_killed_goes_on_and_a_run_that_diverges_spares_the_others
     assert "1 of 1 runs of wild diverged" in page
 
 
-@pytest.mark.parametrize(("option", "cores"), [((), 1), (("--cpu_cores=2",), 2)])
+# In the suite test_tuning.py lists a grid with another number.
+@pytest.mark.parametrize(("option", "cores"), [((), 1), pytest.param(("--cpu_cores=2",), 2, marks=pytest.mark.proof)])
 def test_runs_use_one_core_unless_another_number_is_chosen(tmp_path, option, cores):
     """The number decides their last bits."""
     command = ("--config=configs/ablations/quick.py", f"--workdir={tmp_path / 'grid'}", "--list", *option)

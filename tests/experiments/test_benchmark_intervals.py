@@ -108,7 +108,7 @@ def test_the_coverage_is_about_95_percent_within_a_sitting(monkeypatch):
     assert 0.91 <= coverage(monkeypatch, 1, 400) <= 0.99
 
 
-@pytest.mark.parametrize("sittings", [2, 3, 12])
+@pytest.mark.parametrize("sittings", [2, 3, pytest.param(12, marks=pytest.mark.proof)])
 def test_the_coverage_over_sittings_that_differ_is_about_95_percent(monkeypatch, sittings):
     assert 0.9 <= coverage(monkeypatch, sittings, 150, between=0.2) <= 1.0
 

@@ -20,6 +20,7 @@ from documents import documented_commands
 from PIL import Image
 from test_notes import parsed
 
+from aeden.runtime import run_folder
 from aeden.runtime.files import read_json
 from aeden.tasks import execute, from_config
 from experiments.ablate import grid, verdict
@@ -152,7 +153,8 @@ def train_losses(workdir):
 
 
 # In the suite each task compares single steps of one, two and eight devices.
-@pytest.mark.parametrize("devices", [8, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.proof
+@pytest.mark.parametrize("devices", [8, 1])
 def test_one_two_and_eight_devices_give_the_same_losses(tmp_path, run_main, finished, devices):
     """The whole training. It does not depend on whether the run is tested in the end."""
     workdir = tmp_path / "run"
@@ -207,13 +209,9 @@ def test_an_interrupt_saves_and_the_same_command_goes_on(tmp_path, run_main, fin
 
 
 def test_a_second_process_in_the_folder_is_refused(tmp_path, run_main):
-    first = start("experiments.main", SMOKE, f"--workdir={tmp_path / 'run'}", "--config.epochs=400")
-    while not (tmp_path / "run/config.json").exists():
-        time.sleep(0.02)
-        assert first.poll() is None
-    second = run_main(SMOKE, f"--workdir={tmp_path / 'run'}", "--config.epochs=400", check=False)
-    first.kill()
-    first.communicate()
+    (tmp_path / "run").mkdir()
+    with run_folder.locked(tmp_path / "run"):  # as the first one holds it
+        second = run_main(SMOKE, f"--workdir={tmp_path / 'run'}", check=False)
     assert_one_line_error(second, "is in use by another process")
 
 
@@ -267,17 +265,22 @@ def assert_one_line_error(result, match):
             "batch_size 7 cannot be shared",
             marks=pytest.mark.proof,
         ),
-        (("--config=configs/nothing.py",), "nothing.py"),
+        pytest.param(("--config=configs/nothing.py",), "nothing.py", marks=pytest.mark.proof),
         pytest.param((), "name an experiment", marks=pytest.mark.proof),
         pytest.param((SMOKE, "config.epochs=2"), "unexpected argument", marks=pytest.mark.proof),
         ((SMOKE, "--config.data.name=folder", "--config.data.dir=tests"), "no readable image"),
-        (("--config=configs/transpose_mnist.py", "--config.data.fallback="), r"mnist is not in .*AEDEN_DATA=FOLDER"),
+        pytest.param(
+            ("--config=configs/transpose_mnist.py", "--config.data.fallback="),
+            r"mnist is not in .*AEDEN_DATA=FOLDER",
+            marks=pytest.mark.proof,
+        ),
     ],
 )
 def test_bad_input_is_one_line_with_the_remedy(tmp_path, run_main, arguments, match):
     assert_one_line_error(run_main(*arguments, f"--workdir={tmp_path / 'run'}", check=False), match)
 
 
+@pytest.mark.proof
 def test_debug_shows_where(tmp_path, run_main):
     result = run_main(SMOKE, "--config.noise.level=-1", "--debug", f"--workdir={tmp_path / 'run'}", check=False)
     assert result.returncode
@@ -373,8 +376,17 @@ def test_the_published_commands(tmp_path, arguments):
     assert result.returncode == 0, result.stderr
 
 
+def published_grids():
+    """Grids that differ from another one in their data only are proofs."""
+    alike = ("notmnist", "small_data")
+    return [
+        pytest.param(arguments, marks=pytest.mark.proof if any(name in arguments[0] for name in alike) else ())
+        for arguments in published_commands("experiments.ablate")
+    ]
+
+
 @pytest.mark.filterwarnings("ignore:the load_module")  # ml_collections reads config files with it
-@pytest.mark.parametrize("arguments", published_commands("experiments.ablate"))
+@pytest.mark.parametrize("arguments", published_grids())
 def test_the_published_grids(monkeypatch, arguments):
     """All that is checked before the first run: whole grids and their processes are tests of test_ablate.py."""
     fields = [argument for argument in arguments[1:] if argument.startswith("--config.")]

@@ -204,6 +204,7 @@ def test_a_budget_beyond_the_set_is_refused_at_once(tmp_path):
     assert not (tmp_path / "labels").exists()
 
 
+@pytest.mark.proof
 def test_only_stacks_have_labels_to_count(tmp_path):
     process = start("experiments.labels", "--config=configs/smoke.py", f"--workdir={tmp_path / 'labels'}")
     _, err = process.communicate(timeout=300)

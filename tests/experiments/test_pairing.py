@@ -54,7 +54,7 @@ def parameters(config, channels):
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
-@pytest.mark.parametrize("module", [tuned_mnist, decoders_mnist])
+@pytest.mark.parametrize("module", [decoders_mnist, pytest.param(tuned_mnist, marks=pytest.mark.proof)])
 def test_the_published_grids_keep_their_widths(module, kind):
     settings = module.get_config()
     reference = contender(settings, settings.reference)
@@ -66,7 +66,10 @@ def test_the_published_grids_keep_their_widths(module, kind):
     assert found == {name: PUBLISHED[kind].get(name, ()) for name in names}
 
 
-@pytest.mark.parametrize("changes", [{"skip": True}, {"stages": 3}], ids=["skip", "stages"])
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param({"skip": True}, id="skip"), pytest.param({"stages": 3}, marks=pytest.mark.proof, id="stages")],
+)
 @pytest.mark.parametrize(
     "name", ["large_context", *(pytest.param(name, marks=pytest.mark.proof) for name in ("subpixel", "additive"))]
 )

@@ -500,6 +500,13 @@ def grid_of(tuned, tmp_path, monkeypatch, command):
     return run_it
 
 
+@pytest.fixture
+def without_checks(monkeypatch):
+    """What is tuned is not tried before the trials: that takes seconds, and is checked below."""
+    for name in ("check_effect", "check_values"):
+        monkeypatch.setattr(tuning_checks, name, lambda *_: None)
+
+
 def test_the_command_tunes_and_then_runs_the_grid(grid_of, tuned, tmp_path):
     launcher = Launcher(limit=5e-2)
     reported = grid_of(launcher)
@@ -515,6 +522,7 @@ def test_the_command_tunes_and_then_runs_the_grid(grid_of, tuned, tmp_path):
     assert again.started == []
 
 
+@pytest.mark.usefixtures("without_checks")
 def test_a_run_that_diverges_after_the_tuning_does_not_fail_the_grid(grid_of, tuned, tmp_path, capsys):
     tune(tuned, tmp_path)
     launcher = Launcher(limit=2e-2)  # below the value of k3
@@ -527,6 +535,7 @@ def test_a_run_that_diverges_after_the_tuning_does_not_fail_the_grid(grid_of, tu
     assert again.started == []
 
 
+@pytest.mark.usefixtures("without_checks")
 def test_a_failure_of_a_trial_stops_the_grid_before_its_runs(grid_of):
     launcher = Launcher(fails=2)
     with pytest.raises(ChildProcessError, match="2 of 21 runs failed: trial 0, nearest, seed 1000: the disk is full"):
@@ -538,6 +547,7 @@ def test_a_failure_of_a_trial_stops_the_grid_before_its_runs(grid_of):
     assert len(again.started) == 2 + 6
 
 
+@pytest.mark.usefixtures("without_checks")
 def test_single_trials_and_runs_by_name(grid_of, capsys):
     trial, final = "trial 2, k3, seed 1002", "k3, seed 1"
     flags.FLAGS.only = [trial]
@@ -559,11 +569,12 @@ def test_single_trials_and_runs_by_name(grid_of, capsys):
     assert again.started == []
 
 
+@pytest.mark.usefixtures("without_checks")
 def test_the_list_has_the_trials_and_later_the_runs(grid_of, tuned, tmp_path, capsys):
-    flags.FLAGS.list = True
+    flags.FLAGS.list, flags.FLAGS.cpu_cores = True, 2
     grid_of(Launcher())
     out = capsys.readouterr().out
-    assert out.count("python -m experiments.main") == 21
+    assert out.count("python -m experiments.main") == out.count(" --cpu_cores=2\n") == 21
     assert out.splitlines()[-1] == "the runs after the tuning are known once its trials have ended: 21 have not"
     tune(tuned, tmp_path)
     grid_of(Launcher())
@@ -578,6 +589,7 @@ def listed(grid_of, capsys, *names):
     return [line for line in capsys.readouterr().out.splitlines() if not line.startswith("    ")]
 
 
+@pytest.mark.usefixtures("without_checks")
 def test_the_list_honours_only(grid_of, tuned, tmp_path, capsys):
     trial, final = "trial 2, k3, seed 1002", "k3, seed 1"
     assert listed(grid_of, capsys, trial) == [trial]
@@ -604,6 +616,7 @@ def test_values_that_a_run_cannot_have_are_refused_before_any_trial(grid_of, tun
     assert launcher.started == []
 
 
+@pytest.mark.usefixtures("without_checks")
 def test_trials_on_other_data_are_refused(grid_of, tuned, tmp_path, monkeypatch):
     tune(tuned, tmp_path, made=3)
     monkeypatch.setattr(run_folder, "check_data", check_data)
@@ -631,6 +644,7 @@ def test_a_field_without_effect_is_refused(grid_of, tuned, fields):
     assert launcher.started == []
 
 
+@pytest.mark.usefixtures("without_checks")
 def test_single_runs_by_name_keep_the_results_of_the_others(grid_of, tuned, tmp_path):
     assert len(grid_of(Launcher())) == 6
     flags.FLAGS.only = ["k3, seed 1"]

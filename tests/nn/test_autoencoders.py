@@ -112,7 +112,10 @@ def test_bfloat16_is_close_to_float32(rng, decoder):
     np.testing.assert_allclose(out, expected, atol=0.05 * max(1.0, float(np.std(expected))))
 
 
-@pytest.mark.parametrize(("decoder", "factor"), [("transpose", 2), ("upsample", 2), ("transpose", 3)])
+@pytest.mark.parametrize(
+    ("decoder", "factor"),
+    [("transpose", 2), *(pytest.param(*one, marks=pytest.mark.proof) for one in (("upsample", 2), ("transpose", 3)))],
+)
 def test_skip_connections_append_the_encoders_features(rng, decoder, factor):
     """Compared with the same network in plain Flax."""
     model = ConvAutoencoder(decoder, (8, 6), (factor, factor), skip=True)

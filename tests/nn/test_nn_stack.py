@@ -27,7 +27,7 @@ def test_a_stack_of_dense_layers_equals_the_deep_autoencoder(rng):
     np.testing.assert_allclose(code.reshape(3, 5), apply(deep, q, x, method="encode"), rtol=1e-5)
 
 
-@pytest.mark.parametrize("decoder", ["transpose", "upsample"])
+@pytest.mark.parametrize("decoder", ["transpose", pytest.param("upsample", marks=pytest.mark.proof)])
 def test_a_stack_of_convolutional_layers_encodes_like_the_deep_encoder(rng, decoder):
     one = ConvAutoencoder(decoder, (4,), (2,), lowering="reference")
     stack = Stack((one, one.clone(features=(6,), channels=4)))

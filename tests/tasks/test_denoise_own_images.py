@@ -111,6 +111,7 @@ def test_whole_images_are_tested_as_a_plain_loop_tests_them(images):
         np.testing.assert_allclose(figures, means, rtol=1e-4)
 
 
+@pytest.mark.proof  # the loop is that of every task, see tests/training and tests/experiments/test_commands.py
 def test_an_interrupted_run_ends_with_the_same_bits(images, tmp_path, monkeypatch, capsys):
     config = make_config(images)
 

@@ -91,7 +91,10 @@ def test_the_losses_by_their_definition(rng):
     np.testing.assert_allclose(generator_loss("nonsaturating", real, fake), softplus(-fake), rtol=1e-5)
 
 
-@pytest.mark.parametrize("downsampling", DOWNSAMPLINGS)
+@pytest.mark.parametrize(
+    "downsampling",
+    [name if name == "antialiased" else pytest.param(name, marks=pytest.mark.proof) for name in DOWNSAMPLINGS],
+)
 def test_the_penalty_and_its_gradient_pass_through_the_fast_lowerings(images, downsampling):
     """Half the squared gradient of each image's score; the same, with its own gradient, by plain Flax layers."""
     results = {}
@@ -454,7 +457,9 @@ def test_the_discriminator_has_a_rate_of_its_own(config, dataset):
     np.testing.assert_allclose(rates[1], 4 * np.array(rates[0]), rtol=1e-6)
 
 
-@pytest.mark.parametrize("damage", ["facts", "shape", "checkpoint"])
+@pytest.mark.parametrize(
+    "damage", [*(pytest.param(name, marks=pytest.mark.proof) for name in ("facts", "shape")), "checkpoint"]
+)
 def test_a_damaged_judge_is_trained_again(dataset, tmp_path, monkeypatch, damage):
     """A damaged file in the cache must not stop every later run."""
     for name, value in (("features", 4), ("batch", 16), ("epochs", 1)):

@@ -107,7 +107,7 @@ def test_the_test_measures_what_the_network_and_the_baseline_say(config, dataset
     assert found.confusion.sum() == pytest.approx(12 * 12)
 
 
-@pytest.mark.proof  # the loop is that of every task, see tests/training and test_denoise_own_images.py
+@pytest.mark.proof  # the loop is that of every task, see tests/training and tests/experiments/test_commands.py
 def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monkeypatch):
     """With noise that is drawn anew at every step."""
     config.noise.kind, config.noise.level, config.model.skip = "salt_and_pepper", 0.2, True

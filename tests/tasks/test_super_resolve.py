@@ -120,7 +120,7 @@ def test_the_test_measures_what_pillow_enlarges(config, dataset):
         np.testing.assert_allclose(found.figures[name]["spectrum_distance_db"], distance, rtol=1e-2, atol=1e-2)
 
 
-@pytest.mark.proof  # the loop is that of every task, see tests/training and test_denoise_own_images.py
+@pytest.mark.proof  # the loop is that of every task, see tests/training and tests/experiments/test_commands.py
 def test_an_interrupted_run_ends_as_a_whole_one(config, dataset, tmp_path, monkeypatch):
     """x3 without anti-aliasing, with noise that is drawn anew at every step."""
     config.super_resolve.factor, config.super_resolve.antialias = 3, False

@@ -99,7 +99,7 @@ def test_the_seconds_of_the_parts_add_up_to_the_time_over_all_starts(tmp_path):
     assert clock.seconds.keys() >= {"compile", "train", "validation", "checkpoints"}
 
 
-@pytest.mark.parametrize("dispatch", [2, 3])
+@pytest.mark.parametrize("dispatch", [pytest.param(2, marks=pytest.mark.proof), 3])
 def test_many_steps_a_dispatch_change_nothing(tmp_path, dispatch):
     single, many = run(tmp_path / "single"), run(tmp_path / "many", dispatch=dispatch)
     for mine, its in zip(jax.tree.leaves(many.state), jax.tree.leaves(single.state), strict=True):
@@ -178,7 +178,7 @@ def test_a_damaged_checkpoint_costs_only_the_steps_since_the_one_before(tmp_path
     assert "checkpoint 34 is not used" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("stop", [None, 33])
+@pytest.mark.parametrize("stop", [pytest.param(None, marks=pytest.mark.proof), 33])
 def test_the_result_is_the_last_or_the_best_checkpoint(tmp_path, stop):
     """The metric is highest at step 20. The best state is the one that a run of 20 steps with the same schedule has."""
 

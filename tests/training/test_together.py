@@ -70,7 +70,13 @@ def assert_as_alone(one, other):
     assert (one.step, one.best_step) == (other.step, other.best_step)
 
 
-@pytest.mark.parametrize("seeds", [(0, 1, 2), (0, 1, 2, 5)], ids=["one device", "two devices"])
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param((0, 1, 2), marks=pytest.mark.proof, id="one device"),
+        pytest.param((0, 1, 2, 5), id="two devices"),
+    ],
+)
 def test_each_ends_as_by_itself(tmp_path, seeds):
     assert together(tmp_path / "together", seeds, dispatch=3) == {}
     for seed in (seeds[0], seeds[-1]):

@@ -1,6 +1,7 @@
 """Every config prepares a run, and takes one abstract step."""
 
 import importlib
+import math
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from conftest import ROOT
 from aeden.data.dataset import Dataset
 from aeden.data.sources import SOURCES
 from aeden.data.splits import Split
+from aeden.measures.paired_statistics import fewest_pairs
 from aeden.nn.decoders import DECODERS
 from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS, prepare
@@ -97,3 +99,24 @@ def test_every_config_is_in_the_guide():
     for path in (ROOT / "configs").rglob("*.py"):
         if path.stem not in ("__init__", "base"):
             assert path.relative_to(ROOT / "configs").as_posix().removeprefix("ablations/") in guide, path
+
+
+# Why a grid may have fewer seeds than its comparisons take: what its docstring says of them.
+FEW_SEEDS = {"gans_mnist": "three seeds", "labels_mnist": "three seeds", "photos_gray": "three seeds"}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "configs/ablations").glob("[!_]*.py")))
+def test_a_grid_has_as_many_seeds_as_its_comparisons_take(name):
+    """With fewer, no difference however large could be shown."""
+    settings = importlib.import_module(f"configs.ablations.{name}").get_config()
+    contenders = len(settings.contenders)
+    if not contenders or name == "tune":
+        return  # no comparison
+    if settings.tuning.finalists:
+        # The best by trials, and those that run in any case.
+        contenders = min(contenders, settings.tuning.finalists + len({*settings.tuning.always, settings.reference}))
+    comparisons = (contenders - 1) * math.prod(len(values) for values in flatten(settings.axes.to_dict()).values())
+    if name in FEW_SEEDS:
+        assert FEW_SEEDS[name] in (ROOT / f"configs/ablations/{name}.py").read_text().lower()
+    else:
+        assert settings.seeds >= fewest_pairs(comparisons)

@@ -162,6 +162,7 @@ def test_the_command_continues(tmp_path):
     assert (folder("random") / "summary.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.proof
 def test_a_shared_run_that_fails_fails_those_that_need_it(tmp_path):
     """The others are run and reported."""
     wild = ("--config.stack.pretrain_learning_rate=1e30", "--config.stack.pretrain_epochs=5.0")

@@ -97,7 +97,7 @@ def test_a_contender_may_not_change_the_test_images(settings):
 def test_the_grid_is_tuned_by_the_validation():
     settings = letters_grid.get_config()
     cells = grid.expand(settings)
-    assert len(cells) == 6 * 2 * 6
+    assert len(cells) == 6 * 2 * 9
     tuning_checks.check(settings, cells)
     assert metrics.for_verdict("segment", "mean_iou").higher_is_better
     settings.metric = "psnr"

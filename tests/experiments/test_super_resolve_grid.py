@@ -112,7 +112,7 @@ def test_decoders_are_paired_by_size():
 def test_the_grid_is_tuned_by_the_validation(tmp_path):
     settings = mnist_grid.get_config()
     cells = grid.expand(settings)
-    assert len(cells) == 6 * 2 * 6
+    assert len(cells) == 6 * 2 * 9
     tuning_checks.check(settings, cells)
     assert metrics.for_verdict("super_resolve", "psnr").margin == 0.1
     write_json(tmp_path / "x.json", settings.to_dict())  # what a grid records of itself

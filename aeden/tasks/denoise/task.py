@@ -119,17 +119,17 @@ def closing(summary: Summary) -> list[str]:
         f"BCE {row['bce']:.4f} ({row['bce_excess']:.4f} above a perfect restoration)"
         for name, row in (("noisy", summary["noisy"]), ("restored", summary["test"]))
     ]
+    values = figures(summary)
+    if holes.PSNR_INSIDE.name in values:
+        inside, outside = (values[metric.name] for metric in (holes.PSNR_INSIDE, holes.PSNR_OUTSIDE))
+        share = summary["holes"]["hole_share"]
+        lines.append(f"  inside the holes ({share:.0%} of the pixels): PSNR {inside:.2f} dB, outside {outside:.2f} dB")
     places = {f"at a noise level of {level}": both for level, both in summary["levels"].items()}
     places |= {f"with {name.replace(':', ' noise of level ')}": both for name, both in _noises(summary).items()}
     lines += [
         f"  tested {place}: PSNR {both['noisy']['psnr']:.2f} to {both['test']['psnr']:.2f} dB"
         for place, both in places.items()
     ]
-    values = figures(summary)
-    if holes.PSNR_INSIDE.name in values:
-        inside, outside = (values[metric.name] for metric in (holes.PSNR_INSIDE, holes.PSNR_OUTSIDE))
-        share = summary["holes"]["hole_share"]
-        lines.append(f"  inside the holes ({share:.0%} of the pixels): PSNR {inside:.2f} dB, outside {outside:.2f} dB")
     for metric, meaning in (
         (extras.PSNR_GAP, "PSNR of training images above that of test images"),
         (equivariance.SHIFT_EQUIVARIANCE, "shift equivariance"),

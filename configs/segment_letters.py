@@ -9,6 +9,8 @@ connected components (`threshold.mean_iou`).
 
 Not measured yet at this length. Half of it (--config.epochs=3, four minutes of CPU time on an AMD EPYC, seed 0) is too
 short to beat the baseline in mean IoU: 0.174 and 0.327; boundary F1 is 0.524 and 0.595, pixel accuracy 0.883 and 0.881.
+A U-Net learns faster: one of (16, 32, 64, 128) channels has a mean IoU of 0.197 on validation after 1,000 steps of 16
+images, at a rate of 2e-3; it has not been trained to the end.
 """
 
 from ml_collections import ConfigDict

@@ -10,8 +10,9 @@ Each panel has the runs as dots and a line through their medians; contenders wit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -41,9 +42,10 @@ def read(path: Path, length: str, metric: str) -> list[Row]:
       OSError: the file cannot be read.
       ValueError: see `run_table.read`; two runs of a contender have the same length and seed, or no value is finite.
     """
-    columns = {"contender": str, length: run_table.positive, "seed": int, "steps": run_table.count}
+    columns: dict[str, Callable[[str], Any]] = {"contender": str, length: run_table.positive, "seed": int}
+    columns |= {"steps": run_table.count, metric: run_table.figure}
     remedy = f"use the results.csv of a grid with an axis of {length}"
-    rows = run_table.read(path, {**columns, metric: run_table.figure}, remedy)
+    rows = run_table.read(path, columns, remedy)
     run_table.check_unique(rows, ["contender", length, "seed"], path, "keep those of one setting of the other axes")
     if not any(math.isfinite(row[metric]) for row in rows):
         raise ValueError(f"{path} has no finite {metric}: {remedy}")

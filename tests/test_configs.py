@@ -19,6 +19,8 @@ from aeden.nn.decoders import DECODERS
 from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS, prepare
 from aeden.transforms.noise import KINDS
+from configs.ablations import tune
+from experiments.ablate.tuning_checks import VALIDATED
 
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
 SHAPE = (28, 28, 1)
@@ -99,6 +101,12 @@ def test_every_config_is_in_the_guide():
     for path in (ROOT / "configs").rglob("*.py"):
         if path.stem not in ("__init__", "base"):
             assert path.relative_to(ROOT / "configs").as_posix().removeprefix("ablations/") in guide, path
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_each_config_can_be_tuned_by_what_its_validation_gives(name):
+    settings = tune.get_config(name)
+    assert settings.metric in VALIDATED[settings.experiment.task]
 
 
 # Why a grid may have fewer seeds than its comparisons take: what its docstring says of them.

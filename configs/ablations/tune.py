@@ -18,7 +18,7 @@ from configs.ablations import grid_base
 # The range is the config's own rate over and times this.
 REACH = 5.0
 # What decides, by task, where it is not that of the defaults.
-METRICS = {"stack": "accuracy", "gan": "kid"}
+METRICS = {"stack": "accuracy", "gan": "kid", "segment": "mean_iou"}
 
 
 def get_config(name: str = "transpose_mnist") -> ConfigDict:

@@ -9,15 +9,16 @@ Each panel has the runs as dots and a line through their medians; contenders wit
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from aeden.runtime.files import Row
 from experiments import own_flags
-from experiments.ablate import convergence, metrics
+from experiments.ablate import convergence, metrics, run_table
 from experiments.ablate.grid import kind
 from experiments.ablate.report import convergence_figure, figures
 from experiments.ablate.trial_pairs import costs_of
@@ -39,23 +40,16 @@ def read(path: Path, length: str, metric: str) -> list[Row]:
 
     Raises:
       OSError: the file cannot be read.
-      ValueError: it has no such column, or a value is no number.
+      ValueError: see `run_table.read`; two runs of a contender have the same length and seed, or no value is finite.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    missing = [name for name in ("contender", length, "seed", "steps", metric) if not rows or name not in rows[0]]
-    if missing:
-        raise ValueError(f"{path} has no column {missing[0]}: use the results.csv of a grid with an axis of {length}")
-    return [
-        {
-            "contender": row["contender"],
-            length: float(row[length]),
-            "seed": int(row["seed"]),
-            "steps": int(row["steps"]),
-        }
-        | {metric: float(row[metric] or "nan")}
-        for row in rows
-    ]
+    columns: dict[str, Callable[[str], Any]] = {"contender": str, length: run_table.positive, "seed": int}
+    columns |= {"steps": run_table.count, metric: run_table.figure}
+    remedy = f"use the results.csv of a grid with an axis of {length}"
+    rows = run_table.read(path, columns, remedy)
+    run_table.check_unique(rows, ["contender", length, "seed"], path, "keep those of one setting of the other axes")
+    if not any(math.isfinite(row[metric]) for row in rows):
+        raise ValueError(f"{path} has no finite {metric}: {remedy}")
+    return rows
 
 
 def panel(
@@ -86,8 +80,10 @@ def run() -> None:
     rows = read(Path(TABLE.value), LENGTH.value, METRIC.value)
     contenders = list(dict.fromkeys(row["contender"] for row in rows))
     kinds: dict[str, dict[str, float]] = {"training steps": dict.fromkeys(contenders, 1.0)}
-    kinds |= {"seconds of training": costs_of(SECONDS)} if SECONDS.value else {}
-    kinds |= {"multiplications of forward passes": costs_of(MULTIPLICATIONS)} if MULTIPLICATIONS.value else {}
+    kinds |= {"seconds of training": costs_of(SECONDS, contenders)} if SECONDS.value else {}
+    kinds |= (
+        {"multiplications of forward passes": costs_of(MULTIPLICATIONS, contenders)} if MULTIPLICATIONS.value else {}
+    )
     for what, costs in kinds.items():
         if REFERENCE.value not in contenders or REFERENCE.value not in costs:
             raise ValueError(f"--reference={REFERENCE.value} has no {what} in {TABLE.value} and the flags")

@@ -61,9 +61,19 @@ def ranges(settings: Any) -> Ranges:
     fields = flatten(settings.tuning.fields.to_dict())
     for name, ends in fields.items():
         pair = ends if isinstance(ends, tuple | list) and len(ends) == 2 else ()
-        numbers = [end for end in pair if isinstance(end, int | float) and math.isfinite(end)]
+        numbers = [
+            end for end in pair if isinstance(end, int | float) and not isinstance(end, bool) and math.isfinite(end)
+        ]
         if len(numbers) != 2 or not 0 < numbers[0] < numbers[1]:
-            raise ValueError(f"tuning.fields.{name}={ends!r}: a range is (lowest, highest) with 0 < lowest < highest")
+            raise ValueError(
+                f"tuning.fields.{name}={ends!r}: a range is (lowest, highest) with 0 < lowest < highest; make values "
+                "that are no numbers contenders or an axis"
+            )
+        if _short(numbers[0]) == _short(numbers[1]):
+            raise ValueError(
+                f"tuning.fields.{name}={ends!r}: values have {DIGITS} digits, so that all trials would have the same; "
+                "widen it"
+            )
         if numbers[1] / numbers[0] > WIDEST:
             raise ValueError(
                 f"tuning.fields.{name}={ends!r}: a range covers a factor of {WIDEST:.0e} at most; narrow it"

@@ -13,11 +13,11 @@ them at equal cost, if one of the axes is `epochs` or `steps` ("Convergence" in 
 
 from __future__ import annotations
 
-import csv
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -25,7 +25,7 @@ from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison
 from aeden.runtime.files import Row
 from experiments import own_flags
-from experiments.ablate import convergence, metrics, seed_values, verdict
+from experiments.ablate import convergence, metrics, run_table, seed_values, verdict
 from experiments.ablate.grid import kind
 from experiments.settings import document
 
@@ -50,35 +50,41 @@ def read(path: Path, axes: Sequence[str], match: Sequence[str], metric: str) -> 
 
     Raises:
       OSError: the file cannot be read.
-      ValueError: a column is missing, or a value of the metric is no number.
+      ValueError: see `run_table.read`; or two trials of a contender at a setting would make one pair.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    wanted = ["contender", "seed", "steps", *axes, *match, f"validation_{metric}"]
-    missing = [name for name in wanted if not rows or name not in rows[0]]
-    if missing:
-        raise ValueError(f"{path} has no column {missing[0]}: use the tuning.csv of a grid")
-    pairs: dict[tuple[str, ...], int] = {}
-    found = []
-    for row in rows:
-        trial = tuple(row[name] for name in ("seed", *match))
-        found.append(
-            {
-                "contender": row["contender"],
-                **{name: float(row[name]) if name in convergence.LENGTHS else row[name] for name in axes},
-                "seed": pairs.setdefault(trial, len(pairs)),
-                "steps": int(row["steps"]),
-                metric: float(row[f"validation_{metric}"] or "nan"),
-            }
-        )
-    return found
+    figure = f"validation_{metric}"
+    columns: dict[str, Callable[[str], Any]] = {
+        "contender": str,
+        **dict.fromkeys(("seed", *match), str),
+        **{name: run_table.positive if name in convergence.LENGTHS else str for name in axes},
+        "steps": run_table.count,
+        figure: run_table.figure,
+    }
+    rows = run_table.read(path, columns, "use the tuning.csv of a grid")
+    remedy = "name the column that tells settings apart in --axes, or one that tells trials apart in --match"
+    run_table.check_unique(rows, list(dict.fromkeys(("contender", *axes, "seed", *match))), path, remedy)
+    pairs: dict[tuple[Any, ...], int] = {}
+    return [
+        {
+            "contender": row["contender"],
+            **{name: row[name] for name in axes},
+            "seed": pairs.setdefault(tuple(row[name] for name in ("seed", *match)), len(pairs)),
+            "steps": row["steps"],
+            metric: row[figure],
+        }
+        for row in rows
+    ]
 
 
 def cells(found: Comparison, metric: Metric) -> list[str]:
     """The cells of a comparison, as in `HEADS`."""
-    interval = f"{found.mean:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
+    interval = f"{_digits(found.mean, metric)} [{_digits(found.low, metric)}, {_digits(found.high, metric)}]"
     wins = f"{found.wins} of {found.pairs}"
     return [str(found.pairs), interval, wins, f"{found.corrected:.3f}", verdict.word(found, metric)]
+
+
+def _digits(difference: float, metric: Metric) -> str:
+    return f"{difference:+.{metric.digits}f}"
 
 
 def at_equal_cost(
@@ -123,12 +129,23 @@ def run() -> None:
     contenders = list(dict.fromkeys(row["contender"] for row in rows))
     if REFERENCE.value not in contenders:
         raise ValueError(f"--reference={REFERENCE.value} has no trial in {TABLE.value}")
+    costs = costs_of(STEP_COSTS, contenders)
+    if costs and REFERENCE.value not in costs:
+        raise ValueError(
+            f"--step_costs has no cost of the reference {REFERENCE.value}, which the others are compared with"
+        )
     pairs = seed_values.paired(seed_values.by_seed(rows, contenders, AXES.value, metric), REFERENCE.value)
+    if not pairs:
+        matched = ", ".join(["seed", *MATCH.value])
+        raise ValueError(
+            f"{TABLE.value} has no pair: no other contender has a trial with the {matched} of one of "
+            f"{REFERENCE.value}; name other columns in --match"
+        )
     compared = verdict.compared(pairs, metric, 0.0, tuned=False)
-    lines = [[name, *cells(one, metric), f"{_median(*pairs[name]):+.2f}"] for name, one in compared.items()]
+    lines = [[name, *cells(one, metric), _digits(_median(*pairs[name]), metric)] for name, one in compared.items()]
     print(document.table(["at the same rate and seed", *HEADS, "median difference"], lines))
-    if STEP_COSTS.value:
-        print("\n" + at_equal_cost(rows, AXES.value, costs_of(STEP_COSTS), REFERENCE.value, metric))
+    if costs:
+        print("\n" + at_equal_cost(rows, AXES.value, costs, REFERENCE.value, metric))
 
 
 def _median(values: Sequence[float], its: Sequence[float]) -> float:
@@ -136,11 +153,11 @@ def _median(values: Sequence[float], its: Sequence[float]) -> float:
     return statistics.median(one - other for one, other in zip(values, its, strict=True))
 
 
-def costs_of(flag: flags.FlagHolder[list[str]]) -> dict[str, float]:
+def costs_of(flag: flags.FlagHolder[list[str]], contenders: Sequence[str]) -> dict[str, float]:
     """Contender -> cost of a flag that lists CONTENDER=COST.
 
     Raises:
-      ValueError: it lists something else, or costs that are not above 0.
+      ValueError: it lists something else, costs that are not above 0, or none of the contenders.
     """
     said = f"--{flag.name}={','.join(flag.value)}"
     try:
@@ -149,6 +166,9 @@ def costs_of(flag: flags.FlagHolder[list[str]]) -> dict[str, float]:
         raise ValueError(f"{said}: use CONTENDER=COST,CONTENDER=COST") from error
     if not all(0 < cost < math.inf for cost in costs.values()):
         raise ValueError(f"{said}: use costs above 0")
+    for name in costs:
+        if name not in contenders:
+            raise ValueError(f"{said}: {name!r} is none of the contenders {', '.join(contenders)}")
     return costs
 
 

@@ -12,6 +12,7 @@ from aeden.measures import sample_quality
 from aeden.measures.image_quality import RESTORATION_METRICS
 from aeden.runtime.devices import AXIS
 from aeden.tasks.execute import prepare
+from aeden.tasks.field_ranges import MOST_SEEDS
 from aeden.tasks.objectives.classification import SCORES
 from aeden.tasks.segment.task import METRICS
 from experiments.ablate import grid, metrics, search_space
@@ -44,13 +45,20 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
     for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0), ("seed", 0)):
         if tuning[name] < least:
             raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
+    if tuning.seed + tuning.trials - 1 > MOST_SEEDS:
+        raise ValueError(
+            f"tuning.seed={tuning.seed}: the last of {tuning.trials} trials would have a seed above {MOST_SEEDS}; "
+            "use a lower one"
+        )
     if tuning.finalists > len(settings.contenders):
         raise ValueError(
             f"tuning.finalists={tuning.finalists}: the grid has {len(settings.contenders)} contenders; use 0 for all"
         )
     for name in tuning.always:
         if name not in settings.contenders:
-            raise ValueError(f"tuning.always: {name!r} is none of the contenders {', '.join(settings.contenders)}")
+            raise ValueError(
+                f"tuning.always: {name!r} is none of the contenders {', '.join(settings.contenders)}; remove it"
+            )
     seeds = {cell.seed for cell in templates} & set(range(tuning.seed, tuning.seed + tuning.trials))
     if seeds:
         raise ValueError(f"tuning.seed={tuning.seed}: a trial would have the grid's seed {min(seeds)}; use another")
@@ -116,8 +124,13 @@ def _check_metric(settings: Any) -> None:
 
 
 def _check_fields(settings: Any, cell: Cell) -> None:
-    """Refuses a field that the task does not read, and a range without an integer for a field of integers."""
+    """Refuses a field of no numbers or that the task does not read, and a range without integers for one of these."""
     for name, ends in search_space.ranges(settings).items():
+        if isinstance(cell.tuned[name], bool) or not isinstance(cell.tuned[name], int | float):
+            raise ValueError(
+                f"tuning.fields: {name} takes a value of type {type(cell.tuned[name]).__name__}, not one of a range; "
+                "make its values contenders or an axis"
+            )
         one, other = (grid.identity_of({**cell.fields(), name: end}) for end in ends)
         if one == other:
             raise ValueError(

@@ -52,15 +52,25 @@ def test_it_draws_a_panel_for_each_kind_of_cost(draw, tmp_path):
         (["--out={}/out.png"], "name a file: --table=FILE"),
         (["--table={}/runs.csv"], "name a file: --out=FILE"),
         (["--table={}/runs.csv", "--out={}/out.png", "--length=width"], "--length=width: use epochs or steps"),
-        (["--table={}/none.csv", "--out={}/out.png"], "none.csv has no column contender: use the results.csv"),
+        (["--table={}/none.csv", "--out={}/out.png"], "none.csv has no row: use the results.csv"),
         (
             ["--table={}/runs.csv", "--out={}/out.png", "--seconds=k3=1"],
             "--reference=nearest has no seconds of training",
         ),
         (["--table={}/runs.csv", "--out={}/out.png", "--seconds=k3"], "--seconds=k3: use CONTENDER=COST"),
+        (["--table={}/runs.csv", "--out={}/out.png", "--seconds=nearest=1,k9=1"], "'k9' is none of the contenders"),
         (["--table={}/runs.csv", "--out={}/none/out.png"], "No such file or directory"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(draw, options, message):
     with pytest.raises(SystemExit, match=message):
         draw(*options)
+
+
+def test_two_runs_of_one_seed_and_tables_without_a_value_are_refused(draw, tmp_path):
+    (tmp_path / "twice.csv").write_text(TABLE + "k3,4.0,0,40,19.5\n")
+    with pytest.raises(SystemExit, match=r"twice\.csv has two rows with contender=k3, epochs=4\.0, seed=0"):
+        draw("--table={}/twice.csv", "--out={}/out.png")
+    (tmp_path / "empty.csv").write_text(HEAD + "nearest,1.0,0,10,\n")
+    with pytest.raises(SystemExit, match=r"empty\.csv has no finite psnr"):
+        draw("--table={}/empty.csv", "--out={}/out.png")

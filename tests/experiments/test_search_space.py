@@ -82,7 +82,13 @@ def test_a_range_that_is_too_wide_to_search_is_refused(settings):
         search_space.ranges(settings)
 
 
-@pytest.mark.parametrize("ends", [(1e-2, 1e-4), (0.0, 1.0), (1e-4,), 1e-3, ("a", "b"), (1e-4, float("inf"))])
+def test_a_range_narrower_than_the_digits_of_values_is_refused(settings):
+    settings.tuning.fields = {"learning_rate": (0.01, 0.010001)}
+    with pytest.raises(ValueError, match=r"learning_rate=\(0\.01, 0\.010001\): values have 3 digits, .*; widen it"):
+        search_space.ranges(settings)
+
+
+@pytest.mark.parametrize("ends", [(1e-2, 1e-4), (0.0, 1.0), (1e-4,), 1e-3, ("a", "b"), (True, 2), (1e-4, float("inf"))])
 def test_what_is_no_range_is_refused(settings, ends):
     settings.tuning.fields = {"learning_rate": ends}
     with pytest.raises(ValueError, match=r"learning_rate=.*a range is"):

@@ -65,14 +65,27 @@ def test_at_equal_cost_the_reference_is_interpolated_in_the_logarithm(trials, mo
         ((), "--table=FILE"),
         (("--table=gone.csv",), "gone.csv"),
         (("--table={}", "--axes=level"), "no column level"),
-        (("--table={}", "--reference=k9"), "--reference=k9 has no trial"),
-        (("--table={}", "--step_costs=k3=1"), "needs several lengths"),
+        (("--table={}", "--axes=epochs", "--reference=k9"), "--reference=k9 has no trial"),
+        (("--table={}", "--match=seed,epochs,learning_rate", "--step_costs=nearest=1"), "needs several lengths"),
         (("--table={}", "--axes=epochs", "--step_costs=k3"), "CONTENDER=COST"),
         (("--table={}", "--axes=epochs", "--step_costs=k3=-1"), "costs above 0"),
         (("--table={}", "--metric=psnrr"), "psnrr"),
+        # Without the axis, trials of one length would stand for those of the other.
+        (("--table={}",), "has two rows with contender=.*: name the column that tells settings apart in --axes"),
+        (("--table={}", "--axes=epochs", "--match="), "has two rows with contender=.*--match"),
+        (("--table={}", "--axes=epochs", "--match=validation_psnr"), "has no pair: no other contender"),
+        (("--table={}", "--axes=epochs", "--step_costs=nearest=1,k9=2"), "'k9' is none of the contenders"),
+        (("--table={}", "--axes=epochs", "--step_costs=k3=1"), "has no cost of the reference nearest"),
     ],
 )
 def test_an_error_is_one_line(trials, arguments, said, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["trial_pairs", *(argument.format(trials[0]) for argument in arguments)])
     with pytest.raises(SystemExit, match=rf"^error: .*{said}"):
         trial_pairs.main()
+
+
+def test_differences_have_the_digits_of_their_metric(trials, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "bce.csv"
+    path.write_text(trials[0].read_text().replace("validation_psnr", "validation_bce"))
+    lines = printed(monkeypatch, capsys, f"--table={path}", "--axes=epochs", "--metric=bce")
+    assert len(lines[2][2].partition(" ")[0].partition(".")[2]) == 4

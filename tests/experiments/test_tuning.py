@@ -343,6 +343,7 @@ def test_the_files_say_what_was_tried_and_chosen(tuned, tmp_path):
         ({"tuning": {"seed": -2}}, "tuning.seed=-2: use 0 or more"),
         ({"tuning": {"finalists": -1}}, "tuning.finalists=-1: use 0 or more"),
         ({"tuning": {"always": ("nobody",)}}, "tuning.always: 'nobody' is none of the contenders nearest, k3"),
+        ({"tuning": {"seed": 2**32 - 1}}, "tuning.seed=4294967295: the last of .* use a lower one"),
         ({"tuning": {"seed": 1}}, "tuning.seed=1: a trial would have the grid's seed 1"),
         ({"tuning": {"fields": {"learning_rat": (1, 2)}}}, "there is no field learning_rat; did you mean learning_r"),
         ({"tuning": {"fields": {"seed": (1, 2)}}}, "tuning.fields.seed: what decides the seed or the test images"),

@@ -3,8 +3,8 @@
 python -m experiments.ablate --config=configs/ablations/super_resolve_mnist.py
 
 The protocol of `tuned_mnist.py`: every contender gets the same nine trials at each factor, judged on the validation
-split, and then nine paired seeds. All are also compared with interpolation on the same images. By 4 the decoder enlarges
-in two stages of 2.
+split, and then nine paired seeds. All are also compared with interpolation on the same images. By 4 the decoder
+enlarges in two stages of 2.
 
 nearest        resize to the nearest neighbour, then convolve
 bilinear       resize bilinearly, then convolve
@@ -12,7 +12,8 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-108 trials and 108 runs of 860 steps each (more trials if the best rate lies at the edge of the range). Not measured yet.
+108 trials and 108 runs of 860 steps each (more trials if the best rate lies at the edge of the range). Not measured
+yet.
 By counting: 3 to 15 million multiplications per image, and 558 trillion in all training steps, at three times the
 forward pass.
 """

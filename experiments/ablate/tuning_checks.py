@@ -29,6 +29,9 @@ VALIDATED: dict[str, Iterable[str]] = {
     "segment": [metric.name for metric in METRICS],
 }
 
+# More would be planned for minutes before the first one starts.
+MOST_TRIALS = 1000
+
 
 def check(settings: Any, templates: Sequence[Cell]) -> None:
     """Refuses a tuning stage that cannot decide.
@@ -45,6 +48,10 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
     for name, least in (("trials", 2), ("widenings", 0), ("finalists", 0), ("seed", 0)):
         if tuning[name] < least:
             raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
+    if tuning.trials > MOST_TRIALS:
+        raise ValueError(f"tuning.trials={tuning.trials}: use {MOST_TRIALS} or fewer for each contender")
+    if tuning.trials > MOST_TRIALS:
+        raise ValueError(f"tuning.trials={tuning.trials}: use {MOST_TRIALS} or fewer for each contender")
     if tuning.seed + tuning.trials - 1 > MOST_SEEDS:
         raise ValueError(
             f"tuning.seed={tuning.seed}: the last of {tuning.trials} trials would have a seed above {MOST_SEEDS}; "

@@ -340,6 +340,7 @@ def test_the_files_say_what_was_tried_and_chosen(tuned, tmp_path):
         ({"metric": "harmonic_energy"}, "metric=harmonic_energy: .* use one of bce, mse, psnr, ssim$"),
         ({"metric": "bce_excess"}, "metric=bce_excess: .* use one of bce, mse, psnr, ssim$"),
         ({"tuning": {"trials": 1}}, "tuning.trials=1: use 2 or more"),
+        ({"tuning": {"trials": 100_000}}, "tuning.trials=100000: use 1000 or fewer"),
         ({"tuning": {"seed": -2}}, "tuning.seed=-2: use 0 or more"),
         ({"tuning": {"finalists": -1}}, "tuning.finalists=-1: use 0 or more"),
         ({"tuning": {"always": ("nobody",)}}, "tuning.always: 'nobody' is none of the contenders nearest, k3"),

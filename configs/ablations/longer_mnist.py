@@ -26,9 +26,7 @@ def get_config() -> ConfigDict:
     config = grid_base.get_config()
     config.experiment = transpose_mnist.get_config()
     config.experiment.seed = 9
-    everyone = tuned_mnist.contenders()
-    for name in ("nearest", "k3", "k4", "subpixel"):
-        config.contenders[name] = everyone[name]
+    config.contenders = tuned_mnist.main_contenders()
     config.axes.epochs = (3.0, 12.0, 48.0)
     config.leave_out = ("k4, epochs=48", "subpixel, epochs=48")
     config.tuning.fields.learning_rate = (6e-3, 1e-1)

@@ -23,7 +23,6 @@ from ml_collections import ConfigDict
 
 from configs.ablations import grid_base, tuned_mnist
 
-NAMES = ("nearest", "k3", "k4", "subpixel")
 KINDS = ("salt_and_pepper", "masking", "speckle", "poisson", "blocks", "strokes")
 # Epochs on each data set, as in the tuned grids of Gaussian noise.
 EPOCHS = {"mnist": 3.0, "notmnist": 10.0}
@@ -37,9 +36,7 @@ def get_config(name: str = "mnist") -> ConfigDict:
     config = grid_base.get_config()
     config.experiment = importlib.import_module(f"configs.transpose_{data}").get_config()
     config.experiment.epochs = EPOCHS[data]
-    everyone = tuned_mnist.contenders()
-    for contender in NAMES:
-        config.contenders[contender] = everyone[contender]
+    config.contenders = tuned_mnist.main_contenders()
     config.tuning.fields.learning_rate = (6e-3, 1e-1)
     config.tuning.trials = 9
     config.reference = "nearest"

@@ -72,3 +72,11 @@ def contenders() -> ConfigDict:
     found.large_context = {"model": {"decoder": "large_context", "decoder_kernel_size": 7, "init": "phase"}}
     found.subpixel = {"model": {"decoder": "subpixel"}}
     return found
+
+
+def main_contenders() -> ConfigDict:
+    """The four of the grids that vary something else: the two that beginners know, k4 and subpixel."""
+    everyone, found = contenders(), ConfigDict(sort_keys=False)
+    for name in ("nearest", "k3", "k4", "subpixel"):
+        found[name] = everyone[name]
+    return found

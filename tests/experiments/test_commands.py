@@ -1,13 +1,11 @@
 """The commands as their users run them: whole processes, from the first to the last line."""
 
-import contextlib
 import json
 import os
 import random
 import re
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +22,7 @@ from aeden.runtime import run_folder
 from aeden.runtime.files import read_json
 from aeden.tasks import execute, from_config
 from experiments.ablate import grid, verdict
+from tests.reliability.processes import free_port
 
 SMOKE = "--config=configs/smoke.py"
 SUMMARY = {
@@ -163,15 +162,6 @@ def test_one_two_and_eight_devices_give_the_same_losses(tmp_path, run_main, fini
     losses = train_losses(workdir)
     assert len(losses) == 20
     np.testing.assert_allclose(losses, train_losses(finished[0]), atol=1e-5)
-
-
-def free_port():
-    """A free port below those that systems give to any socket that asks for none."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
-    raise OSError("no port is free")
 
 
 def test_two_processes_make_one_run(tmp_path, finished):

@@ -10,6 +10,7 @@ it. With --times or --seed nothing is recorded.
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
 import sys
@@ -65,16 +66,10 @@ def main() -> int:
             broken |= row["kept"] != row["times"]
             if chosen.times or chosen.seed:
                 continue
-            record[scenario.name] = {**row, "date": _today()}
+            record[scenario.name] = {**row, "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat()}
             RECORD.write_text(json.dumps(record, indent=1) + "\n")
             PAGE.write_text(insert(PAGE.read_text(), {"tried": markdown(record)}))
     return int(broken)
-
-
-def _today() -> str:
-    import datetime
-
-    return datetime.datetime.now(tz=datetime.UTC).date().isoformat()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from typing import Any
 from tqdm import tqdm
 
 from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.nn.unet import UNet
 from experiments.benchmark.libraries import BEST_FOUND, Peer, configurations
+from experiments.benchmark.peers import UNET_BLOCKS, UNET_FEATURES
 from experiments.benchmark.plan import Comparison
 from experiments.benchmark.race import Race, Timing
 from experiments.benchmark.search import search
@@ -96,15 +98,24 @@ def record(comparison: Comparison, timings: list[Timing], searches: list[dict[st
     for contender in result["contenders"]:
         if contender["name"] in chosen:
             contender["configuration"] = chosen[contender["name"]]
-    if comparison.job in ("training", "inference"):
-        model = ConvAutoencoder(
-            # A nearest resize and its convolution need as many as the transposed convolution that they equal.
-            "transpose" if settings["decoder"] == "upsample" else settings["decoder"],
-            channels=settings.get("channels", 1),
-            decoder_kernel_size=settings.get("decoder_kernel", 0),
+    if comparison.job in ("training", "inference", "unet"):
+        result["multiplications"] = network(comparison.job, settings).multiplications(
+            settings["size"], settings["size"]
         )
-        result["multiplications"] = model.multiplications(settings["size"], settings["size"])
     return result | ({"search": searches} if searches else {})
+
+
+def network(job: str, settings: dict[str, Any]) -> ConvAutoencoder | UNet:
+    """The network of a job, to count its multiplications."""
+    # A nearest resize and its convolution need as many as the transposed convolution that they equal.
+    decoder = "transpose" if settings["decoder"] == "upsample" else settings["decoder"]
+    options: dict[str, Any] = {
+        "channels": settings.get("channels", 1),
+        "decoder_kernel_size": settings.get("decoder_kernel", 0),
+    }
+    if job == "unet":
+        return UNet(decoder, UNET_FEATURES, blocks=UNET_BLOCKS, residual=True, use_bias=False, **options)
+    return ConvAutoencoder(decoder, **options)
 
 
 def describe(comparison: Comparison) -> str:

@@ -11,7 +11,7 @@ from aeden.runtime.devices import cpu_device_count
 from experiments.benchmark.libraries import BEST_FOUND, SEARCHED, library
 
 # The sections that are measured by default; "quality" and "dispatch" are measured if they are named.
-SECTIONS = ("layers", "training", "variants", "dense", "inference", "scaling", "startup", "whole")
+SECTIONS = ("layers", "training", "variants", "unet", "dense", "inference", "scaling", "startup", "whole")
 MORE_SECTIONS = ("quality", "dispatch")
 DECODERS = ("transpose", "upsample", "subpixel")
 # The decoders that the sections other than `variants` measure.
@@ -31,6 +31,15 @@ LAYER_PEERS = (
     "PyTorch (channels last)",
 )
 GPU_LAYER_PEERS = (*LAYER_PEERS, "PyTorch (compiled)", "PyTorch (CUDA graphs)")
+UNET_PEERS = (
+    "aeden",
+    "aeden (reference lowering)",
+    "plain Flax",
+    "PyTorch",
+    "PyTorch (channels last)",
+    "PyTorch (compiled)",
+    "PyTorch (CUDA graphs)",
+)
 DENSE_PEERS = ("aeden", "PyTorch", "PyTorch (compiled)", "PyTorch (CUDA graphs)")
 QUICK_PEERS = ("aeden", "plain Flax", "Keras on TensorFlow", "PyTorch (channels last)")
 # Networks of the section `variants`: settings that differ from those of the section `training`.
@@ -40,6 +49,10 @@ VARIANTS: tuple[dict[str, Any], ...] = (
     {"decoder": "transpose", "size": 64, "channels": 3, "batch": 32},
     {"decoder": "upsample", "size": 64, "channels": 3, "batch": 32},
 )
+
+
+# Crops of photos, as configs/photos_gray.py trains on them.
+UNET = {"size": 64, "batch": 16}
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,18 @@ def _without_repetitions(settings: list[dict[str, Any]]) -> list[dict[str, Any]]
     return [each for i, each in enumerate(settings) if each not in settings[:i]]
 
 
+def _unet(options: Options) -> list[Comparison]:
+    if options.quick:
+        return []
+    peers = options.peers_in(UNET_PEERS)
+    searched = tuple(name for name in options.searched(peers) if name == "PyTorch")
+    return [
+        Comparison("unet", "unet", peers, {"decoder": decoder, **UNET, **precision}, True, searched)
+        for decoder in options.compared
+        for precision in _without_repetitions([precision for _, precision in options.sizes()])
+    ]
+
+
 def _dense(options: Options) -> list[Comparison]:
     if options.quick:
         return []
@@ -242,6 +267,7 @@ def device_counts(batch: int) -> list[int]:
 _PLANS: dict[str, Callable[[Options], list[Comparison]]] = {
     "training": _training,
     "variants": _variants,
+    "unet": _unet,
     "dense": _dense,
     "inference": _inference,
     "layers": _layers,

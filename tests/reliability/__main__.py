@@ -18,12 +18,13 @@ import tempfile
 from pathlib import Path
 
 from experiments.settings.document import insert, table
-from tests.reliability import damage, killed, settings, several
+from tests.reliability import damage, hosts, killed, settings, several, surroundings
 from tests.reliability.processes import ROOT
 from tests.reliability.scenario import try_out
 
 RECORD, PAGE = ROOT / "results/reliability.json", ROOT / "docs/reliability.md"
-SCENARIOS = [*several.scenarios(), *killed.scenarios(), *damage.scenarios(), *settings.scenarios()]
+ROOMS = (several, hosts, killed, surroundings, damage, settings)
+SCENARIOS = [scenario for room in ROOMS for scenario in room.scenarios()]
 
 
 def markdown(record: dict[str, dict[str, object]]) -> str:

@@ -28,13 +28,19 @@ PATIENCE = 300.0
 Process = subprocess.Popen[str]
 
 
-def start(*arguments: str, **environment: str) -> Process:
-    """Starts `python -m ARGUMENTS` from the repository. It writes to files, so that it never waits for a reader."""
+def start(*arguments: str, before: Sequence[str] = (), **environment: str) -> Process:
+    """Starts `python -m ARGUMENTS` from the repository. It writes to files, so that it never waits for a reader.
+
+    Args:
+      *arguments: a module and its arguments.
+      before: the start of a command that takes another one as its last arguments.
+      **environment: variables that differ from ours; "" leaves one out.
+    """
     streams = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115 (closed with the process)
     process = subprocess.Popen(
-        [sys.executable, "-m", *arguments],
+        [*before, sys.executable, "-m", *arguments],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={name: value for name, value in {**os.environ, **environment}.items() if value},
         stdout=streams[0],
         stderr=streams[1],
         text=True,
@@ -84,7 +90,7 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
-def team(number: int, folder: Path, *options: str, differing: Sequence[str] = ()) -> list[Process]:
+def team(number: int, folder: Path, *options: str, differing: Sequence[str] = (), **environment: str) -> list[Process]:
     """Starts processes of one run with one CPU device each; a single one trains by itself.
 
     Args:
@@ -92,12 +98,14 @@ def team(number: int, folder: Path, *options: str, differing: Sequence[str] = ()
       folder: the run folder.
       *options: of all.
       differing: further options of the last one.
+      **environment: as of `start`.
     """
     common = ("experiments.main", *RUN, f"--workdir={folder}", *options)
     if number == 1:
-        return [start(*common, *differing)]
+        return [start(*common, *differing, **environment)]
     meeting = (f"--coordinator=127.0.0.1:{free_port()}", f"--processes={number}", "--cpu_devices=1")
-    return [start(*common, *meeting, f"--process={i}", *(differing if i == number - 1 else ())) for i in range(number)]
+    own = [(*meeting, f"--process={i}", *(differing if i == number - 1 else ())) for i in range(number)]
+    return [start(*common, *one, **environment) for one in own]
 
 
 def make(number: int, folder: Path, *options: str) -> None:

@@ -6,6 +6,7 @@ description): `run(steps)` returns when the steps are done, and the description 
 takes several steps at once returns how many it took. A job that cannot run here raises `Absent` or ImportError.
 
     training   one step: new noise, forward, backward, optimiser; settings as in `NetworkSettings`
+    unet       the same for the U-Net of configs/photos_gray.py on crops of photos; settings as in `NetworkSettings`
     dense      one training step of a dense network: masking noise, forward, backward, optimiser
     inference  one step: restoring a batch of noisy images, NumPy array in, NumPy array out; as in `NetworkSettings`
     layer      one step: one layer forward, one of its gradients, or all of these; settings as in `LayerSettings`
@@ -22,6 +23,8 @@ Job = tuple[Callable[[int], int | None], dict[str, Any]]
 # Standard deviation of the Gaussian noise, for images in [0, 1].
 NOISE = 0.4
 LEARNING_RATE = 1e-3
+# The U-Net of configs/photos_gray.py: its features by stage, convolutions by stage, and the highest level of its noise.
+UNET_FEATURES, UNET_BLOCKS, UNET_NOISE = (32, 48, 96), 2, 55 / 255
 # Dense networks: nodes per hidden layer, share of input pixels set to 0, dropout rate of hidden nodes.
 DENSE = (1000, 1000, 1000)
 MASKING, DROPOUT = 0.25, 0.5

@@ -22,8 +22,9 @@ from aeden.nn.parameters import count_parameters
 from aeden.runtime import devices as jax_devices
 from aeden.runtime import provenance
 from aeden.tasks.execute import prepare
+from aeden.tasks.from_config import cpu_devices
 from aeden.tasks.objectives import restoration
-from configs import base
+from configs import base, photos_gray
 from experiments.benchmark.peers import (
     DENSE,
     DROPOUT,
@@ -53,8 +54,25 @@ def training(variant: str, **settings: Any) -> Job:
     config = _config(s.batch)
     config.model.decoder, config.model.lowering = s.decoder, variant or "auto"
     config.model.decoder_kernel_size, config.model.dtype = s.decoder_kernel, set_precision(s.precision)
-    shape = (s.size, s.size, s.channels)
-    images = np.random.default_rng(0).integers(0, 256, (4 * s.batch, *shape), dtype=np.uint8)
+    images = _random_images(4 * s.batch, s.size, s.channels)
+    return _training_job(config, Split(images), Split(images[: s.batch]), s.dispatch)
+
+
+def unet(variant: str, **settings: Any) -> Job:
+    """Training steps of configs/photos_gray.py on ready crops, without mirroring and turning them.
+
+    Args:
+      variant: the lowering; "" lets aeden choose.
+      settings: see `NetworkSettings`.
+    """
+    s = NetworkSettings(**settings)
+    config = photos_gray.get_config()
+    config.batch_size, config.steps = s.batch, STEPS
+    config.data.crop, config.data.channels, config.augment.flip, config.augment.quarter_turns = 0, "auto", False, False
+    config.model.decoder, config.model.lowering = s.decoder, variant or "auto"
+    _configure(s.batch, s.devices or cpu_devices(config))
+    config.model.dtype = set_precision(s.precision)
+    images = _random_images(4 * s.batch, s.size, s.channels)
     return _training_job(config, Split(images), Split(images[: s.batch]), s.dispatch)
 
 
@@ -76,6 +94,10 @@ def dense(variant: str, network: str, batch: int) -> Job:
     images = rng.integers(0, 256, (4 * batch, 28, 28, 1), dtype=np.uint8)
     split = Split(images, rng.integers(0, 10, 4 * batch).astype(np.int32), tuple("0123456789"))
     return _training_job(config, split, split, 0)
+
+
+def _random_images(count: int, size: int, channels: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, channels), dtype=np.uint8)
 
 
 def _config(batch: int) -> ConfigDict:

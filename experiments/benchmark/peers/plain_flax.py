@@ -7,6 +7,7 @@ Imports nothing of aeden. There is one variant, "".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,7 +16,16 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from experiments.benchmark.peers import LEARNING_RATE, NOISE, Job, LayerSettings, NetworkSettings
+from experiments.benchmark.peers import (
+    LEARNING_RATE,
+    NOISE,
+    UNET_BLOCKS,
+    UNET_FEATURES,
+    UNET_NOISE,
+    Job,
+    LayerSettings,
+    NetworkSettings,
+)
 from experiments.benchmark.peers.layer_pass import layer_pass
 from experiments.benchmark.peers.xla_precision import set_precision
 
@@ -28,18 +38,20 @@ class Layer(nn.Module):
     kernel: int = 3
     stride: int = 2
     dtype: Any = jnp.float32
+    bias: bool = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> Any:
+        options: Any = {"use_bias": self.bias, "dtype": self.dtype}
         kernel, s = (self.kernel, self.kernel), self.stride
         if self.kind == "transpose":
-            return nn.ConvTranspose(self.features, kernel, (s, s), transpose_kernel=True, dtype=self.dtype)(x)
+            return nn.ConvTranspose(self.features, kernel, (s, s), transpose_kernel=True, **options)(x)
         b, h, w, c = x.shape
         if self.kind == "subpixel":
-            phases = nn.Conv(self.features * s**2, kernel, dtype=self.dtype)(x).reshape(b, h, w, s, s, self.features)
+            phases = nn.Conv(self.features * s**2, kernel, **options)(x).reshape(b, h, w, s, s, self.features)
             return phases.transpose(0, 1, 3, 2, 4, 5).reshape(b, s * h, s * w, self.features)
         resized = jax.image.resize(x, (b, s * h, s * w, c), "nearest")
-        return nn.Conv(self.features, kernel, dtype=self.dtype)(resized)
+        return nn.Conv(self.features, kernel, **options)(resized)
 
 
 class Autoencoder(nn.Module):
@@ -60,6 +72,34 @@ class Autoencoder(nn.Module):
         return jnp.asarray(nn.Conv(self.channels, (3, 3), dtype=self.dtype)(x), jnp.float32)
 
 
+class UNet(nn.Module):
+    """The U-Net of configs/photos_gray.py, with any decoder: noisy images -> restored ones."""
+
+    decoder: str
+    channels: int = 1
+    decoder_kernel: int = 3
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, noisy: jax.Array) -> Any:
+        def convolutions(x: Any, features: int, count: int) -> Any:
+            for _ in range(count):
+                x = nn.relu(nn.Conv(features, (3, 3), use_bias=False, dtype=self.dtype)(x))
+            return x
+
+        x, skipped = noisy, []
+        for features in UNET_FEATURES:
+            x = convolutions(x, features, UNET_BLOCKS)
+            skipped.append(x)
+            x = nn.max_pool(x, (2, 2), (2, 2))
+        x = convolutions(x, UNET_FEATURES[-1], UNET_BLOCKS)
+        for features, skip in zip(reversed(UNET_FEATURES), reversed(skipped), strict=True):
+            x = nn.relu(Layer(self.decoder, features, self.decoder_kernel, dtype=self.dtype, bias=False)(x))
+            x = convolutions(jnp.concatenate([x, skip], -1), features, UNET_BLOCKS - 1)
+        noise = nn.Conv(self.channels, (3, 3), use_bias=False, dtype=self.dtype)(x)
+        return noisy - jnp.asarray(noise, jnp.float32)
+
+
 def _network(s: NetworkSettings) -> tuple[Autoencoder, Any]:
     """The network and its parameters."""
     model = Autoencoder(s.decoder, s.channels, s.decoder_kernel, jnp.dtype(set_precision(s.precision)))
@@ -70,6 +110,37 @@ def training(variant: str, **settings: Any) -> Job:
     """Training steps: clipped Gaussian noise, binary cross-entropy, Adam. See `NetworkSettings`."""
     s = NetworkSettings(**settings)
     model, params = _network(s)
+
+    def loss_of(params: Any, key: jax.Array, target: jax.Array) -> jax.Array:
+        noisy = jnp.clip(target + NOISE * jax.random.normal(key, target.shape), 0, 1)
+        return optax.sigmoid_binary_cross_entropy(model.apply(params, noisy), target).mean()
+
+    return _training_job(s, params, loss_of)
+
+
+def unet(variant: str, **settings: Any) -> Job:
+    """Training steps of the U-Net: Gaussian noise of a level drawn for each image, absolute error, Adam."""
+    s = NetworkSettings(**settings)
+    model = UNet(s.decoder, s.channels, s.decoder_kernel, jnp.dtype(set_precision(s.precision)))
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, s.size, s.size, s.channels)))
+
+    def loss_of(params: Any, key: jax.Array, target: jax.Array) -> jax.Array:
+        level_key, noise_key = jax.random.split(key)
+        level = jax.random.uniform(level_key, (len(target), 1, 1, 1), maxval=UNET_NOISE)
+        noisy = target + level * jax.random.normal(noise_key, target.shape)
+        return jnp.abs(model.apply(params, noisy) - target).mean()
+
+    return _training_job(s, params, loss_of)
+
+
+def _training_job(s: NetworkSettings, params: Any, loss_of: Callable[[Any, jax.Array, jax.Array], jax.Array]) -> Job:
+    """Adam steps on random batches.
+
+    Args:
+      s: see `NetworkSettings`.
+      params: initial parameters.
+      loss_of: (parameters, key of the noise, images [b, h, w, c] in [0, 1]) -> loss.
+    """
     optimizer = optax.adam(LEARNING_RATE)
     opt_state = optimizer.init(params)
     images = np.random.default_rng(0).integers(0, 256, (4 * s.batch, s.size, s.size, s.channels), dtype=np.uint8)
@@ -77,13 +148,7 @@ def training(variant: str, **settings: Any) -> Job:
 
     @jax.jit
     def step(params: Any, opt_state: Any, key: jax.Array, image: jax.Array) -> Any:
-        target = image.astype(jnp.float32) / 255
-        noisy = jnp.clip(target + NOISE * jax.random.normal(key, target.shape), 0, 1)
-
-        def loss_of(p: Any) -> jax.Array:
-            return optax.sigmoid_binary_cross_entropy(model.apply(p, noisy), target).mean()
-
-        loss, gradient = jax.value_and_grad(loss_of)(params)
+        loss, gradient = jax.value_and_grad(loss_of)(params, key, image.astype(jnp.float32) / 255)
         updates, opt_state = optimizer.update(gradient, opt_state)
         return optax.apply_updates(params, updates), opt_state, loss
 

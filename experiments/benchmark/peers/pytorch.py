@@ -19,28 +19,15 @@ from experiments.benchmark.peers import (
     LEARNING_RATE,
     MASKING,
     NOISE,
+    UNET_NOISE,
     Absent,
     Job,
     LayerSettings,
     NetworkSettings,
     split_variant,
 )
-
-
-def layer_of(kind: str, channels: int, features: int, kernel: int = 3, stride: int = 2) -> Any:
-    """A layer that enlarges height and width by the stride, of a kind of `NetworkSettings.decoder`."""
-    from torch import nn
-
-    if kind == "transpose":
-        padding = -((stride - kernel) // 2)
-        return nn.ConvTranspose2d(
-            channels, features, kernel, stride, padding, output_padding=stride - kernel + 2 * padding
-        )
-    if kind == "subpixel":
-        return nn.Sequential(nn.Conv2d(channels, features * stride**2, kernel, padding="same"), nn.PixelShuffle(stride))
-    return nn.Sequential(
-        nn.Upsample(scale_factor=stride, mode="nearest"), nn.Conv2d(channels, features, kernel, padding="same")
-    )
+from experiments.benchmark.peers.pytorch_layers import layer_of
+from experiments.benchmark.peers.pytorch_unet import unet_of
 
 
 def autoencoder(decoder: str, channels: int = 1, decoder_kernel: int = 3) -> Any:
@@ -103,8 +90,7 @@ def training(variant: str, **settings: Any) -> Job:
     s = NetworkSettings(**settings)
     device = _set_up(variant, s.precision)
     model, memory = _prepared(autoencoder(s.decoder, s.channels, s.decoder_kernel), variant, device)
-    shape = (4 * s.batch, s.channels, s.size, s.size)
-    images = torch.as_tensor(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)).to(device)
+    images = _random_images(s, device)
 
     def loss_of(image: Any) -> Any:
         target = (image.float() / 255).contiguous(memory_format=memory)
@@ -115,6 +101,35 @@ def training(variant: str, **settings: Any) -> Job:
 
     compiled = _compiled(loss_of, variant)
     return _training_job(model, device, s.batch, len(images), lambda chosen: compiled(images[chosen]))
+
+
+def unet(variant: str, **settings: Any) -> Job:
+    """Training steps of the U-Net: Gaussian noise of a level drawn for each image, absolute error, Adam."""
+    import torch
+
+    s = NetworkSettings(**settings)
+    device = _set_up(variant, s.precision)
+    model, memory = _prepared(unet_of(s.decoder, s.channels, s.decoder_kernel), variant, device)
+    images = _random_images(s, device)
+
+    def loss_of(image: Any) -> Any:
+        target = (image.float() / 255).contiguous(memory_format=memory)
+        level = UNET_NOISE * torch.rand(len(target), 1, 1, 1, device=device)
+        noisy = target + level * torch.randn_like(target)
+        with _cast(device, s.precision):
+            restored = model(noisy)
+        return torch.nn.functional.l1_loss(restored.float(), target)
+
+    compiled = _compiled(loss_of, variant)
+    return _training_job(model, device, s.batch, len(images), lambda chosen: compiled(images[chosen]))
+
+
+def _random_images(s: NetworkSettings, device: Any) -> Any:
+    """Four batches of random images, uint8 [4 b, c, h, w], on the device."""
+    import torch
+
+    shape = (4 * s.batch, s.channels, s.size, s.size)
+    return torch.as_tensor(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)).to(device)
 
 
 def dense(variant: str, network: str, batch: int) -> Job:

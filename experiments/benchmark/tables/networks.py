@@ -50,6 +50,12 @@ def training(comparisons: list[Measured]) -> list[str]:
     return lines
 
 
+def unet(comparisons: list[Measured]) -> list[str]:
+    """Training steps of the U-Net on crops of photos."""
+    about = "The U-Net of configs/photos_gray.py: without biases, predicts the noise, absolute error, Adam."
+    return [about, "", *training(comparisons)]
+
+
 def dense(comparisons: list[Measured]) -> list[str]:
     """Training steps of dense networks."""
     lines = [

@@ -24,6 +24,7 @@ ABOUT = (
 _COMPARED: dict[str, Callable[[list[Measured]], list[str]]] = {
     "training": networks.training,
     "variants": networks.training,
+    "unet": networks.unet,
     "dense": networks.dense,
     "inference": networks.inference,
     "layers": layers.layers,
@@ -38,6 +39,7 @@ _OTHERS: dict[str, Callable[[list[Record]], list[str]]] = {
 _TITLES = {
     "training": "Training",
     "variants": "Training of further networks",
+    "unet": "Training of the U-Net for photos",
     "dense": "Dense",
     "inference": "Inference",
     "layers": "Layers",

@@ -1,0 +1,91 @@
+"""Two processes that stand for two hosts: with networks of their own, and one that is late."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.reliability.processes import RUN, assert_alike, assert_same, free_port, last_line, start, uninterrupted, wait
+from tests.reliability.scenario import Broken, Scenario
+
+# Longer than Gloo waits for a partner, which is 30 s.
+LATE = 45.0
+ADDRESSES = ("10.213.7.1", "10.213.7.2")
+
+
+@contextlib.contextmanager
+def two_networks() -> Iterator[list[str]]:
+    """The names of two network namespaces with a cable between them. They take the superuser of Linux."""
+    names = ["aeden0", "aeden1"]
+    try:
+        for name in names:
+            _run("ip", "netns", "add", name)
+        _run("ip", "link", "add", "cable0", "netns", names[0], "type", "veth", "peer", "cable1", "netns", names[1])
+        for i, (name, address) in enumerate(zip(names, ADDRESSES, strict=True)):
+            _run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", f"cable{i}")
+            for device in ("lo", f"cable{i}"):
+                _run("ip", "-n", name, "link", "set", device, "up")
+        yield names
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Broken(f"not tried, as it takes the superuser of Linux: {done.stderr.strip()}")
+
+
+def networks(folder: Path, dice: random.Random) -> None:
+    """Two processes that reach each other over a network only, as two hosts do; the folder is shared."""
+    meeting = (f"--coordinator={ADDRESSES[0]}:{free_port()}", "--processes=2", "--cpu_devices=1")
+    common = ("experiments.main", *RUN, f"--workdir={folder / 'run'}", *meeting)
+    with two_networks() as names:
+        processes = [
+            start(*common, f"--process={i}", before=("ip", "netns", "exec", name)) for i, name in enumerate(names)
+        ]
+        statuses = wait(processes)
+    if any(statuses):
+        raise Broken(f"statuses {statuses}: {last_line(processes[0])[:200]}; {last_line(processes[1])[:200]}")
+    assert_alike(folder / "run", uninterrupted(1, "--cpu_devices=2"), 1e-6)
+
+
+def late(folder: Path, dice: random.Random) -> None:
+    """One of two processes comes long after the other."""
+    meeting = (f"--coordinator=127.0.0.1:{free_port()}", "--processes=2", "--cpu_devices=1")
+    common = ("experiments.main", *RUN, f"--workdir={folder / 'run'}", *meeting)
+    order = dice.sample((0, 1), 2)
+    processes = [start(*common, f"--process={order[0]}")]
+    time.sleep(LATE)
+    if processes[0].poll() is not None:
+        raise Broken(f"process {order[0]} did not wait: {last_line(processes[0])[:200]}")
+    processes.append(start(*common, f"--process={order[1]}"))
+    statuses = wait(processes)
+    if any(statuses):
+        raise Broken(f"statuses {statuses}: {last_line(processes[0])[:200]}; {last_line(processes[1])[:200]}")
+    assert_same(folder / "run", uninterrupted(2))
+
+
+def scenarios() -> list[Scenario]:
+    """All of them."""
+    return [
+        Scenario(
+            "networks",
+            "2 processes in two network namespaces with a cable between them, 50 steps",
+            "losses and figures of one process to 1e-6",
+            3,
+            networks,
+        ),
+        Scenario(
+            "late",
+            f"one of 2 processes starts {LATE:.0f} s after the other",
+            "it ends bit for bit as any other",
+            4,
+            late,
+        ),
+    ]

@@ -36,11 +36,12 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if importlib.util.find_spec("gradio") is None:
         raise ValueError('the demo needs gradio: pip install "aeden[demo]"')
+    from aeden import shipped
     from aeden.cli.compiled_programs import keep_programs
     from aeden.inference.finished_run import load_restorer
 
     keep_programs()
-    restorers = {name: load_restorer(name) for name in dict.fromkeys(arguments.runs)}
+    restorers = {name: load_restorer(name) for name in shipped.members(arguments.runs)}
     from aeden.demo.server import serve
 
     serve(restorers, arguments.port)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from aeden import shipped
 from aeden.cli.compiled_programs import keep_programs
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
@@ -56,7 +57,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     reader = Reader(messages)
     sets = reader.sets(arguments.images, arguments.limit)
     methods = [noisy_method()]
-    for run in dict.fromkeys(arguments.runs):
+    for run in shipped.members(arguments.runs):
         methods.append(trained_method(run, load_restorer(run), arguments.noise, arguments.tile))
     if arguments.classical:
         methods += _classical(_tuned_on(arguments.tune, sets, reader), conditions, messages)

@@ -33,4 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, purpose in shipped.SHIPPED.items():
         size = (shipped.FOLDER / name / "model.safetensors").stat().st_size / 1e6
         print(f"{name:<{width}}  {size:4.1f} MB  {purpose}")
+    for name, group in shipped.GROUPS.items():
+        if set(group.values()) <= shipped.SHIPPED.keys():
+            print(f"{name:<{width}}           {group[1]} for gray images, {group[3]} for colour images")
     return 0

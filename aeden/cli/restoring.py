@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
 from aeden.data.image_metadata import metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
-from aeden.inference.finished_run import Restorer, load_restorer
+from aeden.inference.finished_run import Restorer, load_restorers
 from aeden.inference.noise_level import NoiseEstimate, estimate_noise, far_from_training
 from aeden.inference.tiles import Grid, calls, plan_tiles, restored_rows
 from aeden.runtime import files
@@ -87,13 +87,13 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
     return 1 if failed else 0
 
 
-def _load(run: str, options: Options) -> Restorer:
-    """The restorer of a run. Compiled programs are kept for the next start."""
+def _load(run: str, options: Options) -> Callable[[int], Restorer]:
+    """The restorer of each number of channels. Compiled programs are kept for the next start."""
     keep_programs()
-    restorer = load_restorer(run)
-    if options.level is not None and not restorer.takes_level:
+    restorers = load_restorers(run)
+    if options.level is not None and not restorers(1).takes_level:
         raise ValueError(f"{run} restores all noise levels alike, without being told: leave out --level")
-    return restorer
+    return restorers
 
 
 @dataclasses.dataclass
@@ -101,18 +101,18 @@ class Work:
     """Restores images one by one.
 
     Attributes:
-      restorer: the trained model.
+      restorers: channels of an image -> the trained model that restores it.
       options: the options of the command.
       messages: what is printed.
       targets: where the results go.
-      sizes: sizes of tiles that were chosen for images of these sizes.
+      sizes: the models, and sizes of tiles that were chosen for images of these sizes.
     """
 
-    restorer: Restorer
+    restorers: Callable[[int], Restorer]
     options: Options
     messages: Messages
     targets: Targets
-    sizes: set[tuple[int, int]] = dataclasses.field(default_factory=set)
+    sizes: set[tuple[str, tuple[int, int]]] = dataclasses.field(default_factory=set)
 
     def restore(self, one: Input) -> bool:
         """Restores an image; prints one line on it, and returns whether it succeeded."""
@@ -180,16 +180,19 @@ class Work:
                     self.messages.error(f"note: {name}: {_name_option(note)}")
             estimate = estimate_noise(decoded.pixels, float(decoded.black), float(decoded.white))
             lines.append(("" if pages == 1 else f"page {number + 1}: ") + self._describe(decoded, estimate))
-            if warning := far_from_training(self.restorer.noise, estimate):
+            if warning := far_from_training(self._restorer(decoded).noise, estimate):
                 self.messages.error(f"warning: {name}: {warning}")
             restored = self._restore_pixels(name, decoded, estimate)
             yield Page(restored, decoded.alpha, metadata_of(decoded, content))
 
+    def _restorer(self, decoded: DecodedImage) -> Restorer:
+        return self.restorers(decoded.pixels.shape[2])
+
     def _describe(self, decoded: DecodedImage, estimate: NoiseEstimate | None) -> str:
         height, width, channels = decoded.pixels.shape
         kind = "gray" if channels == 1 else "colour"
-        if channels != self.restorer.channels:
-            kind += ", channel by channel" if self.restorer.channels == 1 else ", with a run for colour"
+        if channels != (own := self._restorer(decoded).channels):
+            kind += ", channel by channel" if own == 1 else ", with a run for colour"
         noise = "too small for an estimate of its noise" if estimate is None else f"noise about {estimate.level:.3f}"
         return f"{width} x {height}, {kind}, {noise}"
 
@@ -197,15 +200,16 @@ class Work:
         """The restored pixels, of the type of the image's."""
         pixels, black, scale = decoded.pixels, np.float32(decoded.black), np.float32(decoded.white - decoded.black)
         height, width, channels = pixels.shape
-        grid = self._plan((height, width))
+        restorer = self._restorer(decoded)
+        grid = self._plan(restorer, (height, width))
         result = np.empty_like(pixels)
 
         def read(rows: slice, columns: slice) -> np.ndarray:
             return np.clip((pixels[rows, columns].astype(np.float32) - black) / scale, 0, 1)
 
-        with self.messages.tiles(name, len(grid) * calls(self.restorer, channels)) as progress:
-            level = self._level(estimate)
-            for start, rows in restored_rows(self.restorer, read, (height, width, channels), grid, level, progress):
+        with self.messages.tiles(name, len(grid) * calls(restorer, channels)) as progress:
+            level = self._level(restorer, estimate)
+            for start, rows in restored_rows(restorer, read, (height, width, channels), grid, level, progress):
                 place = slice(start, start + len(rows))
                 if self.options.strength < 1:
                     given = read(place, slice(None))
@@ -213,23 +217,23 @@ class Work:
                 result[place] = _as_type(rows * scale + black, pixels.dtype)
         return result
 
-    def _plan(self, shape: tuple[int, int]) -> Grid:
+    def _plan(self, restorer: Restorer, shape: tuple[int, int]) -> Grid:
         """The tiles of an image: of its own size if others had that, or if few sizes were compiled so far."""
-        plan = functools.partial(plan_tiles, self.restorer, shape, self.options.tile, self.options.overlap)
+        plan = functools.partial(plan_tiles, restorer, shape, self.options.tile, self.options.overlap)
         grid = plan()
-        if grid.tile not in self.sizes and len(self.sizes) >= OWN_SIZES:
+        size = (restorer.name, grid.tile)
+        if size not in self.sizes and len(self.sizes) >= OWN_SIZES:
             return plan(common=True)
-        self.sizes.add(grid.tile)
+        self.sizes.add(size)
         return grid
 
-    def _level(self, estimate: NoiseEstimate | None) -> float | None:
+    def _level(self, restorer: Restorer, estimate: NoiseEstimate | None) -> float | None:
         """The noise level for a network that takes one: the one that was given, or else the estimate."""
-        if not self.restorer.takes_level or self.options.level is not None:
+        if not restorer.takes_level or self.options.level is not None:
             return self.options.level
         if estimate is None:
             raise ImageError("it is too small for an estimate of its noise: give --level")
-        if self.restorer.noise["kind"] != "gaussian":
-            kind = self.restorer.noise["kind"]
+        if (kind := restorer.noise["kind"]) != "gaussian":
             raise ImageError(f"the run was trained on {kind} noise, whose level cannot be estimated: give --level")
         return estimate.level
 

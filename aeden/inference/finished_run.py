@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ __all__ = [
     "FinishedRun",
     "Restorer",
     "load_restorer",
+    "load_restorers",
     "load_run",
     "make_restorer",
     "radius_of",
@@ -55,10 +58,28 @@ def load_restorer(name: str) -> Restorer:
     Raises:
       ValueError, OSError: see `load_run` and `aeden.inference.exported.load_exported`.
     """
+    if name in shipped.GROUPS:
+        raise ValueError(f"{name} means several models: name one of {', '.join(shipped.members([name]))}")
     if name in shipped.SHIPPED:
         return load_exported(shipped.FOLDER / name, name)
     folder = Path(name)
     return load_exported(folder) if is_exported(folder) else load_run(folder)
+
+
+def load_restorers(name: str) -> Callable[[int], Restorer]:
+    """The restorer of each kind of image: (channels of an image, 1 or 3) -> the one that restores it.
+
+    Args:
+      name: as for `load_restorer`, or that of a group of models that ship (`shipped.GROUPS`), which has one for gray
+        and one for colour images. These are loaded when they are needed.
+
+    Raises:
+      ValueError, OSError: see `load_restorer`.
+    """
+    if name in shipped.GROUPS:
+        return functools.cache(lambda channels: load_restorer(shipped.GROUPS[name][channels]))
+    restorer = load_restorer(name)
+    return lambda channels: restorer
 
 
 def load_run(folder: Path) -> Restorer:

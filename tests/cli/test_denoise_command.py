@@ -33,7 +33,7 @@ def inverter(channels=1, takes_level=False, size=None, levels=None):
 def run(monkeypatch, tmp_path):
     """Runs `aeden denoise RUN ARGUMENTS` within a folder of its own, with the restorer `run.restorer`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(restoring, "load_restorer", lambda name: start.restorer)
+    monkeypatch.setattr(restoring, "load_restorers", lambda name: lambda channels: start.restorer)
 
     def start(*arguments):
         return main(["denoise", "RUN", *map(str, arguments)])

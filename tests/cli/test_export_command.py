@@ -8,7 +8,8 @@ from PIL import Image
 
 from aeden import shipped
 from aeden.cli.main import main
-from aeden.inference import export
+from aeden.inference import export, finished_run
+from aeden.inference.restorer import Restorer
 
 
 @pytest.fixture
@@ -42,6 +43,33 @@ def test_without_a_license_the_command_says_so(working, capsys, monkeypatch):
     monkeypatch.setattr(export, "_check", lambda folder, run, options: (0.0, 1e-5))
     assert main(["export", "run", "out"]) == 0
     assert "the license is unknown" in capsys.readouterr().out
+
+
+def test_photos_means_one_model_for_gray_and_one_for_colour_images(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(finished_run, "load_exported", lambda folder, name: inverter(name, shipped_channels[name]))
+    shipped_channels = {"photos_gray": 1, "photos_colour": 3}
+    pixels = np.arange(300, dtype=np.uint8).reshape(10, 10, 3)
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "gray.png")
+    Image.fromarray(pixels).save(tmp_path / "colour.png")
+    monkeypatch.chdir(tmp_path)
+    assert main(["denoise", "photos", "gray.png", "colour.png", "-o", "out"]) == 0
+    assert "channel" not in capsys.readouterr().out
+    np.testing.assert_array_equal(np.asarray(Image.open("out/gray.png")), 255 - pixels[..., 0])
+    np.testing.assert_array_equal(np.asarray(Image.open("out/colour.png")), 255 - pixels)
+    assert shipped.members(["a", "photos", "photos_gray"]) == ["a", "photos_gray", "photos_colour"]
+    with pytest.raises(ValueError, match="photos means several models: name one of photos_gray, photos_colour"):
+        finished_run.load_restorer("photos")
+
+
+def inverter(name, channels):
+    """A model that inverts images, as long as they have its channels."""
+
+    def compute(images, level):
+        assert images.shape[-1] == channels
+        return 1 - images
+
+    noise = {"kind": "gaussian", "level": 0.0, "level_max": 1.0, "clip": True}
+    return Restorer(name, channels, 4, 2, noise, None, False, "edge", compute)
 
 
 def test_no_models(monkeypatch, capsys):

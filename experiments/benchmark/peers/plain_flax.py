@@ -128,7 +128,7 @@ def unet(variant: str, **settings: Any) -> Job:
         level_key, noise_key = jax.random.split(key)
         level = jax.random.uniform(level_key, (len(target), 1, 1, 1), maxval=UNET_NOISE)
         noisy = target + level * jax.random.normal(noise_key, target.shape)
-        return jnp.abs(model.apply(params, noisy) - target).mean()
+        return jnp.abs(jnp.asarray(model.apply(params, noisy)) - target).mean()
 
     return _training_job(s, params, loss_of)
 

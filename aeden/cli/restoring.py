@@ -60,6 +60,8 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
       ValueError: the options contradict each other, or the run cannot be used.
       OSError: the run cannot be read.
     """
+    if not output:
+        raise ValueError("the output has an empty name: name a file or folder")
     folder = output_folder(output, names)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, and several images need a folder: choose another output")

@@ -55,6 +55,8 @@ def load_restorer(name: str) -> Restorer:
     Raises:
       ValueError, OSError: see `load_run` and `aeden.inference.exported.load_exported`.
     """
+    if not name:
+        raise ValueError("the run has an empty name: name its folder")
     if name in shipped.SHIPPED:
         return load_exported(shipped.FOLDER / name, name)
     folder = Path(name)

@@ -13,6 +13,7 @@ from aeden.cli import restoring
 from aeden.cli.main import build_parser, main
 from aeden.data.image_files import decode_image
 from aeden.data.image_output import Page, write_image
+from aeden.inference.finished_run import load_restorer
 from aeden.inference.restorer import Restorer
 
 NOISE = {"kind": "gaussian", "level": 0.1, "level_max": 0.2, "clip": True}
@@ -267,6 +268,42 @@ def test_patterns_keep_the_structure_from_the_first_wildcard_on(run, tmp_path, c
     assert tree(tmp_path / "scans/clean") == ["1/a.png", "2/a.png", "2/b.png"]
     assert run("nothing/*.png", "-o", "out") == 1
     assert "no image matches this pattern" in capsys.readouterr().err
+
+
+def test_patterns_follow_no_link_in_a_circle(run, tmp_path):
+    for name in ("in/a.png", "in/sub/b.png", "in/.hidden/c.png", "elsewhere/d.png"):
+        save(tmp_path / name, values())
+    # Each of them doubles the paths to a file, 40 times over.
+    for name, target in (("up", ".."), ("here", "."), ("sub/up", ".."), ("link", "../elsewhere")):
+        (tmp_path / "in" / name).symlink_to(target)
+    assert run("in/**/*.png", "-o", "out") == 0
+    assert tree(tmp_path / "out") == ["a.png", "link/d.png", "sub/b.png"]
+    assert run("in/**/sub/**/b.png", "-o", "again") == 0
+    assert tree(tmp_path / "again") == ["sub/b.png"]
+
+
+def test_results_stay_in_the_output_folder(run, tmp_path, capsys):
+    for name in ("in/sub/a.png", "other/b.png"):
+        save(tmp_path / name, values())
+    assert run("in/*/../../other/*.png", "-o", "out/deep") == 1
+    assert "write it without" in capsys.readouterr().err
+    assert run("in/../other/*.png", "-o", "out") == 0
+    assert tree(tmp_path / "out") == ["b.png"]
+
+
+def test_an_empty_name_is_not_the_working_folder(run, tmp_path, capsys):
+    save(tmp_path / "a.png", values())
+    assert run("", "-o", "out") == 1
+    assert "an input has an empty name" in capsys.readouterr().err
+    assert run("a.png", "a.png", "-o", "") == 1
+    assert "the output has an empty name" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="empty name"):
+        load_restorer("")
+    assert main(["export", "", "out"]) == 1
+    assert main(["export", "run", ""]) == 1
+    assert main(["evaluate", "--classical", "--images", ""]) == 1
+    assert capsys.readouterr().err.count("empty name") == 3
+    assert tree(tmp_path) == ["a.png"]
 
 
 def test_a_name_that_exists_is_no_pattern(run, tmp_path):

@@ -31,12 +31,14 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("runs", metavar="RUN", nargs="*", help="the folder of a finished denoising run")
-    parser.add_argument("--images", nargs="+", required=True, metavar="IMAGES", help="clean images: folders or files")
+    parser.add_argument(
+        "--images", nargs="+", action="extend", required=True, metavar="IMAGES", help="clean images: folders or files"
+    )
     parser.add_argument(
         "--level",
         nargs="+",
+        action="extend",
         type=_level,
-        default=LEVELS,
         metavar="L",
         dest="levels",
         help="noise levels, such as 0.1 or 25/255 (15/255 25/255 50/255)",
@@ -50,7 +52,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the noise (0)")
     parser.add_argument("--classical", action="store_true", help="also methods that need no training")
     parser.add_argument(
-        "--tune", nargs="+", default=[], metavar="IMAGES", help="training images to tune the classical methods on"
+        "--tune",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="IMAGES",
+        help="training images to tune the classical methods on",
     )
     parser.add_argument("--limit", type=_positive, metavar="N", help="take the first N images of each folder")
     parser.add_argument("--tile", type=_positive, default=512, metavar="PIXELS", help="as of aeden denoise (512)")
@@ -74,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--tune is for the classical methods: give --classical too")
     if arguments.per_image and not arguments.output:
         raise ValueError("--per-image adds its rows to a file: name one with -o TABLE.csv")
+    arguments.levels = arguments.levels or LEVELS
     from aeden.cli.evaluating import evaluate
 
     return evaluate(arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -56,9 +57,12 @@ def evaluate(arguments: argparse.Namespace) -> int:
     messages = Messages(True, 0)
     reader = Reader(messages)
     sets = reader.sets(arguments.images, arguments.limit)
+    _check_spared(output, sets)
     methods = [noisy_method()]
-    for run in shipped.members(arguments.runs):
-        methods.append(trained_method(run, load_restorer(run), arguments.noise, arguments.tile))
+    for run in dict.fromkeys(arguments.runs):
+        # A folder may be called as a method is.
+        name = f"./{run}" if run in (NOISY, *CLASSICAL) else run
+        methods.append(_method(name, run, arguments.noise, arguments.tile))
     if arguments.classical:
         methods += _classical(_tuned_on(arguments.tune, sets, reader), conditions, messages)
     scores, failed = _scores(sets, methods, conditions, reader)
@@ -91,11 +95,33 @@ def _output(name: str | None, force: bool) -> Path | None:
     path = Path(name)
     if path.is_dir():
         raise ValueError(f"{path} is a folder: name a file, as in -o {path / 'table.csv'}")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise FileExistsError(f"{path}")
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent} is no folder: make it, or write the table elsewhere")
     return path
+
+
+def _method(name: str, run: str, noise: str, tile: int) -> Method:
+    """A run, or a group of models: each image is then restored by the one for its channels, as by `aeden denoise`."""
+    if run not in shipped.GROUPS:
+        return trained_method(name, load_restorer(run), noise, tile)
+    kinds = {
+        channels: trained_method(member, load_restorer(member), noise, tile)
+        for channels, member in shipped.GROUPS[run].items()
+    }
+    return Method(name, lambda noisy, condition: kinds[noisy.shape[2]].restore(noisy, condition), first=tile)
+
+
+def _check_spared(output: Path | None, sets: dict[str, list[Input]]) -> None:
+    """Refuses to replace an image that is to be evaluated by the table.
+
+    Raises:
+      ValueError: the table would.
+    """
+    images = [one for group in sets.values() for one in group if one.path]
+    if output is not None and any(output.resolve() == one.path.resolve() for one in images if one.path):
+        raise ValueError(f"{output} is an image to evaluate: write the table elsewhere")
 
 
 class Reader:

@@ -47,6 +47,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from aeden.inference.export import Options, export_run
 
+    for what, name in (("run", arguments.run_folder), ("output", arguments.output)):
+        if not name:
+            raise ValueError(f"the {what} has an empty name: name its folder")
     options = Options(
         format=arguments.format,
         half=arguments.half,

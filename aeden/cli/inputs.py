@@ -8,11 +8,11 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from aeden.data.image_limits import ImageError
-from aeden.data.image_members import OTHER_IMAGES, SUFFIXES, list_files
+from aeden.data.image_members import OTHER_IMAGES, SUFFIXES, leads_elsewhere, list_files
 
 STANDARD = "-"
 
@@ -61,7 +61,9 @@ def find_inputs(names: Sequence[str], output: Path | None) -> Found:
     """
     found = Found()
     for name in names:
-        if name == STANDARD:
+        if not name:
+            found.problems.append("an input has an empty name: name a file or folder")
+        elif name == STANDARD:
             found.inputs.append(Input("standard input", None, Path("stdin")))
         elif os.path.lexists(name) or not glob.has_magic(name):
             _add(found, Path(name), None, output)
@@ -75,13 +77,16 @@ def find_inputs(names: Sequence[str], output: Path | None) -> Found:
 
 def _add_matches(found: Found, pattern: str, output: Path | None) -> None:
     """Adds what a pattern matches."""
-    fixed = []
+    fixed: list[str] = []
     for part in Path(pattern).parts:
         if glob.has_magic(part):
             break
         fixed.append(part)
+    if ".." in Path(pattern).parts[len(fixed) :]:
+        found.problems.append(f"{pattern}: results cannot keep a path with .. after a wildcard: write it without")
+        return
     base = Path(*fixed)
-    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
+    matches = sorted(_matches(Path(pattern).parts))
     before, walked = len(found.inputs) + len(found.problems), set[Path]()
     for match in matches:
         if walked & set(match.parents) or _is_result(match, base, output):
@@ -93,6 +98,36 @@ def _add_matches(found: Found, pattern: str, output: Path | None) -> None:
         _add(found, match, base, output)
     if len(found.inputs) + len(found.problems) == before:
         found.problems.append(f"{pattern}: no image matches this pattern")
+
+
+def _matches(parts: Sequence[str]) -> set[Path]:
+    """The files and folders that a pattern matches, given by its parts.
+
+    Here a link to a folder that is searched anyway is not followed. `glob` follows it again and again.
+    """
+    if "**" not in parts:
+        return {Path(match) for match in glob.glob(os.path.join(*parts))}
+    first = parts.index("**")
+    before, after = parts[:first], parts[first + 1 :]
+    tops = _matches(before) if before else {Path()}
+    folders = {folder for top in tops if top.is_dir() for folder in _folders(top)}
+    if not after:
+        return tops & folders
+    return {match for folder in folders for match in _matches((glob.escape(str(folder)), *after))}
+
+
+def _folders(top: Path) -> Iterator[Path]:
+    """A folder and its subfolders, without hidden ones."""
+    root, linked, waiting = top.resolve(), set[Path](), [top]
+    while waiting:
+        folder = waiting.pop()
+        yield folder
+        try:
+            with os.scandir(folder) as scan:
+                found = [folder / one.name for one in scan if one.is_dir() and not one.name.startswith(".")]
+        except OSError:
+            continue  # It matches nothing.
+        waiting += [one for one in found if not one.is_symlink() or leads_elsewhere(one, root, linked)]
 
 
 def _is_result(match: Path, base: Path, output: Path | None) -> bool:

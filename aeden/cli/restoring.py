@@ -15,7 +15,7 @@ from aeden.cli.compiled_programs import keep_programs
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
 from aeden.cli.streams import read_standard_input, write_standard_output
-from aeden.cli.targets import Targets, compare_path, output_folder, suffix_of
+from aeden.cli.targets import Targets, compare_path, make_folder, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
 from aeden.data.image_metadata import metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
@@ -60,6 +60,8 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
       ValueError: the options contradict each other, or the run cannot be used.
       OSError: the run cannot be read.
     """
+    if not output:
+        raise ValueError("the output has an empty name: name a file or folder")
     folder = output_folder(output, names)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file, and several images need a folder: choose another output")
@@ -149,7 +151,7 @@ class Work:
         if path is None:
             write_standard_output(name, all_pages())
         else:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with files.new_file(path, self.options.force) as file:
                 write_image(file, name, all_pages())
             if self.options.compare:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from aeden.cli.inputs import STANDARD
-from aeden.data.image_limits import ImageError
+from aeden.data.image_limits import LIMITS, ImageError
 from aeden.data.image_output import Page, write_image
 
 
@@ -15,13 +15,15 @@ def read_standard_input() -> bytes:
     """The content of standard input.
 
     Raises:
-      ImageError: nobody sends any.
+      ImageError: nobody sends any, or more than an image file may have.
     """
     if sys.stdin.isatty():
         raise ImageError(f"it is a terminal: send an image to it, as in `aeden denoise RUN {STANDARD} -o OUT < FILE`")
-    content = sys.stdin.buffer.read()
+    # It may never end.
+    content = sys.stdin.buffer.read(LIMITS.file_bytes + 1)
     if not content:
         raise ImageError("it is empty: send an image to it")
+    LIMITS.check_size(len(content))
     return content
 
 

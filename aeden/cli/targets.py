@@ -12,6 +12,9 @@ from aeden.cli.inputs import STANDARD, Input
 from aeden.data.image_limits import ImageError
 from aeden.data.image_output import FORMATS, format_of_suffix
 
+# Bytes that the name of a file has at most, on nearly every file system.
+LONGEST_NAME = 255
+
 
 def output_folder(output: str, names: Sequence[str]) -> Path | None:
     """The output folder that a command line names; None if it names a file or standard output.
@@ -84,20 +87,41 @@ class Targets:
         self._check_free(path)
 
     def _take(self, path: Path, one: Input) -> None:
+        self._check_free(path)
         place = os.path.realpath(path)
-        if place in self.taken:
-            raise ImageError(f"{path} is already the result for {self.taken[place]}: restore it into another folder")
         owner = self.sources.get(place)
         if owner is not None and (one.path is None or os.path.realpath(one.path) != place):
             raise ImageError(f"{path} would replace the image {owner} of this command: choose another output")
-        self._check_free(path)
         self.taken[place] = one.name
 
     def _check_free(self, path: Path) -> None:
+        if (before := self.taken.get(os.path.realpath(path))) is not None:
+            raise ImageError(f"{path} is already the result for {before}: restore it into another folder")
+        if len(os.fsencode(path.name)) > LONGEST_NAME:  # also where its folder does not exist yet
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(path))
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return
+        except NotADirectoryError as error:
+            raise ImageError(f"{path}: a part of this path is no folder: choose another output") from error
         if path.is_dir():
             raise ImageError(f"{path} is a folder: name a file")
-        if not self.force and os.path.lexists(path):
+        if not self.force:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder for results, and those above it.
+
+    Raises:
+      ImageError: something that is no folder is in the way.
+      OSError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ImageError(f"{error.filename} is no folder: choose another output") from error
 
 
 def compare_path(path: Path) -> Path:

@@ -197,21 +197,18 @@ def _folder(source: Path, limits: Limits) -> Iterator[FolderEntry]:
         os.scandir(source).close()
     except OSError as error:
         raise ValueError(f"{source}: {_why(error)}") from error
-    for count, entry in enumerate(_walk(source, "", source.resolve(), set(), limits), 1):
+    for count, entry in enumerate(_walk(source, limits), 1):
         limits.check_members(count, source)
         yield entry
 
 
-def _walk(folder: Path, prefix: str, root: Path, linked: set[Path], limits: Limits) -> Iterator[FolderEntry]:
-    """The files below a folder, sorted by path. `linked` are the folders outside of `root` that links have led to."""
-    try:
-        with os.scandir(folder) as scan:
-            names = sorted(entry.name for entry in scan if not entry.name.startswith("."))
-    except OSError as error:
-        yield prefix.rstrip("/"), ImageError(f"a folder that {_why(error)}")
-        return
-    for name in names:
-        path, relative = folder / name, prefix + name
+def _walk(source: Path, limits: Limits) -> Iterator[FolderEntry]:
+    """The files below a folder, sorted by path, however deep the folders are nested."""
+    root, linked = source.resolve(), set[Path]()
+    # What is still to be looked at, and its relative path, the next one last.
+    waiting = _entries(source, "")
+    while waiting:
+        path, relative = waiting.pop()
         try:
             mode = path.stat().st_mode
         except OSError as error:
@@ -221,11 +218,32 @@ def _walk(folder: Path, prefix: str, root: Path, linked: set[Path], limits: Limi
             yield relative, _OnDisk(path, limits)
         elif not stat.S_ISDIR(mode):
             yield relative, ImageError(f"{_kind(mode)}, not a file: leave it out")
+        elif path.is_symlink() and not leads_elsewhere(path, root, linked):
+            yield relative, ImageError("a link to a folder that is read anyway or contains it: not followed")
         else:
-            if path.is_symlink():
-                target = path.resolve()
-                if target.is_relative_to(root) or root.is_relative_to(target) or target in linked:
-                    yield relative, ImageError("a link to a folder that is read anyway or contains it: not followed")
-                    continue
-                linked.add(target)
-            yield from _walk(path, f"{relative}/", root, linked, limits)
+            try:
+                waiting += _entries(path, f"{relative}/")
+            except OSError as error:
+                yield relative, ImageError(f"a folder that {_why(error)}")
+
+
+def _entries(folder: Path, prefix: str) -> list[tuple[Path, str]]:
+    """What is in a folder and not hidden, and its relative path, last name first."""
+    with os.scandir(folder) as scan:
+        names = sorted((entry.name for entry in scan if not entry.name.startswith(".")), reverse=True)
+    return [(folder / name, prefix + name) for name in names]
+
+
+def leads_elsewhere(link: Path, root: Path, linked: set[Path]) -> bool:
+    """Whether a link leads to a folder that is neither read anyway nor contains `root`; if so, adds it to `linked`.
+
+    Args:
+      link: the link to a folder.
+      root: the folder that is read, without links.
+      linked: the folders outside of `root` that links have led to.
+    """
+    target = link.resolve()
+    if target.is_relative_to(root) or root.is_relative_to(target) or target in linked:
+        return False
+    linked.add(target)
+    return True

@@ -58,6 +58,8 @@ def load_restorer(name: str) -> Restorer:
     Raises:
       ValueError, OSError: see `load_run` and `aeden.inference.exported.load_exported`.
     """
+    if not name:
+        raise ValueError("the run has an empty name: name its folder")
     if name in shipped.GROUPS:
         raise ValueError(f"{name} means several models: name one of {', '.join(shipped.members([name]))}")
     if name in shipped.SHIPPED:

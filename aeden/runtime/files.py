@@ -131,7 +131,8 @@ def new_file(path: Path, replace: bool = False) -> Iterator[io.BufferedIOBase]:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     # A short name, since a name of the greatest length has no room for a suffix.
     temporary = path.with_name(f".aeden-{os.getpid()}-{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    with naming(path):
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
     try:
         with open(descriptor, "w+b") as file:
             if replace and path.is_file():
@@ -139,10 +140,11 @@ def new_file(path: Path, replace: bool = False) -> Iterator[io.BufferedIOBase]:
             yield file
             file.flush()
             os.fsync(descriptor)
-        if replace:
-            os.replace(temporary, path)
-        else:
-            _name(temporary, path)
+        with naming(path):
+            if replace:
+                os.replace(temporary, path)
+            else:
+                _name(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from aeden.runtime.files import naming
+
 
 @contextlib.contextmanager
 def new_folder(path: Path, check: Callable[[Path], None]) -> Iterator[Path]:
@@ -27,7 +29,8 @@ def new_folder(path: Path, check: Callable[[Path], None]) -> Iterator[Path]:
     path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".aeden-{os.getpid()}-{secrets.token_hex(4)}")
-    temporary.mkdir()
+    with naming(path):
+        temporary.mkdir()
     try:
         yield temporary
         check(path)

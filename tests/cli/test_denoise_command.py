@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aeden.cli import restoring
+from aeden.cli import restoring, streams
 from aeden.cli.main import build_parser, main
 from aeden.data.image_files import decode_image
+from aeden.data.image_limits import Limits
 from aeden.data.image_output import Page, write_image
+from aeden.inference.finished_run import load_restorer
 from aeden.inference.restorer import Restorer
 
 NOISE = {"kind": "gaussian", "level": 0.1, "level_max": 0.2, "clip": True}
@@ -269,6 +271,42 @@ def test_patterns_keep_the_structure_from_the_first_wildcard_on(run, tmp_path, c
     assert "no image matches this pattern" in capsys.readouterr().err
 
 
+def test_patterns_follow_no_link_in_a_circle(run, tmp_path):
+    for name in ("in/a.png", "in/sub/b.png", "in/.hidden/c.png", "elsewhere/d.png"):
+        save(tmp_path / name, values())
+    # Each of them doubles the paths to a file, 40 times over.
+    for name, target in (("up", ".."), ("here", "."), ("sub/up", ".."), ("link", "../elsewhere")):
+        (tmp_path / "in" / name).symlink_to(target)
+    assert run("in/**/*.png", "-o", "out") == 0
+    assert tree(tmp_path / "out") == ["a.png", "link/d.png", "sub/b.png"]
+    assert run("in/**/sub/**/b.png", "-o", "again") == 0
+    assert tree(tmp_path / "again") == ["sub/b.png"]
+
+
+def test_results_stay_in_the_output_folder(run, tmp_path, capsys):
+    for name in ("in/sub/a.png", "other/b.png"):
+        save(tmp_path / name, values())
+    assert run("in/*/../../other/*.png", "-o", "out/deep") == 1
+    assert "write it without" in capsys.readouterr().err
+    assert run("in/../other/*.png", "-o", "out") == 0
+    assert tree(tmp_path / "out") == ["b.png"]
+
+
+def test_an_empty_name_is_not_the_working_folder(run, tmp_path, capsys):
+    save(tmp_path / "a.png", values())
+    assert run("", "-o", "out") == 1
+    assert "an input has an empty name" in capsys.readouterr().err
+    assert run("a.png", "a.png", "-o", "") == 1
+    assert "the output has an empty name" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="empty name"):
+        load_restorer("")
+    assert main(["export", "", "out"]) == 1
+    assert main(["export", "run", ""]) == 1
+    assert main(["evaluate", "--classical", "--images", ""]) == 1
+    assert capsys.readouterr().err.count("empty name") == 3
+    assert tree(tmp_path) == ["a.png"]
+
+
 def test_a_name_that_exists_is_no_pattern(run, tmp_path):
     save(tmp_path / "a[1].png", values())
     assert run("a[1].png", "a[1].png", "-o", "out") == 0
@@ -297,6 +335,17 @@ def test_two_images_with_one_result(run, tmp_path, capsys):
     captured = capsys.readouterr()
     assert "two/a.png: out/a.png is already the result for one/a.png" in captured.err
     assert captured.out.splitlines()[-1] == "1 restored, 1 failed"
+
+
+def test_a_format_that_is_not_written_may_give_a_result_its_name_twice(run, tmp_path, capsys):
+    """`--force` would not help the second."""
+    for name in ("in/a.gif", "in/a.png"):
+        save(tmp_path / "in/b.png", values())
+        with Image.open(tmp_path / "in/b.png") as image:
+            image.save(tmp_path / name)
+    (tmp_path / "in/b.png").unlink()
+    assert run("in", "-o", "out") == 1
+    assert "in/a.png: out/a.png is already the result for in/a.gif" in capsys.readouterr().err
 
 
 def test_a_result_does_not_replace_another_image_of_the_command(run, tmp_path, capsys):
@@ -349,6 +398,14 @@ def test_standard_input_and_output(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     assert run("-", "-o", "b.png") == 1
     assert "standard input: it is empty" in capsys.readouterr().err
+
+
+def test_standard_input_may_never_end(run, monkeypatch, capsys):
+    monkeypatch.setattr(streams, "LIMITS", Limits(file_bytes=1000))
+    with open("/dev/zero") as zeros:
+        monkeypatch.setattr(sys, "stdin", zeros)
+        assert run("-", "-o", "b.png") == 1
+    assert "standard input: 1001 bytes, more than 1000" in capsys.readouterr().err
 
 
 def test_an_output_that_nobody_reads(run, tmp_path, monkeypatch, capsys):
@@ -423,17 +480,29 @@ def test_what_is_not_there(run, tmp_path, capsys):
 def test_outputs_that_cannot_be(run, tmp_path, capsys):
     save(tmp_path / "a.png", values(dtype="uint16"))
     save(tmp_path / "b.png", values())
+    (tmp_path / "nowhere").symlink_to("gone/sub")
     for output, said in (
         ("c.jpg", "JPEG cannot hold this 16-bit image"),
         ("c.gif", "256 colours"),
         ("c.xyz", "no format for results"),
-        ("b.png/c.png", "b.png"),
+        ("b.png/c.png", "a part of this path is no folder"),
+        ("b.png/sub/c.png", "a part of this path is no folder"),
+        ("nowhere/c.png", "nowhere is no folder"),
+        ("n" * 300 + ".png", "File name too long"),
     ):
         assert run("a.png", "-o", output) == 1
         assert said in capsys.readouterr().err
     assert run("a.png", "b.png", "-o", "b.png") == 1
     assert "b.png is a file, and several images need a folder" in capsys.readouterr().err
     assert tree(tmp_path) == ["a.png", "b.png"]
+
+
+def test_a_comparison_whose_name_is_too_long_is_refused_before_anything_is_written(run, tmp_path, capsys):
+    name = "n" * 251 + ".png"
+    save(tmp_path / "in" / name, values())
+    assert run("in", "-o", "out", "--compare") == 1
+    assert "compare.png: File name too long" in capsys.readouterr().err
+    assert tree(tmp_path) == [f"in/{name}"]
 
 
 def test_a_full_disk(run, tmp_path, monkeypatch, capsys):

@@ -174,6 +174,7 @@ def test_what_fails_is_named_and_the_rest_is_evaluated(runs, tmp_path, capsys):
         (["half", "--images", "a.png", "-o", "a.png"], "a.png exists already: use --force"),
         (["half", "--images", "a.png", "-o", "empty"], "empty is a folder: name a file"),
         (["half", "--images", "a.png", "-o", "gone/t.csv"], "gone is no folder"),
+        (["half", "--images", "a.png", "-o", "a.png", "--force"], "a.png is an image to evaluate"),
     ],
 )
 def test_bad_input_is_refused_in_one_line(runs, tmp_path, capsys, arguments, said):
@@ -194,6 +195,36 @@ def test_levels_out_of_range(capsys, level, said):
     with pytest.raises(SystemExit):
         main(["evaluate", "half", "--images", "a.png", f"--level={level}"])
     assert said in capsys.readouterr().err
+
+
+def test_an_option_that_is_given_twice_adds_to_the_first(runs, tmp_path):
+    for name in ("a.png", "b.png"):
+        save(name, 12, 12, seed=ord(name[0]))
+    command = ["evaluate", "half", "--images", "a.png", "--images", "b.png", "--level", "0.1", "--level", "0.2"]
+    assert main([*command, "--no-clip", "-o", "t.csv"]) == 0
+    assert [(row["level"], row["images"]) for row in table()] == [("0.1", "2")] * 2 + [("0.2", "2")] * 2
+
+
+def test_a_run_that_is_called_as_a_method_is_has_rows_of_its_own(runs, tmp_path):
+    clean = save("a.png", 12, 12)
+    for name in ("noisy", "median"):
+        runs[name] = restorer(lambda images, level: images * 0)
+    command = ["evaluate", "noisy", "median", "--classical", "--images", "a.png", "--level", "0.1", "--no-clip"]
+    assert main([*command, "-o", "t.csv"]) == 0
+    figures = {row["method"]: (float(row["psnr"]), row["images"]) for row in table()}
+    zero = pytest.approx(psnr(0 * clean, clean), abs=1e-3), "1"
+    assert (figures["./noisy"], figures["./median"]) == (zero, zero)
+    assert figures["noisy"][0] > 15 > zero[0].expected
+    assert figures["noisy"][1] == figures["median"][1] == "1"
+
+
+def test_a_link_that_leads_nowhere_is_no_free_place(runs, tmp_path, capsys):
+    save("a.png", 12, 12)
+    (tmp_path / "t.csv").symlink_to("gone/t.csv")
+    assert main(["evaluate", "half", "--images", "a.png", "-o", "t.csv"]) == 1
+    captured = capsys.readouterr()
+    assert "t.csv exists already" in captured.err
+    assert captured.out == ""
 
 
 def test_a_run_folder_gives_its_parameters_and_seed(finished_run, tmp_path, monkeypatch):

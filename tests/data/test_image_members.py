@@ -3,8 +3,11 @@
 import io
 import os
 import socket
+import subprocess
+import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +194,21 @@ def test_links_to_other_folders_are_followed_once(tmp_path, images):
     read, skipped = split(tmp_path / "set")
     assert sorted(read) == ["cats/A/0.png", "cats/A/2.png", "cats/B/1.png", "cats/B/3.png"]
     assert sorted(skipped) == ["cats/A/back", "dogs"]
+
+
+def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path, images, monkeypatch):
+    write_images(tmp_path, images[:2])
+    monkeypatch.chdir(tmp_path / "B")
+    depth = sys.getrecursionlimit() + 100
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    write_images(Path(), images[:1])
+    os.chdir(tmp_path)
+    read, skipped = split(tmp_path)
+    assert sorted(read) == ["A/0.png", "B/1.png", f"B/{'d/' * depth}A/0.png"]
+    assert skipped == {}
+    subprocess.run(["rm", "-rf", "B"], check=True)  # pytest would delete them by recursion
 
 
 def test_what_may_not_be_read_is_named(tmp_path, images, monkeypatch):

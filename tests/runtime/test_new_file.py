@@ -1,11 +1,14 @@
 """Files that get their names once they are complete."""
 
+import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from aeden.runtime.files import new_file
+from aeden.runtime.new_folder import new_folder
 
 
 def names(folder):
@@ -44,8 +47,9 @@ def test_what_exists_is_kept_unless_it_is_to_be_replaced(tmp_path):
             file.write(b"mine")
             (tmp_path / "b").write_bytes(b"theirs")  # came while this one was written
 
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError) as refused:
         too_late()
+    assert refused.value.filename == str(tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == b"theirs"
     with new_file(tmp_path / "a", replace=True) as file:
         file.write(b"after")
@@ -54,6 +58,22 @@ def test_what_exists_is_kept_unless_it_is_to_be_replaced(tmp_path):
     with pytest.raises(FileExistsError), new_file(tmp_path / "link"):
         pass
     assert names(tmp_path) == ["a", "b", "link"]
+
+
+def test_an_error_names_the_file_and_not_its_temporary_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as refused, new_file(tmp_path / "gone" / "a"):
+        pass
+    assert refused.value.filename == str(tmp_path / "gone" / "a")
+
+
+def test_an_error_names_the_folder_and_not_its_temporary_name(tmp_path, monkeypatch):
+    def refuse(path):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", lambda path, **options: None if options else refuse(path))
+    with pytest.raises(OSError, match="Read-only") as refused, new_folder(tmp_path / "out", lambda path: None):
+        pass
+    assert refused.value.filename == str(tmp_path / "out")
 
 
 def test_file_systems_without_hard_links(tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ def run() -> None:
     numbers = range(FIRST.value, FIRST.value + COUNT.value)
     fonts = Path(FONTS.value).expanduser() if FONTS.value else None
     draw(Path(OUT.value).expanduser(), numbers, HEIGHT.value, WIDTH.value, SPLIT.value, fonts, NOISE.value)
-    print(f"{COUNT.value} pages of {HEIGHT.value} x {WIDTH.value} in {OUT.value}")
+    print(f"{COUNT.value} page{'s' * (COUNT.value > 1)} of {WIDTH.value} x {HEIGHT.value} pixels in {OUT.value}")
 
 
 def main() -> None:

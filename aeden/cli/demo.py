@@ -21,7 +21,12 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", metavar="RUN", nargs="+", help="the folder of a finished denoising run")
+    parser.add_argument(
+        "runs",
+        metavar="RUN",
+        nargs="+",
+        help="the folder of a finished denoising run, an exported folder, or a model of `aeden models`",
+    )
     parser.add_argument("--port", type=_port, default=7860, metavar="N", help="where the page is served (7860)")
     parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
     parser.set_defaults(run=run)

@@ -34,7 +34,11 @@ def add_parser(subparsers: Any) -> None:
         "inputs", metavar="INPUT", nargs="+", help="image, folder with all its subfolders, quoted pattern, or -"
     )
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="file or folder for the results, or -")
-    parser.add_argument("--force", action="store_true", help="replace files that exist")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--force", action="store_true", help="replace files that exist")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="leave files that exist, and go on with the others"
+    )
     parser.add_argument(
         "--strength", type=_strength, default=1.0, metavar="S", help="0 returns the image, 1 (default) the restored one"
     )
@@ -76,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.output,
         Options(
             force=arguments.force,
+            skip_existing=arguments.skip_existing,
             strength=arguments.strength,
             level=arguments.level,
             value_range=tuple(arguments.range) if arguments.range else None,

@@ -30,7 +30,12 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", metavar="RUN", nargs="*", help="the folder of a finished denoising run")
+    parser.add_argument(
+        "runs",
+        metavar="RUN",
+        nargs="*",
+        help="the folder of a finished denoising run, an exported folder, or a model of `aeden models`",
+    )
     parser.add_argument(
         "--images", nargs="+", action="extend", required=True, metavar="IMAGES", help="clean images: folders or files"
     )

@@ -15,6 +15,8 @@ from aeden.data.image_limits import ImageError
 from aeden.data.image_members import OTHER_IMAGES, SUFFIXES, leads_elsewhere, list_files
 
 STANDARD = "-"
+# So many files that are no images are named; of more, their suffixes are.
+NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _add(found: Found, path: Path, base: Path | None, output: Path | None) -> No
 
 def _add_folder(found: Found, folder: Path, base: Path, output: Path | None) -> None:
     """Adds the images of a folder and its subfolders, but for those of the output folder."""
-    before, others = len(found.inputs) + len(found.problems), Counter[str]()
+    before, others = len(found.inputs) + len(found.problems), list[str]()
     results = output.resolve() if output and output.resolve() != folder.resolve() else None
     try:
         for name, path in list_files(folder):
@@ -170,13 +172,20 @@ def _add_folder(found: Found, folder: Path, base: Path, output: Path | None) -> 
             elif suffix in OTHER_IMAGES:
                 found.problems.append(f"{path}: aeden does not read {suffix} files: convert it to PNG")
             elif suffix not in SUFFIXES:
-                others[suffix or "none"] += 1
+                others.append(name)
             else:
                 found.inputs.append(Input(str(path), path, path.relative_to(base)))
     except ValueError as error:
         found.problems.append(str(error))
     if others:
-        listed = ", ".join(f"{count} of suffix {suffix}" for suffix, count in sorted(others.items()))
-        found.notes.append(f"{folder}: files that are no images were left out: {listed}")
+        found.notes.append(f"{folder}: files that are no images were left out: {_listed(others)}")
     if len(found.inputs) + len(found.problems) == before:
         found.problems.append(f"{folder}: no image is in this folder; images have the suffixes {', '.join(SUFFIXES)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names of a few files, or how many of each suffix there are."""
+    if len(names) <= NAMED:
+        return ", ".join(sorted(names))
+    suffixes = Counter(PurePosixPath(name).suffix.lower() or "none" for name in names)
+    return ", ".join(f"{count} of suffix {suffix}" for suffix, count in sorted(suffixes.items()))

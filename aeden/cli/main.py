@@ -41,7 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
       The exit status: 0, 1 if something failed, 130 after Ctrl-C. Wrong arguments raise SystemExit(2).
     """
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help()
+        return 0
+    arguments = parser.parse_args(argv)
     if not arguments.debug:
         quiet_libraries()
     try:

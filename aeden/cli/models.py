@@ -36,4 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
     for name, group in shipped.GROUPS.items():
         if set(group.values()) <= shipped.SHIPPED.keys():
             print(f"{name:<{width}}           {group[1]} for gray images, {group[3]} for colour images")
+    print("use one by its name: aeden denoise NAME noisy.png -o clean.png")
     return 0

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from aeden.cli.chosen_model import Chosen, choose
 from aeden.cli.compiled_programs import keep_programs
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
@@ -20,12 +23,14 @@ from aeden.data.image_files import DecodedImage, ImageError, decode_image
 from aeden.data.image_metadata import metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
 from aeden.inference.finished_run import Restorer, load_restorers
-from aeden.inference.noise_level import NoiseEstimate, estimate_noise, far_from_training
+from aeden.inference.noise_level import NoiseEstimate
 from aeden.inference.tiles import Grid, calls, plan_tiles, restored_rows
 from aeden.runtime import files
 
 # So many sizes of tiles are compiled for images of these sizes alone; images of further sizes share a few.
 OWN_SIZES = 4
+# So many images that failed are named in the last line.
+NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +38,12 @@ class Options:
     """The options of `aeden denoise`, see its help.
 
     Attributes:
-      force, strength, level, compare, tile, overlap, debug: as on the command line.
+      force, skip_existing, strength, level, compare, tile, overlap, debug: as on the command line.
       value_range: the values that stand for black and white in float images; None if not given.
     """
 
     force: bool = False
+    skip_existing: bool = False
     strength: float = 1.0
     level: float | None = None
     value_range: tuple[float, float] | None = None
@@ -75,18 +81,25 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
         messages.error(f"note: {note}")
     for problem in found.problems:
         messages.error(f"error: {problem}")
-    failed = len(found.problems)
+    outcomes = Counter({Outcome.FAILED: len(found.problems)})
+    failures: list[str] = []
     try:
         if found.inputs:
             targets = Targets(output, folder, options.force, options.compare, found.inputs)
-            work = Work(_load(run, options), options, messages, targets)
-            failed += sum(not work.restore(one) for one in found.inputs)
+            work = Work(_load(run, options), options, messages, targets, failures=failures)
+            outcomes.update(work.restore(one) for one in found.inputs)
     finally:
         messages.close()
-    total = len(found.inputs) + len(found.problems)
-    if total > 1:
-        messages.result(f"{total - failed} restored" + (f", {failed} failed" if failed else ""))
-    return 1 if failed else 0
+    if outcomes.total() > 1:
+        messages.result(_last_line(outcomes, failures))
+    return 1 if outcomes[Outcome.FAILED] else 0
+
+
+def _last_line(outcomes: Mapping[Outcome, int], failures: Sequence[str]) -> str:
+    """How many images had which outcome, and the names of the first that failed: their errors may be far above."""
+    told = [f"{count} {one.value}" for one in Outcome if (count := outcomes[one]) or one is Outcome.RESTORED]
+    named = ", ".join(failures[:NAMED]) + ", ..." * (len(failures) > NAMED)
+    return ", ".join(told) + (f": {named}" if named else "")
 
 
 def _load(run: str, options: Options) -> Callable[[int], Restorer]:
@@ -96,6 +109,14 @@ def _load(run: str, options: Options) -> Callable[[int], Restorer]:
     if options.level is not None and not restorers(1).takes_level:
         raise ValueError(f"{run} restores all noise levels alike, without being told: leave out --level")
     return restorers
+
+
+class Outcome(enum.Enum):
+    """What became of an image; the values are words for the last line."""
+
+    RESTORED = "restored"
+    SKIPPED = "skipped, as they exist already"
+    FAILED = "failed"
 
 
 @dataclasses.dataclass
@@ -108,6 +129,7 @@ class Work:
       messages: what is printed.
       targets: where the results go.
       sizes: the models, and sizes of tiles that were chosen for images of these sizes.
+      failures: the names of the images that failed.
     """
 
     restorers: Callable[[int], Restorer]
@@ -115,21 +137,25 @@ class Work:
     messages: Messages
     targets: Targets
     sizes: set[tuple[str, tuple[int, int]]] = dataclasses.field(default_factory=set)
+    failures: list[str] = dataclasses.field(default_factory=list)
 
-    def restore(self, one: Input) -> bool:
-        """Restores an image; prints one line on it, and returns whether it succeeded."""
+    def restore(self, one: Input) -> Outcome:
+        """Restores an image, and prints one line on it unless its result exists already and is to be left."""
         try:
             self._restore(one)
         except KeyboardInterrupt:
             raise
         except Exception as error:
+            if isinstance(error, FileExistsError) and self.options.skip_existing:
+                return Outcome.SKIPPED
             if self.options.debug:
                 raise
             self.messages.error(f"error: {one.name}: {_name_option(one_line(error))}")
-            return False
+            self.failures.append(one.name)
+            return Outcome.FAILED
         finally:
             self.messages.file_done()
-        return True
+        return Outcome.RESTORED
 
     def _restore(self, one: Input) -> None:
         self.targets.check_early(one)
@@ -180,29 +206,19 @@ class Work:
                 # Every page of a TIFF is restored.
                 if pages == 1 or not re.match(r"\d+ of \d+ ", note):
                     self.messages.error(f"note: {name}: {_name_option(note)}")
-            estimate = estimate_noise(decoded.pixels, float(decoded.black), float(decoded.white))
-            lines.append(("" if pages == 1 else f"page {number + 1}: ") + self._describe(decoded, estimate))
-            if warning := far_from_training(self._restorer(decoded).noise, estimate):
-                self.messages.error(f"warning: {name}: {warning}")
-            restored = self._restore_pixels(name, decoded, estimate)
-            yield Page(restored, decoded.alpha, metadata_of(decoded, content))
+            chosen = choose(self.restorers, decoded)
+            lines.append(("" if pages == 1 else f"page {number + 1}: ") + _describe(chosen))
+            if chosen.warning:
+                self.messages.error(f"warning: {name}: {chosen.warning}")
+            restored = self._restore_pixels(name, decoded, chosen)
+            repeats = decoded.pixels.shape[2] // restored.shape[2]
+            yield Page(np.repeat(restored, repeats, axis=2), decoded.alpha, metadata_of(decoded, content))
 
-    def _restorer(self, decoded: DecodedImage) -> Restorer:
-        return self.restorers(decoded.pixels.shape[2])
-
-    def _describe(self, decoded: DecodedImage, estimate: NoiseEstimate | None) -> str:
-        height, width, channels = decoded.pixels.shape
-        kind = "gray" if channels == 1 else "colour"
-        if channels != (own := self._restorer(decoded).channels):
-            kind += ", channel by channel" if own == 1 else ", with a run for colour"
-        noise = "too small for an estimate of its noise" if estimate is None else f"noise about {estimate.level:.3f}"
-        return f"{width} x {height}, {kind}, {noise}"
-
-    def _restore_pixels(self, name: str, decoded: DecodedImage, estimate: NoiseEstimate | None) -> np.ndarray:
+    def _restore_pixels(self, name: str, decoded: DecodedImage, chosen: Chosen) -> np.ndarray:
         """The restored pixels, of the type of the image's."""
-        pixels, black, scale = decoded.pixels, np.float32(decoded.black), np.float32(decoded.white - decoded.black)
+        black, scale = np.float32(decoded.black), np.float32(decoded.white - decoded.black)
+        pixels, restorer = chosen.pixels, chosen.restorer
         height, width, channels = pixels.shape
-        restorer = self._restorer(decoded)
         grid = self._plan(restorer, (height, width))
         result = np.empty_like(pixels)
 
@@ -210,7 +226,7 @@ class Work:
             return np.clip((pixels[rows, columns].astype(np.float32) - black) / scale, 0, 1)
 
         with self.messages.tiles(name, len(grid) * calls(restorer, channels)) as progress:
-            level = self._level(restorer, estimate)
+            level = self._level(restorer, chosen.estimate)
             for start, rows in restored_rows(restorer, read, (height, width, channels), grid, level, progress):
                 place = slice(start, start + len(rows))
                 if self.options.strength < 1:
@@ -245,6 +261,17 @@ class Work:
         both = Page(np.concatenate([decoded.uint8(), after.uint8()], axis=1))
         with files.new_file(path, self.options.force) as file:
             write_image(file, "PNG", [both])
+
+
+def _describe(chosen: Chosen) -> str:
+    height, width = chosen.pixels.shape[:2]
+    level = chosen.estimate and chosen.estimate.level
+    noise = (
+        "too small for an estimate of its noise"
+        if level is None
+        else f"noise about {level:.3f} ({255 * level:.0f} of 255)"
+    )
+    return f"{width} x {height}, {chosen.kind}, {noise}"
 
 
 def _name_option(text: str) -> str:

@@ -37,7 +37,9 @@ __all__ = [
 
 # What Pillow may read, whatever the suffix says. Others start a program (EPS), or are reduced to 8 bits without a word.
 FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "PPM")
-NO_IMAGE = "neither a PNG, JPEG, GIF, BMP, TIFF, WebP or AVIF nor a PGM or PPM image: convert it to PNG"
+NO_IMAGE = (
+    "neither a PNG, JPEG, GIF, BMP, TIFF, WebP or AVIF nor a PGM or PPM image, whatever its name: convert or remove it"
+)
 # Orientation of EXIF -> how often to turn by 90 degrees counterclockwise after mirroring left to right, if at all.
 ORIENTATIONS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
 ORIENTATION = 0x0112

@@ -188,7 +188,8 @@ def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
             lines.append(f"| {name} | {figures} |")
     if not lines:
         return "The run was not tested.\n"
-    of = f"On {summary['examples']['test']:,} test images" if "examples" in summary else "On the test images"
+    count = summary["examples"]["test"] if "examples" in summary else None
+    of = "On the test images" if count is None else f"On {count:,} test image{'s' * (count != 1)}"
     seed = f" One run, seed {settings['seed']}." if settings["seed"] is not None else ""
     return "\n".join([f"{of}.{seed}\n", HEADER, "|---|---|---|---|---|", *lines]) + "\n"
 

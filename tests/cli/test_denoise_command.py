@@ -157,6 +157,54 @@ def test_gray_through_a_run_for_colour(run, tmp_path, capsys):
     assert "gray, with a run for colour" in capsys.readouterr().out
 
 
+def test_each_image_goes_to_the_model_for_its_kind(run, monkeypatch, tmp_path, capsys):
+    """The gray model inverts, the colour model restores nothing but doubles the darkness."""
+    models = {1: inverter(), 3: dataclasses.replace(inverter(channels=3), compute=lambda images, level: images / 2)}
+    monkeypatch.setattr(restoring, "load_restorers", lambda name: models.__getitem__)
+    colour, gray = values(64, 80, channels=3), values(64, 80)
+    save(tmp_path / "colour.png", colour)
+    save(tmp_path / "scan.png", np.repeat(gray, 3, axis=2))
+    Image.fromarray(colour).save(tmp_path / "full.jpg", subsampling=0, quality=95)
+    Image.fromarray(colour).save(tmp_path / "camera.jpg", subsampling=2, quality=95)
+    assert run("colour.png", "scan.png", "full.jpg", "camera.jpg", "-o", "out") == 0
+    said = capsys.readouterr().out
+    np.testing.assert_allclose(decode_image(tmp_path / "out/colour.png").pixels, colour / 2, atol=1)
+    np.testing.assert_array_equal(decode_image(tmp_path / "out/scan.png").pixels, 255 - np.repeat(gray, 3, axis=2))
+    assert "scan.png: 80 x 64, gray stored as colour, noise" in said
+    assert "full.jpg: 80 x 64, colour, noise" in said
+    assert "camera.jpg: 80 x 64, colour, channel by channel, noise" in said
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_run_for_colour_warns_of_noise_that_the_channels_share(run, tmp_path, capsys, channels):
+    run.restorer = inverter(channels=3)
+    Image.fromarray(np.repeat(values(64, 80), 3, axis=2)[..., : channels if channels == 3 else 1].squeeze()).save(
+        "a.png"
+    )
+    assert run("a.png", "-o", "b.png") == 0
+    assert "warning: a.png: its noise is the same in all channels" in capsys.readouterr().err
+    save(tmp_path / "c.png", values(64, 80, channels=3))
+    assert run("c.png", "-o", "d.png") == 0
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_what_exists_can_be_left(run, tmp_path, capsys):
+    for name in "abc":
+        save(tmp_path / f"in/{name}.png", values())
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/b.png").write_bytes(b"precious")
+    assert run("in", "-o", "out", "--skip-existing") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 restored, 1 skipped, as they exist already"
+    assert (tmp_path / "out/b.png").read_bytes() == b"precious"
+    (tmp_path / "in/text.png").write_text("text")
+    assert run("in", "-o", "out", "--skip-existing") == 1
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "0 restored, 3 skipped, as they exist already, 1 failed: in/text.png"
+    )
+    with pytest.raises(SystemExit):
+        run("in", "-o", "out", "--skip-existing", "--force")
+
+
 def test_a_run_that_is_told_the_level(run, tmp_path, capsys):
     levels = []
     run.restorer = inverter(takes_level=True, levels=levels)
@@ -249,7 +297,7 @@ def test_folders_keep_their_structure_and_hidden_files_are_left_out(run, tmp_pat
     assert tree(tmp_path / "out") == ["a.png", "link/e.png", "sub/b.png"]
     captured = capsys.readouterr()
     assert captured.out.splitlines()[-1] == "3 restored"
-    assert "1 of suffix .txt" in captured.err
+    assert "notes.txt" in captured.err
     assert "photos/sub/self: a link to a folder" in captured.err
     # Once more into the folder itself: the results of the first time are no images to restore.
     assert run("photos", "-o", "photos/clean") == 0
@@ -334,7 +382,7 @@ def test_two_images_with_one_result(run, tmp_path, capsys):
     np.testing.assert_array_equal(decode_image(tmp_path / "out/a.png").pixels, 255 - first)
     captured = capsys.readouterr()
     assert "two/a.png: out/a.png is already the result for one/a.png" in captured.err
-    assert captured.out.splitlines()[-1] == "1 restored, 1 failed"
+    assert captured.out.splitlines()[-1].startswith("1 restored, 1 failed: ")
 
 
 def test_a_format_that_is_not_written_may_give_a_result_its_name_twice(run, tmp_path, capsys):
@@ -464,7 +512,7 @@ def test_bad_files_do_not_stop_the_others(run, tmp_path, capsys):
     assert len(errors) == len(bad)
     for name, said in bad.items():
         assert any(line.startswith(f"error: in/{name}: ") and said in line for line in errors), name
-    assert captured.out.splitlines()[-1] == f"2 restored, {len(bad)} failed"
+    assert captured.out.splitlines()[-1].startswith(f"2 restored, {len(bad)} failed: ")
 
 
 def test_what_is_not_there(run, tmp_path, capsys):

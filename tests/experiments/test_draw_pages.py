@@ -17,7 +17,7 @@ def test_the_command_writes_pages(tmp_path):
     flags = [f"--out={out}", "--count=2", "--first=5", "--height=90", "--width=70"]
     command = [sys.executable, "-m", "experiments.draw_pages", *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stdout) == (0, f"2 pages of 90 x 70 in {out}\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"2 pages of 70 x 90 pixels in {out}\n"), done.stderr
     files = sorted(out.iterdir())
     assert [file.name for file in files] == ["test-0005.png", "test-0006.png"]
     image = Image.open(files[1])

@@ -1,9 +1,18 @@
 """The estimate of the noise: compared with the noise that was added, and with scikit-image."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from aeden.inference.noise_level import SMALLEST, NoiseEstimate, estimate_noise, far_from_training
+from aeden.inference.noise_level import (
+    SMALLEST,
+    NoiseEstimate,
+    channels_share_noise,
+    estimate_noise,
+    far_from_training,
+)
 
 
 def scene(size=256):
@@ -79,3 +88,23 @@ def test_noise_that_is_far_from_that_of_the_training():
     assert "far below the 0.1 to 0.2" in said(0.06)
     assert "far above the 0.1 of" in said(0.2, {**noise, "level_max": 0.0})
     assert said(0.9, {**noise, "kind": "masking"}) == ""
+
+
+@pytest.mark.parametrize("level", [10, 40])
+def test_channels_that_share_their_noise(rng, level):
+    y, x = np.mgrid[:96, :128]
+    scene = np.stack([90 + 40 * np.sin(x / 9), 120 + 0.5 * y, 150 - 30 * np.cos(y / 7)], -1)
+    own = (scene + level * rng.normal(size=scene.shape)).clip(0, 255).round().astype(np.uint8)
+    common = (scene + level * rng.normal(size=(96, 128, 1))).clip(0, 255).round().astype(np.uint8)
+
+    def jpeg(subsampling):
+        file = io.BytesIO()
+        Image.fromarray(own).save(file, "JPEG", quality=90, subsampling=subsampling)
+        return np.asarray(Image.open(file))
+
+    assert not channels_share_noise(own)
+    assert not channels_share_noise(jpeg(0))
+    assert channels_share_noise(common)
+    assert channels_share_noise(jpeg(2))
+    assert channels_share_noise(own.astype(np.float32)[:, :, :1] * np.ones(3, np.float32) / 255)
+    assert not channels_share_noise(own[:8])

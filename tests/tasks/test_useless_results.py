@@ -60,3 +60,11 @@ def test_a_figure_that_fails_is_one_line(tmp_path, monkeypatch, capsys):
     assert err == f"warning: not all pictures of {tmp_path} could be drawn (no font); the results are complete\n"
     with pytest.raises(KeyboardInterrupt), drawing.drawing(tmp_path):
         raise KeyboardInterrupt
+
+
+def test_levels_count_more_than_a_mean_over_a_range():
+    images = {"clean": CLEAN, "restored": CLEAN}
+    better, worse = ({"noisy": {"psnr": 20.0}, "test": {"psnr": psnr}} for psnr in (25.0, 15.0))
+    assert restoration_warnings(images, {"psnr": 47.0}, {"psnr": 33.0}, [better, better]) == []
+    for levels in ([better, worse], []):
+        assert "47.00 to 33.00" in restoration_warnings(images, {"psnr": 47.0}, {"psnr": 33.0}, levels)[0]

@@ -101,7 +101,8 @@ class DenoiseRun:
         if devices.is_primary():
             with stopwatch.part("pictures"):
                 images = self._restore_samples(fitted.state.params)
-                if warnings := restoration_warnings(images, summary["noisy"], summary["test"]):
+                levels = list(summary["levels"].values())
+                if warnings := restoration_warnings(images, summary["noisy"], summary["test"], levels):
                     summary["warnings"] = warnings
                 with drawing(workdir):
                     self._draw(workdir, fitted, summary, images, artifacts)

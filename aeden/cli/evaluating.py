@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from aeden import shipped
 from aeden.cli.compiled_programs import keep_programs
+from aeden.cli.evaluated_run import run_method
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
 from aeden.data.image_files import ImageError, decode_image
@@ -28,9 +28,7 @@ from aeden.inference.evaluation import (
     classical_method,
     mean,
     noisy_method,
-    trained_method,
 )
-from aeden.inference.finished_run import load_restorer
 from aeden.runtime import files
 from aeden.runtime.files import Row
 from aeden.transforms.noise import check_noise
@@ -62,7 +60,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     for run in dict.fromkeys(arguments.runs):
         # A folder may be called as a method is.
         name = f"./{run}" if run in (NOISY, *CLASSICAL) else run
-        methods.append(_method(name, run, arguments.noise, arguments.tile))
+        methods.append(run_method(name, run, arguments.noise, arguments.tile))
     if arguments.classical:
         methods += _classical(_tuned_on(arguments.tune, sets, reader), conditions, messages)
     scores, failed = _scores(sets, methods, conditions, reader)
@@ -100,17 +98,6 @@ def _output(name: str | None, force: bool) -> Path | None:
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent} is no folder: make it, or write the table elsewhere")
     return path
-
-
-def _method(name: str, run: str, noise: str, tile: int) -> Method:
-    """A run, or a group of models: each image is then restored by the one for its channels, as by `aeden denoise`."""
-    if run not in shipped.GROUPS:
-        return trained_method(name, load_restorer(run), noise, tile)
-    kinds = {
-        channels: trained_method(member, load_restorer(member), noise, tile)
-        for channels, member in shipped.GROUPS[run].items()
-    }
-    return Method(name, lambda noisy, condition: kinds[noisy.shape[2]].restore(noisy, condition), first=tile)
 
 
 def _check_spared(output: Path | None, sets: dict[str, list[Input]]) -> None:

@@ -265,7 +265,7 @@ class Work:
 
 def _describe(chosen: Chosen) -> str:
     height, width = chosen.pixels.shape[:2]
-    level = chosen.estimate and chosen.estimate.level
+    level = None if chosen.estimate is None else chosen.estimate.level
     noise = (
         "too small for an estimate of its noise"
         if level is None

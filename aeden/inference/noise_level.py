@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -92,12 +92,13 @@ def channels_share_noise(pixels: np.ndarray) -> bool:
         return False
     bands = [pixels[rows].astype(np.float32) for rows in _bands(len(pixels))]
 
-    def noise(channel: Callable[[np.ndarray], np.ndarray]) -> float:
-        return float(np.median(np.concatenate([_magnitudes(channel(band)) for band in bands])))
+    def noise(parts: list[np.ndarray]) -> float:
+        return float(
+            np.mean([np.median(np.concatenate([_magnitudes(one[..., i]) for one in parts])) for i in range(3)])
+        )
 
-    own = [noise(lambda band, i=i: band[:, :, i]) for i in range(3)]
-    between = [noise(lambda band, i=i: band[:, :, i] - band[:, :, i - 1]) for i in range(3)]
-    return float(np.mean(between)) <= SHARED * math.sqrt(2.0) * float(np.mean(own))
+    between = [band - np.roll(band, 1, axis=2) for band in bands]
+    return noise(between) <= SHARED * math.sqrt(2.0) * noise(bands)
 
 
 def far_from_training(noise: Mapping[str, Any], estimate: NoiseEstimate | None) -> str:

@@ -8,7 +8,7 @@ from conftest import ROOT
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from aeden.cli import evaluating
+from aeden.cli import evaluated_run, evaluating
 from aeden.cli.main import build_parser, main
 from aeden.inference.restorer import Restorer
 
@@ -24,7 +24,7 @@ def runs(monkeypatch, tmp_path):
     """The restorers that `aeden evaluate` loads by name; it runs within a folder of its own."""
     monkeypatch.chdir(tmp_path)
     loaded = {"half": restorer(lambda images, level: images / 2)}
-    monkeypatch.setattr(evaluating, "load_restorer", loaded.__getitem__)
+    monkeypatch.setattr(evaluated_run, "load_restorer", loaded.__getitem__)
     return loaded
 
 
@@ -241,3 +241,16 @@ def test_the_guide_names_every_option():
     (commands,) = [action for action in build_parser()._actions if action.dest != "help" and action.choices]
     options = [one for action in commands.choices["evaluate"]._actions for one in action.option_strings]
     assert [one for one in options if one not in ("-h", "--help") and f"`{one}" not in guide] == []
+
+
+def test_photos_are_restored_by_the_model_for_their_channels(runs, capsys):
+    def shifted(by, channels):
+        return restorer(lambda images, level: np.full_like(images, by), channels=channels)
+
+    runs.update(photos_gray=shifted(0.25, 1), photos_colour=shifted(0.75, 3))
+    clean = {name: save(name, 16, 16, *channels) for name, channels in (("g.png", ()), ("c.png", (3,)))}
+    options = ["--level", "0.1", "--clip", "--per-image", "-o", "t.csv"]
+    assert main(["evaluate", "photos", "--images", "g.png", "c.png", *options]) == 0
+    found = {row["image"]: float(row["psnr"]) for row in table() if row["method"] == "photos" and row["image"]}
+    for name, by in (("g.png", 0.25), ("c.png", 0.75)):
+        assert found[name] == pytest.approx(psnr(np.full_like(clean[name], by), clean[name]), abs=1e-3)

@@ -9,7 +9,16 @@ import types
 import jax
 import pytest
 
-from aeden.runtime.distributed import agreement, joining, meeting, partners, placement, shared_folder, turns
+from aeden.runtime.distributed import (
+    agreement,
+    joining,
+    meeting,
+    own_address,
+    partners,
+    placement,
+    shared_folder,
+    turns,
+)
 from aeden.runtime.distributed.native_messages import NativeMessages
 from aeden.runtime.distributed.partners import Partners
 from aeden.runtime.distributed.placement import Place, find_place
@@ -262,3 +271,20 @@ def test_children_of_a_launcher_know_it(monkeypatch):
     assert not placement.in_cluster()
     monkeypatch.setenv("SLURM_STEP_NODELIST", "node01")
     assert placement.in_cluster()
+
+
+def test_gloo_offers_the_address_that_others_reach(monkeypatch):
+    """`python -m tests.reliability --only networks` proves it with two network namespaces."""
+    from jax._src.lib import _jax
+
+    def gloo(distributed_client, hostname=None):
+        return distributed_client, hostname
+
+    monkeypatch.setattr(_jax, "make_gloo_tcp_collectives", gloo)
+    assert own_address.own_address(("127.0.0.1", 80)) == "127.0.0.1"
+    for alone in (("127.0.0.1", 80), ("nowhere.invalid", 80)):
+        own_address.offer_own_address(alone)
+        assert _jax.make_gloo_tcp_collectives("client") == ("client", None)
+    monkeypatch.setattr(own_address, "own_address", lambda other: "10.0.0.7")
+    own_address.offer_own_address(("10.0.0.1", 80))
+    assert _jax.make_gloo_tcp_collectives(distributed_client="client") == ("client", "10.0.0.7")

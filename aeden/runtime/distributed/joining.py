@@ -17,6 +17,7 @@ from aeden.runtime import processes
 from aeden.runtime.distributed import meeting
 from aeden.runtime.distributed.meeting import TELL, MeetingError
 from aeden.runtime.distributed.native_messages import NativeMessages
+from aeden.runtime.distributed.own_address import offer_own_address
 from aeden.runtime.distributed.partners import Partners
 from aeden.runtime.distributed.placement import Place, check_address
 
@@ -73,6 +74,7 @@ def _configure(place: Place) -> None:
     # JAX would take SIGTERM for itself; aeden has its own way to save at the same step.
     jax.config.update("jax_enable_preemption_service", False)
     jax.config.update("jax_check_proxy_envs", False)
+    offer_own_address(place.address)
     # A web proxy must not stand between the processes; only gRPC reads this variable.
     hosts = [os.environ.get("no_grpc_proxy") or os.environ.get("no_proxy", ""), place.address[0]]  # noqa: SIM112
     os.environ["no_grpc_proxy"] = ",".join(filter(None, hosts))  # noqa: SIM112

@@ -1,8 +1,8 @@
 """The address at which other machines reach this process, for collectives between CPUs.
 
 Gloo offers the others the address that this machine's name stands for. On many machines that is 127.0.0.1 or 127.0.1.1
-(Debian's /etc/hosts), where no other machine finds anybody. JAX has no setting for it, but its function that starts Gloo
-takes the address (jax 0.10: `make_cpu_client` in `jax/_src/xla_bridge.py` calls it without one).
+(Debian's /etc/hosts), where no other machine finds anybody. JAX has no setting for it, but its function that starts
+Gloo takes the address (jax 0.10: `make_cpu_client` in `jax/_src/xla_bridge.py` calls it without one).
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ class Work:
 
 def _name_option(text: str) -> str:
     """A message on how an image is read, with the option of the command in place of the argument."""
-    return text.replace("as value_range", "by --range LOW HIGH")
+    return text.replace("as value_range", "by --range LOW HIGH").replace("value_range", "--range")
 
 
 def _as_type(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

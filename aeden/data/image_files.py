@@ -118,10 +118,12 @@ def decode_image(
     Raises:
       ImageError: the file cannot be read, is no image, is damaged or too large, has no such frame, or the range of its
         values is unknown.
-      ValueError: black and white of `value_range` are equal or not finite.
+      ValueError: black and white of `value_range` are equal, not finite, or not told apart by float32.
     """
     if value_range is not None and not (np.isfinite(value_range).all() and value_range[0] != value_range[1]):
         raise ValueError(f"value_range {value_range}: name two different numbers, the values of black and white")
+    if value_range is not None and not _resolved(*value_range):
+        raise ValueError(f"value_range {value_range}: black and white are too near to each other, or too large")
     if isinstance(content, Path):
         content = read_file(content, limits)
     if not content:
@@ -139,6 +141,13 @@ def decode_image(
         raise ImageError(f"needs more memory than there is: {SMALLER}") from error
     except Exception as error:  # Pillow and tifffile raise many types of exceptions for damaged files.
         raise ImageError(f"damaged image ({_one_line(error)}): copy it again") from error
+
+
+def _resolved(black: Number, white: Number) -> bool:
+    """Whether float32, in which images are scaled, tells black and white apart, and holds what is between them."""
+    with np.errstate(over="ignore"):
+        low, high, scale = np.float32(black), np.float32(white), np.float32(white - black)
+    return bool(low != high and np.isfinite([low, high, scale]).all() and abs(scale) >= np.finfo(np.float32).tiny)
 
 
 def _one_line(error: Exception) -> str:

@@ -565,6 +565,25 @@ def test_wrong_options(wrong, capsys):
     assert wrong[0].strip("-") in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "option", [["--tile", "1e9"], ["--overlap", "x"], ["--strength", "all"], ["--range", "0", "1e300"]]
+)
+def test_wrong_options_are_explained_in_words(option, capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["denoise", "RUN", "a.png", "-o", "b.png", *option])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f": {option[-1]} is " in said
+    assert "_" not in said
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1e-60), (1e9, 1e9 + 1), (0, 1e-45)])
+def test_a_range_that_float32_does_not_resolve(run, tmp_path, capsys, low, high):
+    save(tmp_path / "a.png", values())
+    assert run("a.png", "-o", "b.png", "--range", low, high) == 1
+    assert "too near to each other" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
+
+
 def test_a_range_the_wrong_way_round(run, capsys):
     assert run("a.png", "-o", "b.png", "--range", "1", "0") == 1
     assert "--range takes LOW and HIGH in this order" in capsys.readouterr().err

@@ -88,6 +88,12 @@ def test_floats_have_the_range_that_is_given_or_stated(rng, kind, type_, channel
         decode_image(tiff(values, photometric))
 
 
+def test_values_that_float32_does_not_hold_are_refused(rng):
+    content = tiff(rng.uniform(0, 1e300, (4, 5, 1)))
+    with pytest.raises(ImageError, match="more than float32 holds"):
+        decode_image(content, value_range=(0, 1e30))
+
+
 @pytest.mark.parametrize("compression", [1, 8])
 def test_floats_from_0_to_1_need_no_range(rng, compression):
     values = rng.random((6, 5, 1)).astype(np.float32)

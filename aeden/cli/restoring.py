@@ -174,8 +174,11 @@ class Work:
         for number in range(pages):
             name = one.name if pages == 1 else f"{one.name}, page {number + 1}"
             if number:
-                decoded = self._decode(content, number)
-                check_holds("TIFF", decoded.pixels.dtype, decoded.alpha is not None, 1, decoded.pixels.shape[:2])
+                try:
+                    decoded = self._decode(content, number)
+                    check_holds("TIFF", decoded.pixels.dtype, decoded.alpha is not None, 1, decoded.pixels.shape[:2])
+                except ImageError as error:
+                    raise ImageError(f"page {number + 1}: {error}") from error
             for note in decoded.notes:
                 # Every page of a TIFF is restored.
                 if pages == 1 or not re.match(r"\d+ of \d+ ", note):

@@ -159,10 +159,13 @@ def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limit
         formats = [name for name in FORMATS if name in Image.OPEN]
         image = Image.open(io.BytesIO(content), formats=formats)
         if frame:
-            frames = getattr(image, "n_frames", 1)
-            if not 0 <= frame < frames:
-                raise ImageError(f"has no frame {frame}: its {frames} frames count from 0")
-            image.seek(frame)
+            try:
+                # Not by their number: to count them, Pillow must be able to open all that come before.
+                image.seek(frame)
+            except EOFError as error:
+                # The failed attempt may have counted as a frame.
+                frames = getattr(Image.open(io.BytesIO(content), formats=formats), "n_frames", 1)
+                raise ImageError(f"has no frame {frame}: its {frames} frames count from 0") from error
         return image
 
     Image.init()

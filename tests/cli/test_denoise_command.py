@@ -123,6 +123,13 @@ def test_every_page_of_a_tiff(run, tmp_path, capsys):
     assert "frames was read" not in captured.err
 
 
+def test_a_page_that_cannot_be_read_is_named(run, tmp_path, capsys):
+    save(tmp_path / "a.tif", values(), values(dtype="float32") * 50)
+    assert run("a.tif", "-o", "b.tif") == 1
+    assert "a.tif: page 2: floating-point values" in capsys.readouterr().err
+    assert not (tmp_path / "b.tif").exists()
+
+
 def test_the_first_frame_of_an_animation_is_a_png(run, tmp_path, capsys):
     frames = [Image.fromarray(values(height)[:20, :, 0]) for height in (20, 21)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])

@@ -238,10 +238,14 @@ def test_pages_of_several_kinds(rng):
     with tifffile.TiffWriter(content) as writer:
         for page in pages:
             writer.write(page, photometric="rgb" if page.ndim == 3 else "minisblack")
-    for i, page in enumerate(pages):
+        # tifffile alone would take its bits for bytes, Pillow alone cannot open the page with floats.
+        writer.write(pages[0] > 128, photometric="minisblack")
+    for i, page in enumerate([*pages, (pages[0] > 128) * 255]):
         image = decode_image(content.getvalue(), frame=i)
         np.testing.assert_array_equal(image.pixels.squeeze(), page)
-        assert image.frames == 3
+        assert image.frames == 4
+    with pytest.raises(ImageError, match="has no"):
+        decode_image(content.getvalue(), frame=4)
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.float32])

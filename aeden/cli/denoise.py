@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from typing import Any
+
+from aeden.cli import argument_types
 
 DESCRIPTION = """\
 Clean images with a trained run.
@@ -47,17 +48,24 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--range",
-        type=_number,
+        type=argument_types.number,
         nargs=2,
         metavar=("LOW", "HIGH"),
         help="values of black and white, in the unit of the file",
     )
     parser.add_argument("--compare", action="store_true", help="also write NAME.compare.png: before and after")
     parser.add_argument(
-        "--tile", type=_positive, default=512, metavar="PIXELS", help="side of what is restored at once (512)"
+        "--tile",
+        type=argument_types.positive,
+        default=512,
+        metavar="PIXELS",
+        help="side of what is restored at once (512)",
     )
     parser.add_argument(
-        "--overlap", type=_count, metavar="PIXELS", help="that tiles share; by default as many as make no difference"
+        "--overlap",
+        type=argument_types.count,
+        metavar="PIXELS",
+        help="that tiles share; by default as many as make no difference",
     )
     parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
     parser.set_defaults(run=run)
@@ -92,36 +100,15 @@ def run(arguments: argparse.Namespace) -> int:
     )
 
 
-def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"{text} is not a finite number")
-    return number
-
-
 def _strength(text: str) -> float:
-    number = _number(text)
+    number = argument_types.number(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return number
 
 
 def _level(text: str) -> float:
-    number = _number(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
-
-
-def _count(text: str) -> int:
-    number = int(text)
+    number = argument_types.number(text)
     if number < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return number

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any, NamedTuple
 
+from aeden.cli import argument_types
+
 DESCRIPTION = """\
 Measure how well trained runs restore your images.
 
@@ -54,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="clip the noisy images to [0, 1], or do not; both if neither is given",
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of the noise (0)")
+    parser.add_argument("--seed", type=argument_types.seed, default=0, metavar="N", help="of the noise (0)")
     parser.add_argument("--classical", action="store_true", help="also methods that need no training")
     parser.add_argument(
         "--tune",
@@ -64,8 +66,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="IMAGES",
         help="training images to tune the classical methods on",
     )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="take the first N images of each folder")
-    parser.add_argument("--tile", type=_positive, default=512, metavar="PIXELS", help="as of aeden denoise (512)")
+    parser.add_argument(
+        "--limit", type=argument_types.positive, metavar="N", help="take the first N images of each folder"
+    )
+    parser.add_argument(
+        "--tile", type=argument_types.positive, default=512, metavar="PIXELS", help="as of aeden denoise (512)"
+    )
     parser.add_argument("-o", "--output", metavar="TABLE.csv", help="also write the table to this file")
     parser.add_argument("--per-image", action="store_true", help="TABLE.csv gets a row for each image, too")
     parser.add_argument("--force", action="store_true", help="replace TABLE.csv if it exists")
@@ -102,17 +108,3 @@ def _level(text: str) -> Level:
         remedy = f": for {text} of 255 write {text}/255" if not slash and 1 < level <= 255 else ": 1 is white"
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1{remedy}")
     return Level(text, level)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return number
-
-
-def _seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**31:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**31 - 1}")
-    return number

@@ -200,8 +200,11 @@ class Work:
         for number in range(pages):
             name = one.name if pages == 1 else f"{one.name}, page {number + 1}"
             if number:
-                decoded = self._decode(content, number)
-                check_holds("TIFF", decoded.pixels.dtype, decoded.alpha is not None, 1, decoded.pixels.shape[:2])
+                try:
+                    decoded = self._decode(content, number)
+                    check_holds("TIFF", decoded.pixels.dtype, decoded.alpha is not None, 1, decoded.pixels.shape[:2])
+                except ImageError as error:
+                    raise ImageError(f"page {number + 1}: {error}") from error
             for note in decoded.notes:
                 # Every page of a TIFF is restored.
                 if pages == 1 or not re.match(r"\d+ of \d+ ", note):
@@ -276,7 +279,7 @@ def _describe(chosen: Chosen) -> str:
 
 def _name_option(text: str) -> str:
     """A message on how an image is read, with the option of the command in place of the argument."""
-    return text.replace("as value_range", "by --range LOW HIGH")
+    return text.replace("as value_range", "by --range LOW HIGH").replace("value_range", "--range")
 
 
 def _as_type(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -48,12 +48,6 @@ def _write_chunk(file: io.BufferedIOBase, name: bytes, content: bytes) -> None:
     file.write(struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content)))
 
 
-def colour_chunks(icc_profile: bytes | None, gamma: float | None) -> list[tuple[bytes, bytes]]:
-    """The chunks of a colour profile and a gamma."""
-    chunks = [(b"gAMA", struct.pack(">I", round(gamma * 100000)))] if gamma else []
-    return [*chunks, *([(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))] if icc_profile else [])]
-
-
 def resolution_chunks(dpi: tuple[float, float] | None) -> list[tuple[bytes, bytes]]:
     """The chunk of a resolution in pixels per inch."""
     return [(b"pHYs", struct.pack(">2IB", *(round(one / 0.0254) for one in dpi), 1))] if dpi else []

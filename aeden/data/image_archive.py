@@ -21,6 +21,15 @@ HEADERS = (
     tarfile.GNUTYPE_LONGLINK,
 )
 LARGEST_HEADER = 1 << 20
+# How files begin that are no tar archives -> what they are, and the remedy.
+ZIP, IMAGE = "a zip archive: unpack it, and name the folder", "a single image: name the folder that it is in"
+NO_TAR = {
+    **dict.fromkeys((b"PK\3\4", b"PK\5\6", b"PK\7\x08"), ZIP),
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it, and name the folder",
+    b"Rar!\x1a\7": "a rar archive: unpack it, and name the folder",
+    **dict.fromkeys((b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"), IMAGE),
+}
+LONGEST_MARK = max(map(len, NO_TAR))
 
 
 class PackedFile:
@@ -60,8 +69,10 @@ def archive_files(source: Path, limits: Limits) -> Iterator[tuple[str, PackedFil
     """
     count = unpacked = 0
     with one_line_errors(source), open(source, "rb") as start:
-        if start.read(4) == b"PK\3\4":
-            raise RefusedSource(f"{source} is a zip archive: unpack it, and name the folder")
+        head = start.read(LONGEST_MARK)
+    for mark, kind in NO_TAR.items():
+        if head.startswith(mark):
+            raise RefusedSource(f"{source} is {kind}")
     with one_line_errors(source), tarfile.open(source, tarinfo=_Member) as archive:
         while (member := archive.next()) is not None:
             archive.members.clear()  # type: ignore[attr-defined]  # It would keep them all in memory.
@@ -91,7 +102,9 @@ def one_line_errors(archive: Path) -> Iterator[None]:
     except PermissionError as error:
         raise ValueError(f"{archive} cannot be read, as the permission is missing: chmod u+r") from error
     except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
-        raise ValueError(f"{archive} is truncated or damaged ({error}): download it again") from error
+        # tarfile says for each kind of archive, in a line of its own, why it is not one.
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise ValueError(f"{archive} is truncated or damaged ({reason}): download it again") from error
 
 
 def _checked(archive: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> PackedFile | ImageError:

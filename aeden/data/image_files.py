@@ -6,10 +6,8 @@ docs/guide.md, "How images are read".
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
-import re
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from aeden.data import image_tiff
+from aeden.data.image_info import ORIENTATION, image_info, tiff_info
 from aeden.data.image_limits import LIMITS, SMALLER, ImageError, Limits
 from aeden.data.image_members import SUFFIXES, iterate_files, read_file, skipped_notes
 from aeden.data.image_modes import read_samples
@@ -42,9 +41,6 @@ NO_IMAGE = (
 )
 # Orientation of EXIF -> how often to turn by 90 degrees counterclockwise after mirroring left to right, if at all.
 ORIENTATIONS = {2: (True, 0), 3: (False, 2), 4: (True, 2), 5: (True, 1), 6: (False, 3), 7: (True, 3), 8: (False, 1)}
-ORIENTATION = 0x0112
-# What is kept of a TIFF's own tags: description, camera, software, date, people, EXIF, GPS; not where its pixels are.
-KEPT_TIFF_TAGS = (270, 271, 272, 305, 306, 315, 316, 33432, 34665, 34853)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -124,10 +120,12 @@ def decode_image(
     Raises:
       ImageError: the file cannot be read, is no image, is damaged or too large, has no such frame, or the range of its
         values is unknown.
-      ValueError: black and white of `value_range` are equal or not finite.
+      ValueError: black and white of `value_range` are equal, not finite, or not told apart by float32.
     """
     if value_range is not None and not (np.isfinite(value_range).all() and value_range[0] != value_range[1]):
         raise ValueError(f"value_range {value_range}: name two different numbers, the values of black and white")
+    if value_range is not None and not _resolved(*value_range):
+        raise ValueError(f"value_range {value_range}: black and white are too near to each other, or too large")
     if isinstance(content, Path):
         content = read_file(content, limits)
     if not content:
@@ -147,6 +145,13 @@ def decode_image(
         raise ImageError(f"damaged image ({_one_line(error)}): copy it again") from error
 
 
+def _resolved(black: Number, white: Number) -> bool:
+    """Whether float32, in which images are scaled, tells black and white apart, and holds what is between them."""
+    with np.errstate(over="ignore"):
+        low, high, scale = np.float32(black), np.float32(white), np.float32(white - black)
+    return bool(low != high and np.isfinite([low, high, scale]).all() and abs(scale) >= np.finfo(np.float32).tiny)
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
@@ -156,10 +161,13 @@ def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limit
         formats = [name for name in FORMATS if name in Image.OPEN]
         image = Image.open(io.BytesIO(content), formats=formats)
         if frame:
-            frames = getattr(image, "n_frames", 1)
-            if not 0 <= frame < frames:
-                raise ImageError(f"has no frame {frame}: its {frames} frames count from 0")
-            image.seek(frame)
+            try:
+                # Not by their number: to count them, Pillow must be able to open all that come before.
+                image.seek(frame)
+            except EOFError as error:
+                # The failed attempt may have counted as a frame.
+                frames = getattr(Image.open(io.BytesIO(content), formats=formats), "n_frames", 1)
+                raise ImageError(f"has no frame {frame}: its {frames} frames count from 0") from error
         return image
 
     Image.init()
@@ -174,13 +182,14 @@ def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limit
     with image:
         limits.check_pixels(image.width, image.height)
         name, mode, animated = image.format or "", image.mode, getattr(image, "is_animated", False)
+        stated = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)
         if image_tiff.is_deep(image):
             samples, orientation = image_tiff.read_deep(content, frame, value_range, limits, reopen)
         else:
             samples = read_samples(image, content, reopen, value_range)
             # Once loaded: PNG may have it after the pixels, and Pillow itself turns TIFF.
             orientation = int(image.getexif().get(ORIENTATION, 1))
-        info = _info(image, orientation)
+        info = image_info(image, int(stated) if name == "TIFF" else orientation)
     if mode in ("CMYK", "LAB"):
         info.pop("icc_profile", None)  # The pixels are sRGB now.
     frames, notes = _count_frames(reopen, content) if animated else (1, ())
@@ -190,9 +199,10 @@ def _decode(content: bytes, frame: int, value_range: Range | None, limits: Limit
 def _only_tifffile(content: bytes, frame: int, value_range: Range | None, limits: Limits) -> DecodedImage:
     """Decodes a TIFF file of a kind that Pillow does not know, e.g. with colours as floating-point numbers."""
     samples, orientation = image_tiff.read_deep(content, frame, value_range, limits, None)
-    frames = image_tiff.page_count(content)
+    offsets = image_tiff.page_offsets(content)
     mode = f"{samples.pixels.dtype} x {samples.pixels.shape[-1]}"
-    return _upright(samples, orientation, (frames, "TIFF", mode, {}, _frames_note(frames)))
+    info = tiff_info(content, offsets[frame], orientation)
+    return _upright(samples, orientation, (len(offsets), "TIFF", mode, info, _frames_note(len(offsets))))
 
 
 def _upright(
@@ -224,33 +234,7 @@ def _count_frames(reopen: Callable[[], ImageFile.ImageFile], content: bytes) -> 
             frames = int(getattr(image, "n_frames", 1))
     except Exception:  # Pillow raises many types.
         if content.startswith(image_tiff.PREFIXES):  # A later page may be of a kind that only tifffile knows.
-            frames = image_tiff.page_count(content)
+            frames = len(image_tiff.page_offsets(content))
             return frames, _frames_note(frames)
         return 1, ("the frames after this one are damaged, and were not counted",)
     return frames, _frames_note(frames)
-
-
-def _info(image: ImageFile.ImageFile, orientation: int) -> dict[str, Any]:
-    """What writing the image back needs."""
-    info = {key: image.info[key] for key in ("icc_profile", "dpi", "comment") if image.info.get(key)}
-    if "dpi" in info and orientation >= 5:
-        info["dpi"] = tuple(info["dpi"])[::-1]
-    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if not _is_metadata(key)}
-    if text:
-        info["text"] = text
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if xmp:
-        xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-        info["xmp"] = re.sub(rb'\s*tiff:Orientation="\d"|<tiff:Orientation>\d</tiff:Orientation>', b"", xmp)
-    with contextlib.suppress(Exception):  # Damaged metadata are no reason to refuse the pixels.
-        exif = image.getexif()
-        for tag in list(exif):
-            if tag == ORIENTATION or (image.format == "TIFF" and tag not in KEPT_TIFF_TAGS):
-                del exif[tag]
-        if len(exif):
-            info["exif"] = exif.tobytes()
-    return info
-
-
-def _is_metadata(key: str) -> bool:
-    return key.startswith(("Raw profile", "XML:com.adobe.xmp"))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import os
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image, JpegImagePlugin
 
@@ -16,6 +18,9 @@ from aeden.data.image_files import DecodedImage
 
 # The sub-directories of EXIF: Exif, GPS.
 EXIF_FOLDERS = (0x8769, 0x8825)
+# Chunks of a PNG (specification, third edition, 11.3.2): code points, as of HDR; sRGB; gamma; primaries.
+COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
+LONGEST_CHUNK = 64
 # The colour space of a profile, bytes 16 to 20, by the number of channels.
 PROFILES = {1: b"GRAY", 3: b"RGB "}
 
@@ -31,7 +36,7 @@ class Metadata:
       comment: of a JPEG.
       text: texts of a PNG by their names.
       xmp: metadata in XML.
-      gamma: of a PNG.
+      colour: chunks of a PNG that say what its colours are, beside a profile: (name, content), see `COLOUR_CHUNKS`.
       jpeg: options of Pillow that compress as the JPEG was: qtables, subsampling, progressive.
       value_range: the values of black and white of a float image, if they are not 0 and 1.
     """
@@ -42,7 +47,7 @@ class Metadata:
     comment: bytes | str | None = None
     text: Mapping[str, str] = dataclasses.field(default_factory=dict)
     xmp: bytes | None = None
-    gamma: float | None = None
+    colour: tuple[tuple[bytes, bytes], ...] = ()
     jpeg: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     value_range: tuple[float, float] | None = None
 
@@ -79,7 +84,7 @@ def metadata_of(decoded: DecodedImage, content: bytes | Path) -> Metadata:
 
 
 def _from_header(content: bytes | Path) -> dict[str, Any]:
-    """The gamma of a PNG, and how a JPEG was compressed."""
+    """What the colours of a PNG are, and how a JPEG was compressed."""
     file = io.BytesIO(content) if isinstance(content, bytes) else content
     # Pillow raises many types of exceptions for damaged metadata, and warns of odd ones.
     with contextlib.suppress(Exception), warnings.catch_warnings():
@@ -87,8 +92,25 @@ def _from_header(content: bytes | Path) -> dict[str, Any]:
         with Image.open(file) as image:
             if isinstance(image, JpegImagePlugin.JpegImageFile):
                 return {"jpeg": _jpeg_options(image)}
-            return {"gamma": image.info.get("gamma")} if image.format == "PNG" else {}
+            if image.format == "PNG":
+                return {"colour": _colour_chunks(cast(io.BufferedIOBase, image.fp))}
     return {}
+
+
+def _colour_chunks(file: io.BufferedIOBase) -> tuple[tuple[bytes, bytes], ...]:
+    """The chunks before the pixels of a PNG that say what its colours are."""
+    file.seek(8)
+    found = []
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name == b"IDAT":
+            break
+        if name in COLOUR_CHUNKS and length <= LONGEST_CHUNK:
+            found.append((name, file.read(length)))
+            file.seek(4, os.SEEK_CUR)
+        else:
+            file.seek(length + 4, os.SEEK_CUR)
+    return tuple(found)
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:
@@ -102,6 +124,9 @@ def _dpi(value: Any) -> tuple[float, float] | None:
 
 def _jpeg_options(image: JpegImagePlugin.JpegImageFile) -> dict[str, Any]:
     """The options of Pillow that compress as this file was compressed."""
-    options: dict[str, Any] = {"qtables": image.quantization, "progressive": bool(image.info.get("progressive"))}
+    # Pillow writes the first table for gray or luma, the second for colour; a file may number them otherwise.
+    numbers = [layer[3] for layer in image.layer[:2]]
+    tables = [image.quantization[number] for number in numbers]
+    options: dict[str, Any] = {"qtables": tables, "progressive": bool(image.info.get("progressive"))}
     sampling = JpegImagePlugin.get_sampling(image)
     return {**options, "subsampling": sampling if sampling >= 0 else 0}

@@ -24,6 +24,8 @@ OTHER_BYTE = {
     for order, other in (("B", "L"), ("L", "B"), ("N", "B" if np.little_endian else "L"))
 }
 GRAY = ("1", "L", "LA", "La")
+# Samples per pixel by PhotometricInterpretation (TIFF 6.0): white is zero, black is zero, palette, CMYK; of others 3.
+TIFF_COLOURS = {0: 1, 1: 1, 3: 1, 5: 4}
 
 
 def read_samples(
@@ -109,9 +111,10 @@ def _key(image: Image.Image, largest: int) -> np.ndarray | None:
 
 def _eight_bits(image: Image.Image, raw: str, value_range: Range | None) -> Samples:
     """Samples of the modes with at most 8 bits per sample."""
-    notes: tuple[str, ...] = ()
+    notes = _unread_channels(image)
     if image.mode in ("CMYK", "LAB"):
-        image, notes = _to_rgb(image)
+        image, converted = _to_rgb(image)
+        notes += converted
     gray = image.mode in GRAY
     if image.mode in ("1", "L", "RGB") and "transparency" in image.info:
         values = np.asarray(image.convert("L" if gray else "RGB"))
@@ -127,6 +130,20 @@ def _eight_bits(image: Image.Image, raw: str, value_range: Range | None) -> Samp
         values = np.asarray(image.convert("L" if gray else "RGB"))
         samples = _with_alpha(values[..., None] if gray else values, None, 8, value_range)
     return samples._replace(notes=notes + samples.notes)
+
+
+def unread_note(count: int) -> tuple[str, ...]:
+    """The note about further channels of a TIFF; none if there are none."""
+    if not count:
+        return ()
+    return (f"{count} further channel{'s' if count > 1 else ''} of the TIFF {'were' if count > 1 else 'was'} not read",)
+
+
+def _unread_channels(image: Image.Image) -> tuple[str, ...]:
+    """The note about the samples of a TIFF that Pillow skips without a word."""
+    tags = getattr(image, "tag_v2", {})
+    read = TIFF_COLOURS.get(tags.get(262, 2), 3) + image.mode.upper().endswith("A")
+    return unread_note(max(0, int(tags.get(277, read)) - read))
 
 
 def _to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from aeden.data.deep_png import colour_chunks, resolution_chunks, write_png16
+from aeden.data.deep_png import resolution_chunks, write_png16
 from aeden.data.image_limits import ImageError
 from aeden.data.image_metadata import Metadata
 from aeden.data.tiff_output import TiffWriter
@@ -163,8 +164,8 @@ def _options(name: str, metadata: Metadata) -> dict[str, Any]:
 def _png_info(metadata: Metadata) -> PngImagePlugin.PngInfo:
     """The texts and the XMP of a PNG."""
     info = PngImagePlugin.PngInfo()
-    if metadata.gamma:
-        info.add(*colour_chunks(None, metadata.gamma)[0])
+    for name, content in metadata.colour:
+        info.add(name, content)
     for key, value in metadata.text.items():
         info.add_text(key, value)
     if metadata.xmp:
@@ -174,10 +175,13 @@ def _png_info(metadata: Metadata) -> PngImagePlugin.PngInfo:
 
 def _png_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
     """The chunks before the pixels of a 16-bit PNG."""
-    texts = [(name, content) for name, content, _ in _png_info(dataclasses.replace(metadata, gamma=None)).chunks]
+    texts = [(name, content) for name, content, _ in _png_info(dataclasses.replace(metadata, colour=())).chunks]
+    colour = [chunk for chunk in metadata.colour if not (chunk[0] == b"sRGB" and metadata.icc_profile)]
+    if metadata.icc_profile:
+        colour.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc_profile)))
     blocks = [(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))] if metadata.exif else []
     return [
-        *colour_chunks(metadata.icc_profile, metadata.gamma),
+        *colour,
         *resolution_chunks(metadata.dpi),
         *blocks,
         *texts,

@@ -83,6 +83,8 @@ def from_floats(
     """
     if not np.isfinite(values).all():
         raise ImageError("contains NaN or infinite values: replace them by numbers")
+    if values.dtype.itemsize > 4 and values.size and float(np.abs(values).max()) > np.finfo(np.float32).max:
+        raise ImageError("contains values above 3e38, more than float32 holds: scale them down")
     lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if value_range is None and stated is not None and stated[0] < stated[1]:
         value_range = stated

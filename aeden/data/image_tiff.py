@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from aeden.data.image_limits import SMALLER, ImageError, Limits, in_units
-from aeden.data.image_modes import OTHER_BYTE, both_bytes, raw_mode
+from aeden.data.image_modes import OTHER_BYTE, both_bytes, raw_mode, unread_note
 from aeden.data.image_samples import Range, Samples, from_floats, from_integers
 
 PREFIXES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -85,12 +85,12 @@ def read_deep(
     return _samples(stored, value_range), stored.orientation
 
 
-def page_count(content: bytes) -> int:
-    """The number of pages of a TIFF file that Pillow cannot open."""
+def page_offsets(content: bytes) -> list[int]:
+    """Where the directory of each page is, in a TIFF file that Pillow cannot open."""
     import tifffile
 
     with _opened(content, tifffile) as tiff:
-        return len(tiff.pages)
+        return [int(page.offset) for page in tiff.pages]
 
 
 def _numbers(tags: Any, tag: int, default: int) -> tuple[Any, ...]:
@@ -200,10 +200,7 @@ def _samples(stored: Stored, value_range: Range | None) -> Samples:
     colours, alpha = values[..., :count], None
     if extra and stored.extra and stored.extra[0] in (ASSOCIATED, UNASSOCIATED):
         alpha, extra = values[..., count], extra - 1
-    if extra:
-        notes += (
-            f"{extra} further channel{'s' if extra > 1 else ''} of the TIFF {'were' if extra > 1 else 'was'} not read",
-        )
+    notes += unread_note(extra)
     if alpha is not None and stored.extra[0] == ASSOCIATED:
         colours = _divided(colours, alpha, bits)
     if photometric == PALETTE:

@@ -22,7 +22,7 @@ from safetensors import numpy as tensors
 
 import aeden
 from aeden.inference.restorer import Restorer
-from aeden.inference.trained_network import build_network, make_restorer
+from aeden.inference.trained_network import build_network, make_restorer, recorded_noise
 from aeden.runtime import files
 from aeden.shapes import PyTree
 
@@ -60,7 +60,9 @@ def load_exported(folder: Path, name: str | None = None) -> Restorer:
     settings = read_settings(folder)
     params = read_weights(checked_file(folder, WEIGHTS, settings))
     model = build_network(folder, settings["model"], params)
-    return make_restorer(model, params, name or str(folder), dict(settings["noise"]), settings.get("seed"))
+    return make_restorer(
+        model, params, name or str(folder), recorded_noise(folder, settings["noise"]), settings.get("seed")
+    )
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from aeden import shipped
 from aeden.inference.exported import is_exported, load_exported
 from aeden.inference.restorer import Restorer
-from aeden.inference.trained_network import MODEL_DEFAULTS, build_network, make_restorer, radius_of
+from aeden.inference.trained_network import MODEL_DEFAULTS, build_network, make_restorer, radius_of, recorded_noise
 from aeden.nn.unet import Network
 from aeden.runtime import files, run_folder
 from aeden.shapes import PyTree
@@ -91,7 +91,9 @@ def load_run(folder: Path) -> Restorer:
       ValueError, OSError: see `read_run`.
     """
     run = read_run(folder)
-    return make_restorer(run.model, run.params, str(folder), dict(run.settings["noise"]), run.settings.get("seed"))
+    return make_restorer(
+        run.model, run.params, str(folder), recorded_noise(folder, run.settings["noise"]), run.settings.get("seed")
+    )
 
 
 def read_run(folder: Path) -> FinishedRun:

@@ -20,6 +20,7 @@ from aeden.nn.restore import restore, takes_level
 from aeden.nn.unet import Network, UNet
 from aeden.shapes import PyTree
 from aeden.tasks.model_from_config import CONV_ONLY, UNET_ONLY, build_model
+from aeden.tasks.network_ranges import check_recorded
 
 # The fields of `model` and their defaults, as in `configs/base.py`, for runs that are older than a field. The package
 # is installed without `configs/`.
@@ -45,14 +46,17 @@ def build_network(folder: Path, recorded: dict[str, Any], params: PyTree) -> Net
     Raises:
       ValueError: they do not fit.
     """
-    parts = ConfigDict({"model": {**MODEL_DEFAULTS, **recorded}})
     try:
+        # A number that is far too large would not be refused below, but computed with for hours.
+        check_recorded("model", recorded)
+        parts = ConfigDict({"model": {**MODEL_DEFAULTS, **recorded}})
         shape = _image_shape(parts.model, params)
         model = build_model(parts, shape)
         wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *shape)))["params"]
         fits = _shapes(wanted) == _shapes(params)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder}: its network cannot be built ({error}): take another run") from error
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ValueError(f"{folder}: its network cannot be built ({reason}): take another run") from error
     if not fits:
         raise ValueError(f"{folder}: the file of its parameters does not fit its config.json: take another run")
     return model
@@ -119,3 +123,25 @@ def radius_of(model: ConvAutoencoder | UNet) -> int:
     if DECODERS[model.decoder].moves:
         return model.clone(decoder="upsample", resize="bilinear").receptive_radius() + 4 * model.stride
     return model.receptive_radius()
+
+
+def recorded_noise(folder: Path, recorded: dict[str, Any]) -> dict[str, Any]:
+    """The section `noise` of a recorded config, checked.
+
+    Args:
+      folder: where it was found, for messages.
+      recorded: the section, as it was written.
+
+    Raises:
+      ValueError: a field that restoring needs is missing, or one is out of its range.
+    """
+    try:
+        check_recorded("noise", recorded)
+        missing = [name for name in ("kind", "level") if name not in recorded]
+        if missing:
+            raise ValueError(f"noise.{missing[0]} is missing")
+    except ValueError as error:
+        raise ValueError(
+            f"{folder}: the noise in its config.json cannot be used ({error}): take another run"
+        ) from error
+    return dict(recorded)

@@ -3,7 +3,7 @@
 Whatever the task, all fields are checked, before a run writes anything. What depends on several fields or the data is
 checked where it is used. A range may be widened, never narrowed: finished runs may have used what it allows.
 
-To add a field: give it a line in `RANGES`, under the name it has in `configs/base.py`.
+To add a field: give it a line in `RANGES`, or in `network_ranges.py`, under the name it has in `configs/base.py`.
 """
 
 from __future__ import annotations
@@ -11,58 +11,44 @@ from __future__ import annotations
 from typing import Any
 
 from aeden.data import own_images
-from aeden.nn.convolution import LOWERINGS
-from aeden.nn.decoders import DECODERS
 from aeden.nn.gan import DOWNSAMPLINGS
-from aeden.nn.initializers import INITS
-from aeden.nn.layers import PLACEMENTS, RESIZE_METHODS
 from aeden.tasks.gan.judge import JUDGES
-from aeden.tasks.model_from_config import ARCHITECTURES, DTYPES
+from aeden.tasks.network_ranges import CHANNELS, FACTOR, LARGEST, LEVEL, MOST_SEEDS, NETWORK_RANGES, count
 from aeden.tasks.objectives import adversarial
 from aeden.tasks.objectives.restoration import LOSSES
-from aeden.tasks.ranges import Choice, Flag, Number, Range, Several, Text, short
+from aeden.tasks.ranges import Choice, Flag, Number, Range, Several, Text, check_value
 from aeden.tasks.segment.task import CLASS_WEIGHTS
 from aeden.tasks.stack.checks import EMBEDDINGS, HEADS
 from aeden.tasks.super_resolve.model_from_config import ENLARGED
 from aeden.training.loop import RESULTS
 from aeden.transforms.downsampling import FACTORS
-from aeden.transforms.noise import KINDS
-
-# Steps and examples are counted in int32, seeds are uint32, and numbers are float32.
-MOST, MOST_SEEDS, LARGEST = 2**31 - 1, 2**32 - 1, 3.4e38
-
-
-def _count(low: int = 0, high: int = MOST) -> Number:
-    return Number(low, high, whole=True)
-
 
 FLAG, TEXT = Flag(), Text()
 # Share of something: 0 or more, less than 1.
 SHARE = Number(0, 1, below=True)
 RATE = Number(0, LARGEST, above=True)
-EPOCHS, LEVEL, WEIGHT = Number(0, 1e6), Number(0, 1e6), Number(0, 1e6)
-CHANNELS, KERNEL, FACTOR = _count(1, 65_536), 255, _count(1, 256)
+EPOCHS, WEIGHT = Number(0, 1e6), Number(0, 1e6)
 
 RANGES: dict[str, Range] = {
     "task": Choice(("denoise", "stack", "gan", "super_resolve", "segment")),
-    "seed": _count(0, MOST_SEEDS),
+    "seed": count(0, MOST_SEEDS),
     "epochs": EPOCHS,
-    "steps": _count(),
-    "batch_size": _count(1, 1_000_000),
+    "steps": count(),
+    "batch_size": count(1, 1_000_000),
     "loss": Choice(LOSSES),
     "learning_rate": RATE,
-    "log_every": _count(),
-    "steps_per_dispatch": _count(0, 100_000),
+    "log_every": count(),
+    "steps_per_dispatch": count(0, 100_000),
     "optimizer.name": Text(empty=False, longest=100),
-    "optimizer.warmup_steps": _count(),
+    "optimizer.warmup_steps": count(),
     "optimizer.weight_decay": Number(0, 1e6),
     "optimizer.grad_clip": Number(0, LARGEST),
     "data.name": Text(empty=False),
     "data.dir": TEXT,
     "data.fallback": Choice(("glyphs", "")),
-    "data.limit": _count(),
-    "data.train_limit": _count(),
-    "data.crop": _count(0, 65_536),
+    "data.limit": count(),
+    "data.train_limit": count(),
+    "data.crop": count(0, 65_536),
     "data.held_out": Number(0, 0.5, above=True, below=True),
     "data.channels": Choice(tuple(own_images.CHANNELS)),
     "data.characters": Text(empty=False, longest=100),
@@ -72,30 +58,7 @@ RANGES: dict[str, Range] = {
     "augment.zoom": Number(0, 0.9),
     "augment.flip": FLAG,
     "augment.quarter_turns": FLAG,
-    "noise.kind": Choice(tuple(KINDS)),
-    "noise.level": LEVEL,
-    "noise.level_max": LEVEL,
-    "noise.clip": FLAG,
-    "model.architecture": Choice(tuple(ARCHITECTURES)),
-    "model.hidden": Several(CHANNELS, 1),
-    "model.tied": FLAG,
-    "model.decoder": Choice(tuple(DECODERS)),
-    "model.resize": Choice(tuple(RESIZE_METHODS)),
-    "model.placement": Choice(tuple(PLACEMENTS)),
-    "model.features": Several(CHANNELS, 1),
-    "model.decoder_features": Several(CHANNELS),
-    "model.factors": Several(FACTOR, 1),
-    "model.stages": _count(0, 16),
-    "model.skip": FLAG,
-    "model.blocks": _count(1, 64),
-    "model.residual": FLAG,
-    "model.bias": FLAG,
-    "model.level_input": FLAG,
-    "model.kernel_size": _count(1, KERNEL),
-    "model.decoder_kernel_size": _count(0, KERNEL),
-    "model.init": Choice(tuple(INITS)),
-    "model.dtype": Choice(tuple(DTYPES)),
-    "model.lowering": Choice(tuple(LOWERINGS)),
+    **NETWORK_RANGES,
     "stack.layerwise": FLAG,
     "stack.levels": Several(LEVEL),
     "stack.pretrain_epochs": EPOCHS,
@@ -103,27 +66,27 @@ RANGES: dict[str, Range] = {
     "stack.unroll_epochs": EPOCHS,
     "stack.pretrained": TEXT,
     "stack.head": Choice(tuple(HEADS)),
-    "stack.labels": _count(),
+    "stack.labels": count(),
     "stack.head_noise": LEVEL,
     "stack.dropout": SHARE,
     "stack.label_smoothing": SHARE,
     "stack.embedding": Choice(tuple(EMBEDDINGS)),
     "gan.latent": CHANNELS,
-    "gan.modes": _count(0, 65_536),
+    "gan.modes": count(0, 65_536),
     "gan.hidden": Several(CHANNELS),
     "gan.width": CHANNELS,
     "gan.conditional": FLAG,
     "gan.loss": Choice(tuple(adversarial.LOSSES)),
     "gan.r1": WEIGHT,
     "gan.r2": WEIGHT,
-    "gan.r1_every": _count(1),
+    "gan.r1_every": count(1),
     "gan.discriminator_rate": Number(0, 1e6, above=True),
     "gan.discriminator": Several(CHANNELS),
     "gan.downsampling": Choice(tuple(DOWNSAMPLINGS)),
     "gan.b1": SHARE,
     "gan.b2": SHARE,
     "gan.average": SHARE,
-    "gan.samples": _count(0, 10_000_000),
+    "gan.samples": count(0, 10_000_000),
     "gan.truncation": Number(0, 1e6),
     "gan.truncations": Several(Number(0, 1e6, above=True), most=100),
     "gan.judge": Choice(tuple(JUDGES)),
@@ -133,14 +96,14 @@ RANGES: dict[str, Range] = {
     "super_resolve.stages": Several(FACTOR),
     "super_resolve.residual": FLAG,
     "segment.class_weights": Choice(CLASS_WEIGHTS),
-    "eval.every": _count(),
+    "eval.every": count(),
     "eval.checkpoint": Choice(tuple(RESULTS)),
     "eval.levels": Several(LEVEL, most=100),
     "eval.noises": Several(Text(empty=False, longest=100), most=100),
     "eval.extras": FLAG,
     "eval.test": FLAG,
-    "checkpoint.every": _count(),
-    "checkpoint.keep": _count(1, 1_000_000),
+    "checkpoint.every": count(),
+    "checkpoint.keep": count(1, 1_000_000),
 }
 
 
@@ -165,10 +128,4 @@ def check_field(config: Any, name: str) -> None:
         if part not in value:
             return
         value = value[part]
-    allowed = RANGES[name]
-    problem = allowed.problem(value)
-    if problem is None:
-        return
-    if isinstance(allowed, Choice):
-        raise ValueError(f"unknown {name} {short(value)}: use {allowed.words}")
-    raise ValueError(f"{name} {problem}: use {allowed.words}")
+    check_value(name, value, RANGES[name])

@@ -133,3 +133,17 @@ class Several:
             return f"{short(tuple(value))} has {len(value)} values"
         found = next((problem for item in value if (problem := self.of.problem(item))), None)
         return f"{short(tuple(value))}: {found}" if found else None
+
+
+def check_value(name: str, value: Any, allowed: Range) -> None:
+    """Checks the value of a field.
+
+    Raises:
+      ValueError: naming the field, its value and its range.
+    """
+    problem = allowed.problem(value)
+    if problem is None:
+        return
+    if isinstance(allowed, Choice):
+        raise ValueError(f"unknown {name} {short(value)}: use {allowed.words}")
+    raise ValueError(f"{name} {problem}: use {allowed.words}")

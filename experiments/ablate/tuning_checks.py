@@ -12,7 +12,7 @@ from aeden.measures import sample_quality
 from aeden.measures.image_quality import RESTORATION_METRICS
 from aeden.runtime.devices import AXIS
 from aeden.tasks.execute import prepare
-from aeden.tasks.field_ranges import MOST_SEEDS
+from aeden.tasks.network_ranges import MOST_SEEDS
 from aeden.tasks.objectives.classification import SCORES
 from aeden.tasks.segment.task import METRICS
 from experiments.ablate import grid, metrics, search_space

@@ -123,6 +123,13 @@ def test_every_page_of_a_tiff(run, tmp_path, capsys):
     assert "frames was read" not in captured.err
 
 
+def test_a_page_that_cannot_be_read_is_named(run, tmp_path, capsys):
+    save(tmp_path / "a.tif", values(), values(dtype="float32") * 50)
+    assert run("a.tif", "-o", "b.tif") == 1
+    assert "a.tif: page 2: floating-point values" in capsys.readouterr().err
+    assert not (tmp_path / "b.tif").exists()
+
+
 def test_the_first_frame_of_an_animation_is_a_png(run, tmp_path, capsys):
     frames = [Image.fromarray(values(height)[:20, :, 0]) for height in (20, 21)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
@@ -611,6 +618,25 @@ def test_wrong_options(wrong, capsys):
         build_parser().parse_args(["denoise", "RUN", "a.png", "-o", "b.png", *wrong])
     assert stop.value.code == 2
     assert wrong[0].strip("-") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option", [["--tile", "1e9"], ["--overlap", "x"], ["--strength", "all"], ["--range", "0", "1e300"]]
+)
+def test_wrong_options_are_explained_in_words(option, capsys):
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["denoise", "RUN", "a.png", "-o", "b.png", *option])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f": {option[-1]} is " in said
+    assert "_" not in said
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1e-60), (1e9, 1e9 + 1), (0, 1e-45)])
+def test_a_range_that_float32_does_not_resolve(run, tmp_path, capsys, low, high):
+    save(tmp_path / "a.png", values())
+    assert run("a.png", "-o", "b.png", "--range", low, high) == 1
+    assert "too near to each other" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
 
 
 def test_a_range_the_wrong_way_round(run, capsys):

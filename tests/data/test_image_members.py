@@ -120,8 +120,16 @@ def test_a_damaged_header_in_an_archive_is_refused(tmp_path, images):
 
 def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     (tmp_path / "x.tar.gz").write_bytes(b"<html>not found</html>")
-    with pytest.raises(ValueError, match="truncated or damaged"):
+    with pytest.raises(ValueError, match="truncated or damaged") as refused:
         list(iterate_files(tmp_path / "x.tar.gz"))
+    assert "\n" not in str(refused.value)
+    for content, match in (
+        (png(np.zeros((2, 2, 1), np.uint8)), "a single image"),
+        (b"PK\5\6" + bytes(18), "zip archive"),
+    ):
+        (tmp_path / "x").write_bytes(content)
+        with pytest.raises(ValueError, match=match):
+            list(iterate_files(tmp_path / "x"))
     with pytest.raises(FileNotFoundError, match=r"y.tar.gz"):
         list(iterate_files(tmp_path / "y.tar.gz"))
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
@@ -199,13 +207,18 @@ def test_links_to_other_folders_are_followed_once(tmp_path, images):
 def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path, images, monkeypatch):
     write_images(tmp_path, images[:2])
     monkeypatch.chdir(tmp_path / "B")
-    depth = sys.getrecursionlimit() + 100
+    depth = 500
     for _ in range(depth):
         os.mkdir("d")
         os.chdir("d")
     write_images(Path(), images[:1])
     os.chdir(tmp_path)
-    read, skipped = split(tmp_path)
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(depth)
+    try:
+        read, skipped = split(tmp_path)
+    finally:
+        sys.setrecursionlimit(before)
     assert sorted(read) == ["A/0.png", "B/1.png", f"B/{'d/' * depth}A/0.png"]
     assert skipped == {}
     subprocess.run(["rm", "-rf", "B"], check=True)  # pytest would delete them by recursion

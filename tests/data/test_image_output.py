@@ -1,10 +1,13 @@
 """Images written back: read again by aeden, by Pillow, by tifffile and by pypng, they are what was written."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 import tifffile
+from image_writers import RGB, png
 from PIL import Image, ImageCms, JpegImagePlugin
 
 from aeden.data.image_files import decode_image
@@ -144,10 +147,57 @@ def test_jpegs_keep_quality_sampling_and_comment(quality, sampling):
         assert after.info["progressive"]
 
 
-def test_the_gamma_of_a_png_is_kept():
-    for dtype in ("uint8", "uint16"):
-        content = written("PNG", Page(samples(dtype, 3), metadata=Metadata(gamma=0.45455)))
-        assert metadata_of(decode_image(content), content).gamma == pytest.approx(0.45455)
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("profile", [None, SRGB])
+def test_what_a_png_says_of_its_colours_is_kept(bits, profile):
+    """Without its code points, a picture for HDR looks pale."""
+    chunks = [
+        (b"cICP", bytes([9, 16, 0, 1])),
+        (b"gAMA", struct.pack(">I", 45455)),
+        (b"cHRM", struct.pack(">8I", 31270, 32900, 70800, 29200, 17000, 79700, 13100, 4600)),
+        (b"iCCP", b"any\0\0" + zlib.compress(profile)) if profile else (b"sRGB", b"\1"),
+    ]
+    content = png(samples("uint8" if bits == 8 else "uint16", 3), bits, RGB, chunks)
+    decoded = decode_image(content)
+    again = written("PNG", Page(decoded.pixels, metadata=metadata_of(decoded, content)))
+    kept = {name: body for name, body in chunks_of(again) if name in dict(chunks)}
+    assert kept.keys() == dict(chunks).keys()
+    assert {name: body for name, body in kept.items() if name != b"iCCP"} == dict(
+        chunk for chunk in chunks if chunk[0] != b"iCCP"
+    )
+    assert decode_image(again).info.get("icc_profile") == profile
+
+
+def chunks_of(content):
+    """The (name, content) of the chunks of a PNG."""
+    at = 8
+    while at < len(content):
+        length, name = struct.unpack_from(">I4s", content, at)
+        yield name, content[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+@pytest.mark.parametrize("numbers", [(1, 0), (0, 2), (2, 3)])
+def test_the_tables_of_a_jpeg_may_have_any_numbers(numbers):
+    file = io.BytesIO()
+    Image.fromarray(samples("uint8", 3)).save(file, "JPEG", quality=60)
+    content = bytearray(file.getvalue())
+    before, frame = tables_of(content), content.index(b"\xff\xc0")
+    places = [content.index(b"\xff\xdb\0\x43" + bytes([table])) + 4 for table in (0, 1)]
+    for place, number in zip(places, numbers, strict=True):
+        content[place] = number
+    for component, number in enumerate((numbers[0], numbers[1], numbers[1])):
+        content[frame + 12 + 3 * component] = number
+    decoded = decode_image(bytes(content))
+    again = written("JPEG", Page(decoded.pixels, metadata=metadata_of(decoded, bytes(content))))
+    assert tables_of(content) == tables_of(again) == before
+    assert before[0] != before[1]
+
+
+def tables_of(content):
+    """The table of each component of a JPEG."""
+    with Image.open(io.BytesIO(content)) as image:
+        return [list(image.quantization[layer[3]]) for layer in image.layer]
 
 
 def test_the_range_of_a_float_image_is_written_and_read_again():

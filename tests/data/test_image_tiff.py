@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tifffile
 from image_writers import tiff
-from PIL import Image
+from PIL import Image, ImageCms
 
 from aeden.data.image_files import ImageError, Limits, decode_image
+from aeden.data.image_metadata import metadata_of
 
 CMYK = 5
 
@@ -87,6 +88,12 @@ def test_floats_have_the_range_that_is_given_or_stated(rng, kind, type_, channel
         decode_image(tiff(values, photometric))
 
 
+def test_values_that_float32_does_not_hold_are_refused(rng):
+    content = tiff(rng.uniform(0, 1e300, (4, 5, 1)))
+    with pytest.raises(ImageError, match="more than float32 holds"):
+        decode_image(content, value_range=(0, 1e30))
+
+
 @pytest.mark.parametrize("compression", [1, 8])
 def test_floats_from_0_to_1_need_no_range(rng, compression):
     values = rng.random((6, 5, 1)).astype(np.float32)
@@ -135,6 +142,64 @@ def test_further_channels_are_named(rng):
     assert image.notes == ("3 further channels of the TIFF were not read",)
 
 
+@pytest.mark.parametrize(
+    ("channels", "photometric", "extra", "said"),
+    [
+        (2, 1, (0,), 1),
+        (4, 2, (0,), 1),
+        (5, 2, (0, 0), 2),
+        (5, 2, (2, 0), 1),
+        (4, 2, (2,), 0),
+        (3, 2, (), 0),
+        (4, 5, (), 0),
+    ],
+)
+def test_further_channels_of_8_bits_are_named_too(rng, channels, photometric, extra, said):
+    values = integers(rng, np.uint8, 4, 5, channels)
+    image = decode_image(tiff(values, photometric, tags=[(338, 3, list(extra))] if extra else []))
+    if photometric != CMYK:
+        np.testing.assert_array_equal(image.pixels, values[..., : image.pixels.shape[-1]])
+    words = {
+        0: [],
+        1: ["1 further channel of the TIFF was not read"],
+        2: ["2 further channels of the TIFF were not read"],
+    }
+    assert [note for note in image.notes if "further" in note] == words[said]
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32, np.uint32])
+def test_what_a_tiff_says_is_kept_whatever_its_samples_are(rng, kind, big):
+    """Pillow cannot open RGB of the last two kinds."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    values = rng.uniform(0, 1, (6, 5, 3)) * (1 if kind == np.float32 else np.iinfo(kind).max)
+    content = io.BytesIO()
+    tifffile.imwrite(
+        content,
+        values.astype(kind),
+        photometric="rgb",
+        bigtiff=big,
+        byteorder=">",
+        iccprofile=profile,
+        resolution=(100, 50),
+        resolutionunit="centimeter",
+        description="a page",
+        software="a program",
+        extratags=[(274, 3, 1, 6, True), (700, 1, 19, b'<x tiff:Other="6"/>', True)],
+    )
+    image = decode_image(content.getvalue())
+    assert image.info["icc_profile"] == profile
+    assert image.info["xmp"].startswith(b"<x tiff")
+    assert image.info["dpi"] == pytest.approx((127, 254))
+    tags = metadata_of(image, content.getvalue()).exif_tags()
+    assert (tags[270], tags[305]) == ("a page", "a program")
+    assert 274 not in tags
+    # As an EXIF block of another file.
+    jpeg = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(jpeg, "JPEG", exif=image.info["exif"])
+    assert Image.open(jpeg).getexif()[270] == "a page"
+
+
 def test_16_bit_cmyk(rng):
     ink = integers(rng, np.uint16, 4, 5, 4)
     image = decode_image(tiff(ink, CMYK))
@@ -173,10 +238,14 @@ def test_pages_of_several_kinds(rng):
     with tifffile.TiffWriter(content) as writer:
         for page in pages:
             writer.write(page, photometric="rgb" if page.ndim == 3 else "minisblack")
-    for i, page in enumerate(pages):
+        # tifffile alone would take its bits for bytes, Pillow alone cannot open the page with floats.
+        writer.write(pages[0] > 128, photometric="minisblack")
+    for i, page in enumerate([*pages, (pages[0] > 128) * 255]):
         image = decode_image(content.getvalue(), frame=i)
         np.testing.assert_array_equal(image.pixels.squeeze(), page)
-        assert image.frames == 3
+        assert image.frames == 4
+    with pytest.raises(ImageError, match="has no"):
+        decode_image(content.getvalue(), frame=4)
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.float32])

@@ -10,7 +10,9 @@ import pytest
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from aeden.inference.finished_run import MODEL_DEFAULTS, load_restorer, load_run, radius_of
+from aeden.inference.finished_run import MODEL_DEFAULTS, load_restorer, load_run, radius_of, read_run
+from aeden.inference.noise_level import NoiseEstimate, far_from_training
+from aeden.inference.trained_network import build_network, recorded_noise
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.parameters import apply, make_init
 from aeden.nn.restore import restore
@@ -130,6 +132,40 @@ def run_of(model, shape, fields, finished_run, folder):
     checkpoints.save(files.read_json(folder / "summary.json")["tested_step"], {"params": params})
     checkpoints.close()
     return folder, params
+
+
+WILD = [None, "x", -1, 3.5, 10**9, 10**30, [], [10**9, 10**9], ["a"], {}, {"a": 1}, float("nan"), [4] * 2000, [[4]]]
+
+
+def refusal(folder, section, changed, params):
+    """Why a section of a config is refused; "" if its values are harmless."""
+    try:
+        if section == "model":
+            build_network(folder, changed, params)
+        else:
+            far_from_training(recorded_noise(folder, changed), NoiseEstimate(0.1, 0.0))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("section", ["model", "noise"])
+def test_wild_values_in_a_config_are_refused_at_once_in_one_line(finished_run, tmp_path, section):
+    """Nothing but the hash of the parameters guards config.json."""
+    folder = shutil.copytree(finished_run, tmp_path / "run")
+    record = files.read_json(folder / "config.json")
+    params = read_run(finished_run).params
+    fields = record["config"][section]
+    for field in fields:
+        for value in WILD:
+            changed = {**fields, field: value}
+            refused = refusal(folder, section, changed, params)
+            assert "\n" not in refused, (field, value)
+            assert len(refused) < 600, (field, value)
+    for content in ("[" * 100_000, '{"config":' * 50_000, ""):
+        (folder / "config.json").write_text(content)
+        with pytest.raises(ValueError, match="is damaged"):
+            load_run(folder)
 
 
 def test_a_dense_run(finished_run, tmp_path, rng):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -27,7 +28,10 @@ def new_folder(path: Path, check: Callable[[Path], None]) -> Iterator[Path]:
     """
     check(path)
     path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent)) from error
     temporary = path.with_name(f".aeden-{os.getpid()}-{secrets.token_hex(4)}")
     with naming(path):
         temporary.mkdir()

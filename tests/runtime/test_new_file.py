@@ -76,6 +76,13 @@ def test_an_error_names_the_folder_and_not_its_temporary_name(tmp_path, monkeypa
     assert refused.value.filename == str(tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["a file/out", "a file/sub/out"])
+def test_a_folder_below_a_file_is_refused_as_that(tmp_path, name):
+    (tmp_path / "a file").write_text("")
+    with pytest.raises(NotADirectoryError), new_folder(tmp_path / name, lambda path: None):
+        pass
+
+
 def test_file_systems_without_hard_links(tmp_path, monkeypatch):
     def refuse(*arguments):
         raise PermissionError("no hard links here")

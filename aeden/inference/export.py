@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import aeden
+from aeden import shipped
 from aeden.inference import exported
 from aeden.inference.exported import CARD, FILES, ONNX, PROGRAM, SETTINGS, WEIGHTS
 from aeden.inference.finished_run import FinishedRun, read_run
@@ -83,6 +84,7 @@ def export_run(run_folder: Path, out: Path, options: Options) -> Export:
     """
     _check_options(options)
     check_target(out, options.force)
+    _check_is_no_export(run_folder)
     run = read_run(run_folder)
     if options.format == "onnx":
         check_onnx(run.model)
@@ -91,6 +93,14 @@ def export_run(run_folder: Path, out: Path, options: Options) -> Export:
         difference, tolerance = _check(folder, run, options)
         sizes = {name: (folder / name).stat().st_size for name in FILES if (folder / name).exists()}
     return Export(sizes, difference, tolerance, ONNX if options.format == "onnx" and not can_run_onnx() else "")
+
+
+def _check_is_no_export(run_folder: Path) -> None:
+    """Refuses a model that is exported already."""
+    shipped_name = str(run_folder) in (*shipped.SHIPPED, *shipped.GROUPS)
+    if shipped_name or exported.is_exported(run_folder):
+        copied = f": its folders are in {shipped.FOLDER}" if shipped_name else ": copy the folder"
+        raise ValueError(f"{run_folder} is exported already{copied}; another format takes the run it was made of")
 
 
 def check_target(out: Path, force: bool) -> None:

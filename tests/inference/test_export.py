@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import venv
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -391,3 +392,10 @@ def test_the_levels_of_a_training():
     assert levels_of({"level": 0.0, "level_max": 55 / 255}) == "0 to 55/255"
     assert levels_of({"level": float(f"{25 / 255:.6g}")}) == "25/255"  # as the keys of a summary have it
     assert levels_of({"level": 0.3}) == "0.3"
+
+
+def test_what_is_exported_already_is_refused(whole, tmp_path):
+    with pytest.raises(ValueError, match=r"exported already: copy the folder; another format takes the run"):
+        export_run(whole[0], tmp_path / "again", Options())
+    with pytest.raises(ValueError, match=r"text is exported already: its folders are in .*shipped"):
+        export_run(Path("text"), tmp_path / "again", Options())

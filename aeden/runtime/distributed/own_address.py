@@ -8,6 +8,7 @@ Gloo takes the address (jax 0.10: `make_cpu_client` in `jax/_src/xla_bridge.py` 
 from __future__ import annotations
 
 import functools
+import importlib
 import ipaddress
 import socket
 
@@ -38,8 +39,7 @@ def offer_own_address(coordinator: tuple[str, int]) -> None:
       coordinator: host and port of process 0.
     """
     try:
-        from jax._src.lib import _jax
-
+        _jax = importlib.import_module("jax._src.lib")._jax
         start = _jax.make_gloo_tcp_collectives
         address = own_address(coordinator)
     except (ImportError, AttributeError, OSError):

@@ -3,9 +3,9 @@
     python -m experiments.main --config=configs/photos_gray.py --config.data.dir=my_photos
 
 A bias-free U-Net of 698,688 parameters that predicts the noise, on crops of 64 x 64 and noise of 0 to 55 of 255, not
-clipped, as in the literature: docs/method.md, "The U-Net". Colour photos are converted to gray. A step
-takes 16 billion multiplications. Trained on 382 crops of 180 x 180 pixels it restores BSD68 better than BM3D:
-docs/results-photos.md. If the loss jumps, try --config.learning_rate=1e-3.
+clipped, as in the literature: docs/method.md, "The U-Net". Colour photos are converted to gray. A step takes 15 billion
+multiplications, 0.33 s on two cores of an AMD EPYC with AVX2. Trained on 382 crops of 180 x 180 pixels it restores
+BSD68 better than BM3D: docs/results-photos.md. If the loss jumps, try --config.learning_rate=1e-3.
 """
 
 from ml_collections import ConfigDict

@@ -13,6 +13,7 @@ a manifest and damaged ones up to this step. Other names are left alone.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -168,8 +169,11 @@ class Checkpoints:
             self._drop_old(step)
 
     def _not_written(self, step: int, error: Exception) -> OSError:
+        # What TensorStore, which writes for Orbax, calls a full disk or quota.
+        full = "RESOURCE_EXHAUSTED" in str(error)
+        reason = os.strerror(errno.ENOSPC) if full else _first_line(error)
         return OSError(
-            f"the checkpoint of step {step} could not be written to {self.folder} ({_first_line(error)}); earlier "
+            f"the checkpoint of step {step} could not be written to {self.folder} ({reason}); earlier "
             "checkpoints are intact: make room, and run the same command again"
         )
 

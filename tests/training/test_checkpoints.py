@@ -194,6 +194,15 @@ def test_a_step_can_be_saved_again(saved):
     assert restored["step"] == 31
 
 
+def test_a_full_disk_is_told_in_plain_words(saved):
+    checkpoints = Checkpoints(saved)
+    full = ValueError('RESOURCE_EXHAUSTED: Error writing "opt_state.0.mu" in OCDBT database')
+    assert "(No space left on device); earlier checkpoints are intact: make room" in str(
+        checkpoints._not_written(5, full)
+    )
+    checkpoints.close()
+
+
 def test_a_failed_save_is_told_and_leaves_the_others(saved):
     checkpoints = Checkpoints(saved, keep=3)
     (saved / "40").write_text("in the way")

@@ -169,9 +169,10 @@ class Checkpoints:
             self._drop_old(step)
 
     def _not_written(self, step: int, error: Exception) -> OSError:
-        # What TensorStore, which writes for Orbax, calls a full disk or quota.
-        full = "RESOURCE_EXHAUSTED" in str(error)
-        reason = os.strerror(errno.ENOSPC) if full else _first_line(error)
+        text = str(error).strip() or "no reason given"
+        # What TensorStore, which writes for Orbax, says of a full disk.
+        full = "RESOURCE_EXHAUSTED" in text
+        reason = os.strerror(errno.ENOSPC) if full else text.splitlines()[0][:300]
         return OSError(
             f"the checkpoint of step {step} could not be written to {self.folder} ({reason}); earlier "
             "checkpoints are intact: make room, and run the same command again"
@@ -296,7 +297,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or "no reason given").splitlines()[0][:300]

@@ -51,7 +51,8 @@ def test_pipes_between_processes(finished_run, tmp_path):
     process = start("experiments.denoise", str(finished_run), str(tmp_path / "a.png"), "-o", "-")
     process.stdout.close()
     assert process.wait(300) == 1
-    error = process.stderr.read()
+    with process.stderr:
+        error = process.stderr.read()
     assert "standard output was closed before all of the image was written" in error
     assert "Traceback" not in error
     assert "Exception ignored" not in error

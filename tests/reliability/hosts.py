@@ -6,10 +6,21 @@ import contextlib
 import random
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.reliability.processes import RUN, assert_alike, assert_same, free_port, last_line, start, uninterrupted, wait
+from tests.reliability.processes import (
+    RUN,
+    Process,
+    as_superuser,
+    assert_alike,
+    assert_same,
+    free_port,
+    last_line,
+    start,
+    uninterrupted,
+    wait,
+)
 from tests.reliability.scenario import Broken, Scenario
 
 # Longer than Gloo waits for a partner, which is 30 s.
@@ -23,51 +34,50 @@ def two_networks() -> Iterator[list[str]]:
     names = ["aeden0", "aeden1"]
     try:
         for name in names:
-            _run("ip", "netns", "add", name)
-        _run("ip", "link", "add", "cable0", "netns", names[0], "type", "veth", "peer", "cable1", "netns", names[1])
+            as_superuser("ip", "netns", "add", name)
+        as_superuser(
+            "ip", "link", "add", "cable0", "netns", names[0], "type", "veth", "peer", "cable1", "netns", names[1]
+        )
         for i, (name, address) in enumerate(zip(names, ADDRESSES, strict=True)):
-            _run("ip", "-n", name, "addr", "add", f"{address}/24", "dev", f"cable{i}")
+            as_superuser("ip", "-n", name, "addr", "add", f"{address}/24", "dev", f"cable{i}")
             for device in ("lo", f"cable{i}"):
-                _run("ip", "-n", name, "link", "set", device, "up")
+                as_superuser("ip", "-n", name, "link", "set", device, "up")
         yield names
     finally:
         for name in names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Broken(f"not tried, as it takes the superuser of Linux: {done.stderr.strip()}")
+def _member(folder: Path, address: str, number: int, before: Sequence[str] = ()) -> Process:
+    """Starts one of two processes of a run."""
+    meeting = (f"--coordinator={address}", "--processes=2", f"--process={number}", "--cpu_devices=1")
+    return start("experiments.main", *RUN, f"--workdir={folder / 'run'}", *meeting, before=before)
+
+
+def _assert_ended(processes: Sequence[Process]) -> None:
+    statuses = wait(processes)
+    if any(statuses):
+        raise Broken(f"statuses {statuses}: {last_line(processes[0])[:200]}; {last_line(processes[1])[:200]}")
 
 
 def networks(folder: Path, dice: random.Random) -> None:
     """Two processes that reach each other over a network only, as two hosts do; the folder is shared."""
-    meeting = (f"--coordinator={ADDRESSES[0]}:{free_port()}", "--processes=2", "--cpu_devices=1")
-    common = ("experiments.main", *RUN, f"--workdir={folder / 'run'}", *meeting)
+    address = f"{ADDRESSES[0]}:{free_port()}"
     with two_networks() as names:
-        processes = [
-            start(*common, f"--process={i}", before=("ip", "netns", "exec", name)) for i, name in enumerate(names)
-        ]
-        statuses = wait(processes)
-    if any(statuses):
-        raise Broken(f"statuses {statuses}: {last_line(processes[0])[:200]}; {last_line(processes[1])[:200]}")
+        _assert_ended([_member(folder, address, i, ("ip", "netns", "exec", name)) for i, name in enumerate(names)])
     assert_alike(folder / "run", uninterrupted(1, "--cpu_devices=2"), 1e-6)
 
 
 def late(folder: Path, dice: random.Random) -> None:
     """One of two processes comes long after the other."""
-    meeting = (f"--coordinator=127.0.0.1:{free_port()}", "--processes=2", "--cpu_devices=1")
-    common = ("experiments.main", *RUN, f"--workdir={folder / 'run'}", *meeting)
+    address = f"127.0.0.1:{free_port()}"
     order = dice.sample((0, 1), 2)
-    processes = [start(*common, f"--process={order[0]}")]
+    processes = [_member(folder, address, order[0])]
     time.sleep(LATE)
     if processes[0].poll() is not None:
         raise Broken(f"process {order[0]} did not wait: {last_line(processes[0])[:200]}")
-    processes.append(start(*common, f"--process={order[1]}"))
-    statuses = wait(processes)
-    if any(statuses):
-        raise Broken(f"statuses {statuses}: {last_line(processes[0])[:200]}; {last_line(processes[1])[:200]}")
+    processes.append(_member(folder, address, order[1]))
+    _assert_ended(processes)
     assert_same(folder / "run", uninterrupted(2))
 
 

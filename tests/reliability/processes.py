@@ -49,6 +49,13 @@ def start(*arguments: str, before: Sequence[str] = (), **environment: str) -> Pr
     return process
 
 
+def as_superuser(*command: str) -> None:
+    """Runs a command that takes the superuser of Linux. Raises `Broken` if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Broken(f"not tried, as it takes the superuser of Linux: {done.stderr.strip()}")
+
+
 def said(process: Process) -> str:
     """What a process has written on standard error so far."""
     stream = process.streams[1]  # type: ignore[attr-defined]

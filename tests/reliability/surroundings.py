@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.reliability.processes import (
     RUN,
     Process,
+    as_superuser,
     assert_same,
     end,
     last_line,
@@ -44,17 +45,11 @@ def disk(folder: Path, size: int) -> Iterator[Path]:
     """A disk of `size` bytes in memory. Only the superuser of Linux can mount one."""
     place = folder / "disk"
     place.mkdir()
-    _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place))
+    as_superuser("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place))
     try:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", str(place)], check=False)
-
-
-def _mount(*arguments: str) -> None:
-    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Broken(f"not tried, as it takes the superuser of Linux: {done.stderr.strip()}")
 
 
 def full_disk(folder: Path, dice: random.Random) -> None:
@@ -65,7 +60,7 @@ def full_disk(folder: Path, dice: random.Random) -> None:
         process = _main(run)
         if wait([process]) != [0]:
             assert_one_line(process, "No space left on device")
-        _mount("-o", "remount,size=64m", str(place))
+        as_superuser("mount", "-o", "remount,size=64m", str(place))
         make(1, run)
         assert_same(run, uninterrupted(1))
 
@@ -74,7 +69,7 @@ def read_only(folder: Path, dice: random.Random) -> None:
     """A run cannot start in a read-only folder; one that is finished there prints its result."""
     with disk(folder, 64 << 20) as place:
         make(1, place / "run")
-        _mount("-o", "remount,ro", str(place))
+        as_superuser("mount", "-o", "remount,ro", str(place))
         process = _main(place / "new")
         if wait([process]) == [0]:
             raise Broken("it ended with status 0 in a read-only folder")
@@ -154,7 +149,7 @@ def _uses(process: int) -> tuple[int, int, int]:
 
 
 def _main(folder: Path, **environment: str) -> Process:
-    return start("experiments.main", *RUN, f"--workdir={folder}", **environment)
+    return team(1, folder, **environment)[0]
 
 
 def assert_one_line(process: Process, what: str) -> None:

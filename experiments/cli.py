@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import difflib
 import logging
 import os
 import re
@@ -112,7 +113,11 @@ def _parse() -> None:
         raise ValueError(f"{error}; --help lists the flags. Fields look like --config.epochs=3") from error
     except flags.IllegalFlagValueError as error:
         raise ValueError(_illegal_value(str(error))) from error
-    except (KeyError, AttributeError) as error:  # a section or a field that does not exist
+    except (
+        KeyError,
+        AttributeError,
+        TypeError,
+    ) as error:  # there is no such section or field
         raise ValueError(_unknown_field(str(error).replace("\\n", ". ").replace("\\", "").strip("\"'"))) from error
     if rest:
         raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
@@ -154,11 +159,26 @@ def _unknown_field(said: str) -> str:
         if near and near[1] in names:
             meant = ".".join(near[2] if name == near[1] else name for name in names)
             return f"there is no field {path}; did you mean {meant}?"
-    path = next((path for path in paths if path.rpartition(".")[2] == said), "")
+    # The missing name is the last one of the path, or that of a section on the way.
+    path = next((path for path in paths if said in path.split(".")), "")
     section, _, name = path.rpartition(".")
     if section in FREE_SECTIONS:
         return f"{section} has no {name} yet: set the whole section, --config.{section}=\"{{'{name}': ...}}\""
-    return f"there is no field {path}: configs/ lists the fields, with their meanings" if path else said
+    path = path or next((path for path in paths if _field_above(path)), "")
+    if not path:
+        return said
+    grid = "experiment." if path.startswith("experiment.") else ""
+    near_names = difflib.get_close_matches(path.removeprefix(grid), field_ranges.RANGES, 1, 0.75)
+    meant = _field_above(path) or "".join(grid + name for name in near_names)
+    remedy = f"; did you mean {meant}?" if meant else ": configs/ lists the fields, with their meanings"
+    return f"there is no field {path}{remedy}"
+
+
+def _field_above(path: str) -> str:
+    """The field that a path goes on from, as if it were a section: model.decoder for model.decoder.x; else ""."""
+    names = path.split(".")
+    above = (".".join(names[:count]) for count in range(1, len(names)))
+    return next((field for field in above if field.removeprefix("experiment.") in field_ranges.RANGES), "")
 
 
 def _print_help() -> None:

@@ -24,6 +24,8 @@ from experiments.benchmark import __main__ as benchmark
         ),
         ("--config.axes.epochs=(1, 2)", "epochs", "--config.axes=\"{'epochs': ...}\""),
         ("--config.epoch=3", 'epoch. Did you mean "epochs"', "there is no field epoch; did you mean epochs?"),
+        ("--config.evaluation.every=3", "evaluation", "there is no field evaluation.every; did you mean eval.every?"),
+        ("--config.model.decoder.x=3", "string indices", "there is no field model.decoder.x; did you mean model.deco"),
         ("--config.modle.init=he", "'modle' Did you mean \"model\"", "no field modle.init; did you mean model.init?"),
     ],
 )

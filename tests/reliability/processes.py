@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +97,14 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
-def team(number: int, folder: Path, *options: str, differing: Sequence[str] = (), **environment: str) -> list[Process]:
+def team(
+    number: int,
+    folder: Path,
+    *options: str,
+    differing: Sequence[str] = (),
+    surroundings: Mapping[str, str] | None = None,
+    **environment: str,
+) -> list[Process]:
     """Starts processes of one run with one CPU device each; a single one trains by itself.
 
     Args:
@@ -105,14 +112,16 @@ def team(number: int, folder: Path, *options: str, differing: Sequence[str] = ()
       folder: the run folder.
       *options: of all.
       differing: further options of the last one.
+      surroundings: variables of the environment of the last one alone.
       **environment: as of `start`.
     """
     common = ("experiments.main", *RUN, f"--workdir={folder}", *options)
+    last = {**environment, **(surroundings or {})}
     if number == 1:
-        return [start(*common, *differing, **environment)]
+        return [start(*common, *differing, **last)]
     meeting = (f"--coordinator=127.0.0.1:{free_port()}", f"--processes={number}", "--cpu_devices=1")
-    own = [(*meeting, f"--process={i}", *(differing if i == number - 1 else ())) for i in range(number)]
-    return [start(*common, *one, **environment) for one in own]
+    first = [start(*common, *meeting, f"--process={i}", **environment) for i in range(number - 1)]
+    return [*first, start(*common, *meeting, f"--process={number - 1}", *differing, **last)]
 
 
 def make(number: int, folder: Path, *options: str) -> None:

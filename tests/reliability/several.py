@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import random
 import time
 from collections.abc import Callable
@@ -31,6 +32,12 @@ DIFFERENCES = {
     "seed": "--config.seed=1",
     "data.limit": "--config.data.limit=256",
 }
+# Read by the Python of the last process at its start: one of its packages says that it has another version.
+VERSION = """
+import importlib.metadata
+version = importlib.metadata.version
+importlib.metadata.version = lambda name: "0.0.1" if name == "optax" else version(name)
+"""
 
 
 def alike(number: int, folder: Path, dice: random.Random) -> None:
@@ -53,10 +60,15 @@ def handed_over(before: int, after: int, folder: Path, dice: random.Random) -> N
 
 
 def refused(field: str, folder: Path, dice: random.Random) -> None:
-    """The last process has another value of a field, or another folder."""
-    own = f"--workdir={folder / 'other'}" if field == "run folder" else DIFFERENCES[field]
+    """The last process has another value of a field, another folder, or another version of a package."""
+    own, surroundings = [], {}
+    if field == "version of optax":
+        (folder / "sitecustomize.py").write_text(VERSION)
+        surroundings["PYTHONPATH"] = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    else:
+        own = [f"--workdir={folder / 'other'}" if field == "run folder" else DIFFERENCES[field]]
     began = time.monotonic()
-    processes = team(2, folder / "run", differing=[own])
+    processes = team(2, folder / "run", differing=own, surroundings=surroundings)
     statuses = wait(processes, 90)
     took = time.monotonic() - began
     if 0 in statuses:
@@ -121,7 +133,7 @@ def scenarios() -> list[Scenario]:
     ]
     found += [
         one(f"other_{field}", f"another {field} in process 1", "both refuse it and name it", 3, refused, field)
-        for field in (*DIFFERENCES, "run folder")
+        for field in (*DIFFERENCES, "run folder", "version of optax")
     ]
     return found + [
         one(

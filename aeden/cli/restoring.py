@@ -82,7 +82,8 @@ def restore_all(run: str, names: Sequence[str], output: str, options: Options) -
     for problem in found.problems:
         messages.error(f"error: {problem}")
     outcomes = Counter({Outcome.FAILED: len(found.problems)})
-    failures: list[str] = []
+    # The line of what is no image begins with its name.
+    failures = [problem.partition(": ")[0] for problem in found.problems]
     try:
         if found.inputs:
             targets = Targets(output, folder, options.force, options.compare, found.inputs)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import difflib
 import logging
 import os
 import re
@@ -21,19 +20,21 @@ from typing import Any, NoReturn
 from absl import flags
 from ml_collections import config_flags
 
-from aeden.runtime import cache, devices, files, processes, run_folder, standard_streams
+from aeden.runtime import cache, devices, processes, standard_streams
 from aeden.runtime.distributed import agreement, joining, placement
 from aeden.runtime.processes import Interrupted
 from aeden.tasks import field_ranges, from_config
 from aeden.tasks.execute import task_of
 from configs import base
-from experiments import command_help
+from experiments import command_help, error_lines
 from experiments.own_flags import ignore_closed_pipe
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The experiment: a file of configs/.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results; by default runs/ and the name of the config.")
 DEBUG = flags.DEFINE_bool("debug", False, "Print the traceback of an error.")
-DEVICES = flags.DEFINE_integer("cpu_devices", 0, "Number of XLA devices to make of the CPU; 0 to choose.")
+DEVICES = flags.DEFINE_integer(
+    "cpu_devices", 0, "Number of XLA devices to make of the CPU; 0 to choose.", lower_bound=0, upper_bound=1024
+)
 CORES = flags.DEFINE_integer(
     "cpu_cores", 0, "Number of CPU cores to use; 0 for all. It decides the order of sums, and so the last bits."
 )
@@ -48,8 +49,6 @@ JOIN_TIMEOUT = flags.DEFINE_float("join_timeout", 300.0, "Seconds to wait for th
 PARTNER_TIMEOUT = flags.DEFINE_float(
     "partner_timeout", 45.0, "Seconds in which processes wait for one that lives but does not come to the next step."
 )
-# Sections of a grid in which every name is the user's.
-FREE_SECTIONS = ("axes", "contenders", "shared_run", "tuning.fields")
 
 
 def guarded(command: Callable[[], None]) -> int:
@@ -59,7 +58,7 @@ def guarded(command: Callable[[], None]) -> int:
 
 
 def _guarded(command: Callable[[], None]) -> int:
-    if "--debug" not in sys.argv:
+    if not _debugs():
         # A failed write is reported below in one line; threads and log of Orbax would print pages about it.
         sys.unraisablehook = lambda _: None
         threading.excepthook = lambda _: None
@@ -86,11 +85,17 @@ def _guarded(command: Callable[[], None]) -> int:
         print("interrupted: run the same command again to go on from the last checkpoint", file=sys.stderr)
         return 130
     except Exception as error:
-        if "--debug" in sys.argv:
+        if _debugs():
             raise
-        joining.report(one_line(error), error)
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        joining.report(error_lines.one_line(error), error)
+        print(f"error: {error_lines.one_line(error)}", file=sys.stderr)
         return 1
+
+
+def _debugs() -> bool:
+    """Whether --debug is the last word about it; also where the flags could not be parsed."""
+    said = [argument for argument in sys.argv[1:] if re.fullmatch(r"--(no)?debug(=.*)?", argument)]
+    return bool(said) and said[-1] in ("--debug", "--debug=true", "--debug=True", "--debug=1")
 
 
 def leave(status: int) -> NoReturn:
@@ -107,78 +112,28 @@ def _parse() -> None:
     if command_help.is_wanted(sys.argv[1:]):
         _print_help()
         raise SystemExit(0)
+    if nameless := next((argument for argument in sys.argv[1:] if argument.startswith("--config.=")), ""):
+        raise ValueError(f"{nameless} names no field: fields look like --config.epochs=3")
     try:
         rest = flags.FLAGS(sys.argv)[1:]
     except flags.UnrecognizedFlagError as error:
         raise ValueError(f"{error}; --help lists the flags. Fields look like --config.epochs=3") from error
     except flags.IllegalFlagValueError as error:
-        raise ValueError(_illegal_value(str(error))) from error
-    except (
-        KeyError,
-        AttributeError,
-        TypeError,
-    ) as error:  # there is no such section or field
-        raise ValueError(_unknown_field(str(error).replace("\\n", ". ").replace("\\", "").strip("\"'"))) from error
+        raise ValueError(error_lines.illegal_value(str(error))) from error
+    except SyntaxError as error:
+        raise ValueError(f"the config file is not written in Python ({error}): see configs/") from error
+    except (KeyError, AttributeError, TypeError) as error:
+        # There is no such section or field.
+        raise ValueError(
+            error_lines.unknown_field(str(error).replace("\\n", ". ").replace("\\", "").strip("\"'"))
+        ) from error
     if rest:
         raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
     path = config_path() if flags.FLAGS["config"].present else ""
-    if path and not Path(path.partition(":")[0]).exists():
+    if path and not Path(path.partition(":")[0]).is_file():
         raise ValueError(f"there is no config file {path}: see configs/")
     if CONFIG.value is None:
         raise ValueError("name an experiment: --config=configs/transpose_mnist.py")
-
-
-def _illegal_value(said: str) -> str:
-    """What to say of a flag whose value cannot be read.
-
-    Args:
-      said: what absl says, "flag --NAME=VALUE: reason".
-    """
-    # It has the whole traceback of a config file that fails: its last line says what is wrong.
-    before, failed, traceback = said.partition("Error whilst parsing config file:")
-    if failed:
-        return before + traceback.strip().splitlines()[-1]
-    flag = re.match(r"flag --config\.(?:experiment\.)?([\w.]+)=(.*?): ", said, re.DOTALL)
-    if flag and flag[1] in field_ranges.RANGES:
-        return f"{flag[1]} {flag[2]!r} cannot be read: use {field_ranges.RANGES[flag[1]].words}"
-    if flag:
-        return f"{flag[1]} {flag[2]!r} cannot be read: it is a section; set its fields, --config.{flag[1]}.FIELD=VALUE"
-    return said
-
-
-def _unknown_field(said: str) -> str:
-    """What to say of a field that does not exist.
-
-    Args:
-      said: its name, or a sentence about it.
-    """
-    paths = [argument.removeprefix("--config.").partition("=")[0] for argument in sys.argv[1:]]
-    near = re.match(r"\W*(\w+)\W+Did you mean \W*(\w+)", said)
-    for path in paths:
-        names = path.split(".")
-        if near and near[1] in names:
-            meant = ".".join(near[2] if name == near[1] else name for name in names)
-            return f"there is no field {path}; did you mean {meant}?"
-    # The missing name is the last one of the path, or that of a section on the way.
-    path = next((path for path in paths if said in path.split(".")), "")
-    section, _, name = path.rpartition(".")
-    if section in FREE_SECTIONS:
-        return f"{section} has no {name} yet: set the whole section, --config.{section}=\"{{'{name}': ...}}\""
-    path = path or next((path for path in paths if _field_above(path)), "")
-    if not path:
-        return said
-    grid = "experiment." if path.startswith("experiment.") else ""
-    near_names = difflib.get_close_matches(path.removeprefix(grid), field_ranges.RANGES, 1, 0.75)
-    meant = _field_above(path) or "".join(grid + name for name in near_names)
-    remedy = f"; did you mean {meant}?" if meant else ": configs/ lists the fields, with their meanings"
-    return f"there is no field {path}{remedy}"
-
-
-def _field_above(path: str) -> str:
-    """The field that a path goes on from, as if it were a section: model.decoder for model.decoder.x; else ""."""
-    names = path.split(".")
-    above = (".".join(names[:count]) for count in range(1, len(names)))
-    return next((field for field in above if field.removeprefix("experiment.") in field_ranges.RANGES), "")
 
 
 def _print_help() -> None:
@@ -250,24 +205,10 @@ def set_up(config: Any, joins: bool = False) -> None:
     if place is not None:
         joining.join_processes(place, JOIN_TIMEOUT.value, PARTNER_TIMEOUT.value, DEBUG.value)
         agreement.agree_on_command(config.to_dict(), place, JOIN_TIMEOUT.value)
+    if "task" not in config and "experiment" in config:
+        raise ValueError(f"{config_path()} is a grid of experiments: use python -m experiments.ablate")
     task_of(config)
     field_ranges.check_field(config, "batch_size")
     devices.configure(config.batch_size, programs, DEVICES.value or from_config.cpu_devices(config))
     if place is not None:
         agreement.agree_on_devices(place, JOIN_TIMEOUT.value)
-
-
-def one_line(error: BaseException) -> str:
-    """An error in one line, marked as aeden's own fault if its type is not one that aeden raises on purpose."""
-    text = files.explain(error) if isinstance(error, OSError) else _without_type(" ".join(str(error).split()))
-    expected = (ValueError, AttributeError, OSError, ArithmeticError, run_folder.RunFolderError, flags.Error)
-    if isinstance(error, MemoryError):
-        return "there is not enough memory: use a smaller batch_size, model or data.limit"
-    if isinstance(error, expected) and text:
-        return text
-    return f"this should not happen ({text or 'no details'}): please report it with the command; --debug shows where"
-
-
-def _without_type(text: str) -> str:
-    """A message without the names of Python's exceptions, which say nothing to a user."""
-    return re.sub(r"\b(?:\w+\.)*[A-Z]\w*(?:Error|Exception|Interrupt): ", "", text)

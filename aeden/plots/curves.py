@@ -39,7 +39,8 @@ def save_curves(
     plot_rows(right, rows, "validation_psnr", ORANGE, "restored")
     right.axhline(noisy["psnr"], color=GRAY, linestyle="--", linewidth=1, label=given)
     for axis in (left, right):
-        axis.legend(frameon=False, fontsize=8)
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(frameon=False, fontsize=8)
     save(figure, path, title)
 
 

@@ -94,16 +94,6 @@ def is_primary() -> bool:
     return jax.process_index() == 0
 
 
-def any_process(flag: bool) -> bool:
-    """Whether the flag is set in any process. All processes must call this, and all get the same answer."""
-    if jax.process_count() == 1:
-        return flag
-    from jax.experimental import multihost_utils
-
-    with turns.collective():
-        return bool(multihost_utils.process_allgather(np.array(flag)).any())
-
-
 def fetch(tree: PyTree) -> PyTree:
     """The arrays of a tree as NumPy arrays. It waits until they are computed, together with the other processes."""
     with turns.waiting():
@@ -111,8 +101,22 @@ def fetch(tree: PyTree) -> PyTree:
 
 
 def replicate(tree: PyTree) -> PyTree:
-    """Copies every leaf to every device, as one global array per leaf."""
-    return jax.device_put(tree, replicated_sharding())
+    """Copies every leaf to every device, as one global array per leaf.
+
+    Args:
+      tree: arrays with the same values in every process.
+    """
+    sharding = replicated_sharding()
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+
+    # Between processes device_put compares the values, by a collective: on CPUs it gives up after 30 s, and a process
+    # whose machine is busy comes later than that. What decides the values has been compared before.
+    def one(x: jax.Array) -> jax.Array:
+        copies = [jax.device_put(x, device) for device in jax.local_devices()]
+        return jax.make_array_from_single_device_arrays(x.shape, sharding, copies)
+
+    return jax.tree.map(one, as_local(tree))
 
 
 def split_sharding() -> NamedSharding:

@@ -16,6 +16,8 @@ from typing import Any
 PARENT = "AEDEN_PARENT"
 # The Linux kernel's option "send me this signal when my parent dies", from <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
+# The signals that stop a run, and what Python does at each if nobody says otherwise.
+USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
 class Interrupted(Exception):
@@ -28,19 +30,20 @@ _received: list[list[int]] = []
 
 
 def leave_on_interrupt() -> None:
-    """From now on SIGINT ends the process at once, with one line: for imports, when nothing has been written yet."""
+    """From now on SIGINT and SIGTERM end the process at once, with one line: for imports, when nothing is written."""
 
     def leave(*_: Any) -> None:
         with contextlib.suppress(OSError):
             os.write(2, b"interrupted before anything was done\n")
         os._exit(130)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, leave)
+    for number in USUAL:
+        if signal.getsignal(number) is USUAL[number]:
+            signal.signal(number, leave)
 
 
 def note_interrupts() -> None:
-    """From now on SIGINT raises KeyboardInterrupt, as usual, and is noted too.
+    """From now on SIGINT and SIGTERM raise KeyboardInterrupt and are noted too.
 
     Python drops an exception that a handler raises in a callback, e.g. of the garbage collection. The note is not lost:
     the next `stop_signals` begins with it.
@@ -50,18 +53,27 @@ def note_interrupts() -> None:
         _noted.append(number)
         raise KeyboardInterrupt
 
-    in_main = threading.current_thread() is threading.main_thread()
-    if in_main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
-        signal.signal(signal.SIGINT, receive)
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in USUAL:
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            signal.signal(number, receive)
 
 
 def note_terminations() -> None:
     """From now on SIGTERM is only noted, for a run of several processes: all save and stop at the same step.
 
-    The next `stop_signals` begins with the note, and so does whoever asks `stop_noted`.
+    The next `stop_signals` begins with the note, and so does whoever asks `stop_noted`. A second one ends the process.
     """
+
+    def receive(number: int, _: Any) -> None:
+        if _noted or stop_requested():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        _noted.append(number)
+
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda number, _: _noted.append(number))
+        signal.signal(signal.SIGTERM, receive)
 
 
 def stop_noted() -> bool:
@@ -108,6 +120,8 @@ def stop_with_parent() -> None:
     parent = os.environ.get(PARENT)
     if parent is None or sys.platform != "linux":
         return
+    if not parent.isdecimal():
+        raise ValueError(f"the environment variable {PARENT}={parent} is no process id: unset it")
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
         raise ProcessLookupError(f"process {parent}, which started this one, is gone")

@@ -97,7 +97,10 @@ def _record(workdir: Path) -> dict[str, Any]:
     """
     path = workdir / "config.json"
     record = read_json(path)
-    if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in ("config", "dataset")):
+    sections = [record.get(name) if isinstance(record, dict) else None for name in ("config", "dataset")]
+    data = sections[1]
+    named = isinstance(data, dict) and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
+    if not isinstance(sections[0], dict) or not named:
         raise DamagedFileError(f"{path} is not the record of a run: delete it, or choose another --workdir")
     return record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import textwrap
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import jax
 
 from aeden.data.dataset import Dataset
+from aeden.data.image_limits import in_units
 from aeden.runtime import devices, files, provenance, run_folder, stopwatch
 from aeden.runtime.distributed import meeting, shared_folder
 from aeden.tasks.denoise.task import DENOISE
@@ -31,6 +33,10 @@ TASKS: dict[str, Task] = {
     "super_resolve": SUPER_RESOLVE,
     "segment": SEGMENT,
 }
+
+
+# What the summary of every run has, of any version.
+SUMMARISED = {"task", "dataset", "requested_dataset", "test", "parameters", "steps", "wall_seconds"}
 
 
 def task_of(config: Any) -> Task:
@@ -62,8 +68,19 @@ def prepare(config: Any, dataset: Dataset) -> PreparedRun:
     run = task.prepare(config, dataset)
     check_has_effect(config.model)
     for training in run.abstract_trainings():
-        jax.eval_shape(training.initial_state)
+        _check_memory(jax.eval_shape(training.initial_state))
     return run
+
+
+def _check_memory(state: Any) -> None:
+    """Refuses a training whose parameters and optimiser alone, as shapes, take more than the memory of the machine."""
+    takes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if takes > has:
+        raise ValueError(
+            f"the parameters and the optimiser take {in_units(takes)}, and this machine has {in_units(has)} of memory: "
+            "use smaller numbers in model.features or model.hidden, or smaller kernels"
+        )
 
 
 def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: float) -> tuple[Summary, bool]:
@@ -123,15 +140,25 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
 
 def _finished(workdir: Path) -> Summary | None:
     """The summary of a finished run, as process 0 finds it: another one may see an older state of the folder."""
-    return meeting.from_primary("whether the run is finished", lambda: run_folder.finished(workdir))
+    return meeting.from_primary("whether the run is finished", lambda: _summary(workdir))
+
+
+def _summary(workdir: Path) -> Summary | None:
+    found = run_folder.finished(workdir)
+    if found is not None and not (found.keys() >= SUMMARISED and found["task"] in TASKS):
+        raise files.DamagedFileError(
+            f"{workdir / 'summary.json'} is not the summary of a run: delete it, and run the command again"
+        )
+    return found
 
 
 def opening(run: PreparedRun, dataset: Dataset) -> str:
     """One line: what is about to be trained, on what."""
     hardware = provenance.hardware()
+    together = f" in {hardware['processes']} processes" if hardware["processes"] > 1 else ""
     return (
         f"{run.description} on {dataset.name}: {dataset.contents}; "
-        f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}"
+        f"{hardware['devices']} {hardware['platform']} device{'s' if hardware['devices'] > 1 else ''}{together}"
     )
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from aeden.data import own_images
 from aeden.nn.gan import DOWNSAMPLINGS
 from aeden.tasks.gan.judge import JUDGES
-from aeden.tasks.network_ranges import CHANNELS, FACTOR, LARGEST, LEVEL, MOST_SEEDS, NETWORK_RANGES, count
+from aeden.tasks.network_ranges import CHANNELS, FACTOR, LARGEST, LEVEL, MOST_SEEDS, NETWORK_RANGES, SMALLEST, count
 from aeden.tasks.objectives import adversarial
 from aeden.tasks.objectives.restoration import LOSSES
-from aeden.tasks.ranges import Choice, Flag, Number, Range, Several, Text, check_value
+from aeden.tasks.ranges import Choice, Flag, Number, OrZero, Range, Several, Text, check_value
 from aeden.tasks.segment.task import CLASS_WEIGHTS
 from aeden.tasks.stack.checks import EMBEDDINGS, HEADS
 from aeden.tasks.super_resolve.model_from_config import ENLARGED
@@ -26,7 +26,7 @@ from aeden.transforms.downsampling import FACTORS
 FLAG, TEXT = Flag(), Text()
 # Share of something: 0 or more, less than 1.
 SHARE = Number(0, 1, below=True)
-RATE = Number(0, LARGEST, above=True)
+RATE = Number(SMALLEST, LARGEST)
 EPOCHS, WEIGHT = Number(0, 1e6), Number(0, 1e6)
 
 RANGES: dict[str, Range] = {
@@ -42,7 +42,7 @@ RANGES: dict[str, Range] = {
     "optimizer.name": Text(empty=False, longest=100),
     "optimizer.warmup_steps": count(),
     "optimizer.weight_decay": Number(0, 1e6),
-    "optimizer.grad_clip": Number(0, LARGEST),
+    "optimizer.grad_clip": OrZero(Number(SMALLEST, LARGEST)),
     "data.name": Text(empty=False),
     "data.dir": TEXT,
     "data.fallback": Choice(("glyphs", "")),
@@ -81,7 +81,7 @@ RANGES: dict[str, Range] = {
     "gan.r2": WEIGHT,
     "gan.r1_every": count(1),
     "gan.discriminator_rate": Number(0, 1e6, above=True),
-    "gan.discriminator": Several(CHANNELS),
+    "gan.discriminator": Several(CHANNELS, 1),
     "gan.downsampling": Choice(tuple(DOWNSAMPLINGS)),
     "gan.b1": SHARE,
     "gan.b2": SHARE,

@@ -39,6 +39,8 @@ NOT_READ: dict[str, dict[str, Any]] = {
 }
 # Values of `model.init` that concern enlarging layers only.
 CONV_ONLY_INITS = ("phase", "icnr")
+# How many times larger than the images the total stride may be.
+MOST_PADDED = 4
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 
@@ -140,6 +142,8 @@ def _check_unet(model: Any) -> None:
 def check_image_size(model: Network, image_shape: tuple[int, ...]) -> None:
     """Refuses images that are smaller than the stride of the layer that makes them: its artifacts have no period there.
 
+    Images are padded to a multiple of the total stride, so one far beyond their size costs far more than the images.
+
     Raises:
       ValueError: naming the sizes.
     """
@@ -148,6 +152,12 @@ def check_image_size(model: Network, image_shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"model.factors {tuple(model.factors)} begins with more than the images' {height} x {width} pixels: use "
             "smaller factors, or larger images"
+        )
+    if isinstance(model, ConvAutoencoder | UNet) and model.stride > MOST_PADDED * max(image_shape[:2]):
+        height, width = image_shape[:2]
+        raise ValueError(
+            f"the product of model.factors is {model.stride:,}, and images of {height} x {width} pixels would be "
+            "padded to it: use fewer stages, or smaller factors"
         )
 
 
@@ -201,6 +211,7 @@ def build_stack(config: Any, image_shape: tuple[int, ...]) -> Stack:
       ValueError: a field of `model` has an invalid value.
     """
     whole = check_decodes_alone(build_model(config, image_shape), "a layer of a stack")
+    check_image_size(whole, image_shape)
     if not config.stack.layerwise:
         return Stack((whole,))
     layers: list[SingleAutoencoder] = []

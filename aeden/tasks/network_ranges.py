@@ -14,7 +14,7 @@ from aeden.tasks.ranges import Choice, Flag, Number, Range, Several, check_value
 from aeden.transforms.noise import KINDS
 
 # Steps and examples are counted in int32, seeds are uint32, and numbers are float32.
-MOST, MOST_SEEDS, LARGEST = 2**31 - 1, 2**32 - 1, 3.4e38
+MOST, MOST_SEEDS, SMALLEST, LARGEST = 2**31 - 1, 2**32 - 1, 1.2e-38, 3.4e38
 
 
 def count(low: int = 0, high: int = MOST) -> Number:

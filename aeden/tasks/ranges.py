@@ -63,6 +63,23 @@ class Number:
 
 
 @dataclasses.dataclass(frozen=True)
+class OrZero:
+    """0, which switches something off, or a number of a range."""
+
+    of: Number
+
+    @property
+    def words(self) -> str:
+        """See `Range`."""
+        return f"0, or {self.of.words}"
+
+    def problem(self, value: Any) -> str | None:
+        """See `Range`."""
+        found = self.of.problem(value)
+        return None if found is None or (value == 0 and not isinstance(value, bool)) else found
+
+
+@dataclasses.dataclass(frozen=True)
 class Choice:
     """One of several words."""
 

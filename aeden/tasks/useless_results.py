@@ -54,6 +54,28 @@ def class_warnings(confusion: np.ndarray) -> list[str]:
     return []
 
 
+def enlargement_warnings(images: Mapping[str, np.ndarray], figures: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Warnings of super-resolution.
+
+    Args:
+      images: "clean" and "restored" -> some images [n, h, w, c] in [0, 1].
+      figures: "test" and "nearest" (the enlargement that computes nothing) -> metrics, with "psnr".
+    """
+    if alike(images["restored"]) and not alike(images["clean"]):
+        return [f"the network gives the same image for every input: {REMEDY}"]
+    ours, nearest = figures["test"]["psnr"], figures["nearest"]["psnr"]
+    if not ours >= nearest:
+        return [f"repeating each pixel is better than the network (PSNR {nearest:.2f} and {ours:.2f} dB): {REMEDY}"]
+    return []
+
+
+def pixel_warnings(confusion: np.ndarray) -> list[str]:
+    """Warnings of segmentation, from int [classes, classes]; row: class of a pixel, column: predicted class."""
+    if np.count_nonzero(confusion.sum(1)) > 1 and np.count_nonzero(confusion.sum(0)) < 2:
+        return [f"the network gives every pixel the same class: {REMEDY}"]
+    return []
+
+
 def sample_warnings(samples: np.ndarray) -> list[str]:
     """Warnings of a generator, from its samples, uint8 [n, h, w, c]."""
     if alike(np.asarray(samples) / 255.0):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
 from aeden.runtime import devices, stopwatch
 from aeden.runtime.distributed import joining, meeting
+from aeden.runtime.distributed.flags_of_all import processes_with
 from aeden.runtime.processes import Interrupted, stop_signals
 from aeden.shapes import PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
@@ -164,8 +166,8 @@ def _train(loop: Loop, position: Position) -> None:
         position.step += size
         logging = schedule.due(position.step, schedule.log_every)
         validating = schedule.due(position.step, schedule.validate_every)
-        stopping = devices.any_process(bool(loop.stop))  # asked once: a signal may arrive between here and the end
-        saving = validating or schedule.due(position.step, schedule.checkpoint_every) or stopping
+        stopping = processes_with(bool(loop.stop))  # asked once: a signal may arrive between here and the end
+        saving = validating or schedule.due(position.step, schedule.checkpoint_every) or bool(stopping)
         if logging or saving or devices.runs_in_step():
             # Reading waits for the devices, so elsewhere it is put off until the numbers are needed.
             _read_metrics(unread, position.window, loop.checkpoints)
@@ -183,10 +185,18 @@ def _train(loop: Loop, position: Position) -> None:
         if saving:
             save(loop, position, validating)
         # Also after the last step: whatever would follow, e.g. another phase, must not start.
-        if stopping or (position.step == schedule.steps and devices.any_process(bool(loop.stop))):
+        if not stopping and position.step == schedule.steps:
+            stopping = processes_with(bool(loop.stop))
+        if stopping:
             loop.checkpoints.wait()
             meeting.meet("the last checkpoint is written")
-            raise Interrupted(f"stopped at step {position.step}, which is saved: run the same command again to go on")
+            raise Interrupted(_stopped(position.step, stopping))
+
+
+def _stopped(step: int, asked: Sequence[int]) -> str:
+    """What a run says that was stopped, and which of several processes was asked to."""
+    who = f" (process {asked[0]} was asked to stop)" if jax.process_count() > 1 else ""
+    return f"stopped at step {step}, which is saved{who}: run the same command again to go on"
 
 
 def log_row(loop: Loop, position: Position, logging: bool, validating: bool) -> None:

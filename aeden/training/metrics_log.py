@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 from aeden.runtime.files import naming, write_text
 
 Row = dict[str, int | float]
+
+
+def _numbers(cells: dict[str, str]) -> Row | None:
+    """A row of metrics.csv; None if it cannot be read, or has fewer cells than columns."""
+    try:
+        row: Row = {name: float(value) for name, value in cells.items() if value != ""}
+        return row if math.isfinite(row["step"]) else None
+    except (KeyError, TypeError, ValueError):  # TypeError: more cells than columns
+        return None
 
 
 class MetricsLog:
@@ -61,10 +73,19 @@ class MetricsLog:
     def _read(self) -> list[Row]:
         if self._path is None or not self._path.exists():
             return []
-        with open(self._path, newline="") as file:
-            whole = [row for row in csv.DictReader(file) if None not in row.values() and row.get("step")]
-        # A row that was cut short by a kill is after the last checkpoint, so it is dropped with the others there.
-        return [{name: float(value) for name, value in row.items() if value} for row in whole]
+        with naming(self._path), open(self._path, newline="", errors="replace") as file:
+            rows = [_numbers(cells) for cells in csv.DictReader(file)]
+        whole = [row for row in rows if row is not None]
+        # A row that was cut short by a kill is after the last checkpoint, and dropped with the others there.
+        if None in rows[:-1]:
+            kept = self._path.with_name("metrics.csv.damaged")
+            shutil.copyfile(self._path, kept)
+            print(
+                f"{self._path} is damaged: {len(whole)} of its {len(rows)} rows can be read and are kept; {kept} "
+                "is a copy of the damaged file",
+                file=sys.stderr,
+            )
+        return whole
 
     def _rewrite(self) -> None:
         assert self._path is not None

@@ -69,6 +69,8 @@ def check_options(settings: Any, names: Iterable[str]) -> None:
 
 def main() -> None:
     """Runs the grid and prints its tables and verdict."""
+    if "contenders" not in cli.CONFIG.value:
+        raise ValueError(f"{cli.config_path()} is one experiment, not a grid: use python -m experiments.main")
     check_options(cli.CONFIG.value, config_flags.get_override_values(flags.FLAGS["config"]))
     apply_note(cli.CONFIG.value, cli.config_path())
     workdir = Path(cli.WORKDIR.value or f"runs/ablations/{cli.config_name()}")

@@ -292,4 +292,4 @@ def _check_stop() -> None:
       Interrupted: SIGINT or SIGTERM has arrived.
     """
     if processes.stop_requested():
-        raise Interrupted("stopped; the runs have saved: run the same command again to continue")
+        raise Interrupted("stopped; runs that had begun to train have saved: run the same command again to go on")

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 import experiments
-from experiments import cli, draw_pages
+from experiments import cli, draw_pages, error_lines
 from experiments.benchmark import __main__ as benchmark
 
 
@@ -31,7 +31,7 @@ from experiments.benchmark import __main__ as benchmark
 )
 def test_a_field_that_does_not_exist_is_named_whole(monkeypatch, argument, said, expected):
     monkeypatch.setattr(sys, "argv", ["main.py", "--config=configs/smoke.py", argument])
-    assert expected in cli._unknown_field(said)
+    assert expected in error_lines.unknown_field(said)
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,11 @@ def test_a_field_that_does_not_exist_is_named_whole(monkeypatch, argument, said,
         ("flag --config.experiment.epochs=x: could not", "epochs 'x' cannot be read: use a number from 0 to 1e+06"),
         ("flag --config.noise=3: Failed to parse", "noise '3' cannot be read: it is a section"),
         ("flag --jobs=x: no integer", "flag --jobs=x: no integer"),
+        ("flag --processes=two: invalid literal for int() with base 10: 'two'", "--processes=two is no whole number"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_named_with_its_range(said, expected):
-    assert expected in cli._illegal_value(said)
+    assert expected in error_lines.illegal_value(said)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +57,17 @@ def test_a_value_that_cannot_be_read_is_named_with_its_range(said, expected):
         (KeyError("fine-tune"), "this should not happen ('fine-tune'): please report it"),
         (RuntimeError(), "this should not happen (no details)"),
         (MemoryError(), "there is not enough memory"),
+        (KeyError("architecture"), "the config has no field architecture: a section that is set as a whole needs all"),
+        (AttributeError("'task'"), "the config has no field task"),
+        (
+            RuntimeError("Gloo context initialization failed: DEADLINE_EXCEEDED"),
+            "the processes could not connect to each other within 30 s",
+        ),
+        (ValueError("x" * 5000), "x" * 1500 + "... (--debug shows all)"),
     ],
 )
 def test_an_error_is_one_line_without_names_of_python(error, expected):
-    line = cli.one_line(error)
+    line = error_lines.one_line(error)
     assert line.startswith(expected)
     assert "Error" not in line
     assert "Errno" not in line

@@ -14,7 +14,7 @@ from aeden.tasks import execute
 from aeden.tasks.field_ranges import RANGES
 from aeden.tasks.ranges import Choice, Flag, Number, Several, Text
 from configs import smoke
-from experiments import cli
+from experiments import error_lines
 from tests.reliability.scenario import Broken, Scenario
 
 WRONG = (
@@ -71,7 +71,7 @@ def any_config(folder: Path, dice: random.Random) -> None:
     try:
         execute.prepare(config, Dataset("random", "random", split, split, split, "0"))
     except ValueError as error:
-        message = cli.one_line(error)
+        message = error_lines.one_line(error)
         if "\n" in message or any(word in message for word in RAW):
             raise Broken(f"{fields}: {message}"[:300]) from None
     except Exception as error:

@@ -1,14 +1,20 @@
 """Runs of several processes: places, messages, agreement and lost partners, with a store in place of JAX's service."""
 
 import dataclasses
+import math
 import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import types
 
 import jax
 import pytest
+from conftest import ROOT
 
+from aeden.runtime import processes
 from aeden.runtime.distributed import (
     agreement,
     joining,
@@ -165,11 +171,146 @@ def test_what_process_0_makes_reaches_the_others(store, monkeypatch):
 
 
 def test_a_folder_that_is_not_shared_is_named(store, monkeypatch, tmp_path):
-    store.key_value_set("aeden/agreed/1/1", f'{{"the folder {tmp_path}": "of its own on far"}}')
-    with pytest.raises(meeting.MeetingError, match=f"process 1 differs from process 0 in the run folder: .*{tmp_path}"):
+    store.key_value_set("aeden/told/1/1", "/elsewhere on far")
+    said = "process 1 does not see the run folder of process 0; its own is /elsewhere on far: give all"
+    with pytest.raises(meeting.MeetingError, match=said):
         shared_folder.check_shared(tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert not shared_folder._appears(tmp_path / "absent", 0.0)
+
+
+def test_a_signal_ends_a_wait_but_not_that_of_a_finished_run(store, monkeypatch):
+    monkeypatch.setattr(processes, "_noted", [signal.SIGTERM])
+    monkeypatch.setattr(meeting, "TELL", 60)
+    with pytest.raises(processes.Interrupted, match="stopped while waiting"):
+        meeting.meet("compiled")
+    with pytest.raises(meeting.MeetingError, match="has not come within"):
+        meeting.meet("done", 0.1, interruptible=False)
+
+
+def test_a_run_that_is_done_leaves_without_an_error_whatever_comes(store, monkeypatch):
+    zero = watch(0, store=store)
+    monkeypatch.setattr(joining, "_partners", zero)
+    monkeypatch.setattr(partners, "GRACE", 0.2)
+    monkeypatch.setattr(meeting, "meet", lambda *_, **__: (_ for _ in ()).throw(meeting.MeetingError("late")))
+    assert not joining.leave(0)
+    assert store.values[f"{partners.LEFT}0"]
+
+
+@pytest.mark.parametrize(
+    ("reported", "status", "said"),
+    [
+        (
+            "stopped while waiting for the other processes: run the same command again to go on",
+            130,
+            "process 1 has ended: stopped while waiting for the other processes; step 7 is saved: run the same command "
+            "again to go on\n",
+        ),
+        (
+            "the disk is full",
+            1,
+            "error: process 1 has ended: the disk is full; step 7 is saved: run the same command again to go on\n",
+        ),
+    ],
+)
+def test_a_partner_that_was_stopped_is_no_error(monkeypatch, capsys, reported, status, said):
+    ended = []
+    monkeypatch.setattr(partners.os, "_exit", ended.append)
+    monkeypatch.setattr(partners, "GRACE", 0.0)
+    store = Store()
+    zero, one = watch(0, store=store), watch(1, store=store)
+    one.report(reported)
+    one.leave()
+    zero.saved = lambda: 7
+    zero.beat()
+    zero._look()
+    assert ended == [status]
+    assert capsys.readouterr().err == said
+
+
+def test_native_messages_are_filtered_on_both_streams():
+    code = """
+import os, sys, time
+from aeden.runtime.distributed.native_messages import NativeMessages
+NativeMessages().install()
+for number in (1, 2):
+    os.write(number, b"[Gloo] Rank 1 is connected to 1 peer ranks.\\nof interest\\n")
+time.sleep(0.5)
+print("ours")
+print("ours", file=sys.stderr)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert (result.stdout, result.stderr) == ("of interest\nours\n", "of interest\nours\n")
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ((math.nan, 45.0), "--join_timeout=nan: use more than 0 and at most 1,000,000 seconds"),
+        ((math.inf, 45.0), "--join_timeout=inf"),
+        ((0.0, 45.0), "--join_timeout=0"),
+        ((5.0, math.nan), "--partner_timeout=nan: use more than 0 seconds"),
+    ],
+)
+def test_time_outs_that_are_none_are_refused(limits, said):
+    with pytest.raises(ValueError, match=said):
+        joining.join_processes(Place("127.0.0.1:1", 2, 0), *limits)
+
+
+def test_process_0_knows_whether_the_address_is_its_own():
+    assert joining.is_of_this_machine("127.0.0.1")
+    assert not joining.is_of_this_machine("203.0.113.1")  # kept for documents, RFC 5737
+    assert "203.0.113.1 is no address of this machine" in joining._absent(Place("203.0.113.1:80", 2, 0))
+    with pytest.raises(ValueError, match=r"0.0.0.0 stands for every address"):
+        placement.check_address(Place("0.0.0.0:80", 2, 1))
+
+
+@pytest.fixture
+def no_cluster(monkeypatch):
+    """An environment without the variables of any launcher."""
+    for name in list(os.environ):
+        if name.startswith(("SLURM", "OMPI", "PMI", "JOB_COMPLETION", "KUBERNETES")):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("names", placement.MPI)
+def test_mpirun_tells_all_but_the_address(no_cluster, names):
+    """Open MPI since version 5, MPICH and Intel MPI."""
+    for name, value in zip(names, ("3", "2"), strict=True):
+        no_cluster.setenv(name, value)
+    with pytest.raises(ValueError, match=r"process 2 of 3 that mpirun started, .*--coordinator=HOST:PORT"):
+        find_place("auto", None, None, None)
+    assert find_place("auto", "10.0.0.1:80", None, None) == Place("10.0.0.1:80", 3, 2)
+    assert find_place("off", None, None, None) is None
+    no_cluster.setenv(names[0], "1")
+    assert find_place("auto", None, None, None) is None
+    no_cluster.setenv(names[0], "many")
+    with pytest.raises(ValueError, match=f"the environment variable {names[0]}=many is no whole number"):
+        find_place("auto", None, None, None)
+
+
+def test_a_pod_of_an_indexed_job_does_not_train_alone_in_silence(no_cluster):
+    no_cluster.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    assert find_place("auto", None, None, None) is None
+    no_cluster.setenv("JOB_COMPLETION_INDEX", "0")
+    no_cluster.setitem(sys.modules, "kubernetes", None)
+    with pytest.raises(ValueError, match="pip install kubernetes"):
+        find_place("auto", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SLURM_STEP_TASKS_PER_NODE", "x", "'x' is no list of processes per machine"),
+        ("SLURM_PROCID", "5", "process 5 of 2"),
+    ],
+)
+def test_wild_variables_of_a_cluster_are_named(no_cluster, name, value, said):
+    for known, its in {**SLURM, name: value}.items():
+        no_cluster.setenv(known, its)
+    with pytest.raises(ValueError, match=f"runs under slurm, which does not tell its place in the run .*{said}"):
+        find_place("auto", None, None, None)
 
 
 def watch(process, coordinator="127.0.0.1:1", store=None):

@@ -98,14 +98,43 @@ print(processes.stop_requested())
     assert python(code).stdout.split() == ["True", "True", "False"]
 
 
-def test_an_interrupt_during_imports_is_one_line():
-    code = """
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_during_imports_is_one_line(name):
+    code = f"""
 import os, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell starts in the background
 processes.leave_on_interrupt()
-os.kill(os.getpid(), signal.SIGINT)
+os.kill(os.getpid(), signal.{name})
 signal.pause()
 """
     result = python(code)
     assert result.returncode == 130
     assert result.stderr == "interrupted before anything was done\n"
+
+
+def test_sigterm_before_a_training_is_noted_like_an_interrupt():
+    code = """
+import os, signal
+processes.note_interrupts()
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+except KeyboardInterrupt:
+    print(processes.stop_noted())
+"""
+    assert python(code).stdout == "True\n"
+
+
+@pytest.mark.parametrize("inside", ["", "with processes.stop_signals():"])
+def test_of_several_processes_a_second_sigterm_ends_one(inside):
+    code = f"""
+import contextlib, os, signal
+processes.note_terminations()
+{inside or "with contextlib.nullcontext():"}
+    os.kill(os.getpid(), signal.SIGTERM)
+    print(processes.stop_noted() or processes.stop_requested(), flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+"""
+    result = python(code)
+    assert (result.stdout, result.returncode) == ("True\n", -signal.SIGTERM)

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from aeden.runtime import files, run_folder
+from aeden.runtime.files import DamagedFileError
 
 DATA = {"name": "mnist", "requested": "mnist", "sha256": "a" * 64}
 DEFAULTS = {"seed": 0, "epochs": 8, "model": {"features": [32, 32]}, "data": {"dir": ""}, "gan": {"latent": 64}}
@@ -92,3 +93,10 @@ def test_a_null_figure_of_a_summary_is_read_as_nan(tmp_path):
     summary = run_folder.finished(tmp_path)
     assert math.isnan(summary["test"]["psnr"])
     assert (summary["test"]["ssim"], summary["best_step"]) == (1.0, None)
+
+
+@pytest.mark.parametrize("data", ['{"name": "a", "sha257": "b"}', '{"name": 1, "sha256": "b"}'])
+def test_a_record_without_its_data_is_named(tmp_path, data):
+    (tmp_path / "config.json").write_text(f'{{"config": {{}}, "dataset": {data}}}')
+    with pytest.raises(DamagedFileError, match="is not the record of a run"):
+        run_folder.check_data(tmp_path, {"name": "a", "sha256": "b"})

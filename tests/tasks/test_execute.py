@@ -243,3 +243,18 @@ def test_the_banner_for_a_fallback_names_both_sets(tmp_path, requested, used):
     assert f"TRAINING ON {used.upper()} INSTEAD" in banner
     assert str(tmp_path) in " ".join(banner.split())
     assert len({len(line) for line in banner.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("content", ['{"a": 1}', '{"dataset": "a", "requested_dataset": "a", "test": {}}'])
+def test_a_summary_of_something_else_is_named(tmp_path, content):
+    (tmp_path / "summary.json").write_text(content)
+    with pytest.raises(files.DamagedFileError, match=r"summary.json is not the summary of a run: delete it"):
+        execute._finished(tmp_path)
+
+
+def test_a_network_larger_than_the_memory_is_refused_before_it_is_made(monkeypatch):
+    monkeypatch.setattr(execute.os, "sysconf", lambda name: 1 if name == "SC_PAGE_SIZE" else 5_000)
+    config = smoke.get_config()
+    dataset = open_dataset(config.data.name, "", limit=64)
+    with pytest.raises(ValueError, match=r"take .* and this machine has 4.9 KiB of memory: use smaller numbers"):
+        execute.prepare(config, dataset)

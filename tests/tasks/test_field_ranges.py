@@ -1,6 +1,7 @@
 """Every field has a range, and whatever is out of it is refused in one line before anything is written."""
 
 import math
+import runpy
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from aeden.tasks import execute
 from aeden.tasks.field_ranges import RANGES, check_fields
 from aeden.tasks.ranges import Choice, Flag, Number, Several, Text
 from configs import base, smoke
-from experiments import cli
+from experiments import error_lines
 
 DEFAULTS = flatten(base.get_config().to_dict())
 WRONG_TYPES = [None, "1", b"1", (), {"a": 1}, 1j, [[1]], True]
@@ -43,7 +44,7 @@ def test_the_tasks_are_those_that_can_be_run():
 def test_every_config_is_in_range():
     for path in (ROOT / "configs").glob("*.py"):
         if path.stem not in ("__init__", "base"):
-            check_fields(cli.runpy.run_path(str(path))["get_config"]())
+            check_fields(runpy.run_path(str(path))["get_config"]())
 
 
 @pytest.mark.parametrize("name", sorted(RANGES))
@@ -69,11 +70,15 @@ def test_wrong_types_and_numbers_are_named_with_their_field_and_range(name):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("optimizer.grad_clip", -1.0, "optimizer.grad_clip -1 is out of range: use a number from 0 to 3.4e+38"),
+        (
+            "optimizer.grad_clip",
+            -1.0,
+            "optimizer.grad_clip -1 is out of range: use 0, or a number from 1.2e-38 to 3.4e+38",
+        ),
         ("optimizer.weight_decay", -1000.0, "optimizer.weight_decay -1000 is out of range: use a number from 0 to"),
         ("seed", -1, "seed -1 is out of range: use a whole number from 0 to 4,294,967,295"),
         ("seed", 2**32, "seed 4,294,967,296 is out of range"),
-        ("learning_rate", math.nan, "learning_rate nan is out of range: use a number above 0 to 3.4e+38"),
+        ("learning_rate", math.nan, "learning_rate nan is out of range: use a number from 1.2e-38 to 3.4e+38"),
         ("batch_size", 0, "batch_size 0 is out of range: use a whole number from 1 to 1,000,000"),
         ("model.kernel_size", 1000, "model.kernel_size 1,000 is out of range"),
         ("model.features", (32, "a"), "model.features (32, 'a'): 'a' is no whole number: use a tuple of 1 to 16"),
@@ -125,6 +130,6 @@ def test_any_config_is_prepared_or_refused_in_one_line(data, task, names):
     try:
         execute.prepare(config, Dataset("random", "random", split, split, split, "0"))
     except ValueError as error:
-        message = cli.one_line(error)
+        message = error_lines.one_line(error)
         assert "\n" not in message
         assert not any(word in message for word in ("Error", "Traceback", "unexpected"))

@@ -1,5 +1,7 @@
 """Networks from a config: number of stages, initial values, and what stacks, GANs and dense networks refuse."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -133,3 +135,13 @@ def test_what_cannot_work_is_refused(fields, match):
     split = Split(np.zeros((20, 12, 12, 1), np.uint8), np.arange(20, dtype=np.int32) % 10)
     with pytest.raises(ValueError, match=match):
         prepare(config, Dataset("random", "random", split, split, split, "0"))
+
+
+def test_a_stride_far_beyond_the_images_is_refused():
+    """Images are padded to it: 28 x 28 pixels to 65,536 x 65,536."""
+    config = base.get_config()
+    for count, refused in ((6, False), (7, True), (16, True)):
+        config.model.stages = count
+        model = model_from_config.build_model(config, (28, 28, 1))
+        with pytest.raises(ValueError, match="would be padded to it") if refused else contextlib.nullcontext():
+            model_from_config.check_image_size(model, (28, 28, 1))

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from aeden.tasks import drawing
-from aeden.tasks.useless_results import alike, class_warnings, restoration_warnings, sample_warnings
+from aeden.tasks.useless_results import (
+    alike,
+    class_warnings,
+    enlargement_warnings,
+    pixel_warnings,
+    restoration_warnings,
+    sample_warnings,
+)
 
 CLEAN = np.linspace(0, 1, 3 * 4 * 4).reshape(3, 4, 4, 1)
 
@@ -42,6 +49,28 @@ def test_a_classifier_that_tells_nothing_apart(confusion, said):
     warnings = class_warnings(np.array(confusion))
     assert len(warnings) == (said is not None)
     assert said is None or said in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("restored", "psnr", "said"),
+    [
+        (np.full_like(CLEAN, 0.5), 20.0, "same image for every input"),
+        (CLEAN, 17.5, "repeating each pixel is better than the network (PSNR 18.00 and 17.50 dB)"),
+        (CLEAN, np.nan, "repeating each pixel is better"),
+        (CLEAN, 18.5, None),
+    ],
+)
+def test_a_network_that_enlarges_nothing(restored, psnr, said):
+    figures = {"test": {"psnr": psnr}, "nearest": {"psnr": 18.0}}
+    warnings = enlargement_warnings({"clean": CLEAN, "restored": restored}, figures)
+    assert len(warnings) == (said is not None)
+    assert said is None or said in warnings[0]
+
+
+def test_a_segmentation_of_one_class():
+    assert "every pixel the same class" in pixel_warnings(np.array([[5, 0], [3, 0]]))[0]
+    assert pixel_warnings(np.array([[5, 0], [3, 1]])) == []
+    assert pixel_warnings(np.array([[5, 0], [0, 0]])) == []
 
 
 def test_a_generator_of_one_image():

@@ -3,6 +3,8 @@
 import csv
 import struct
 
+import pytest
+
 from aeden.training.metrics_log import MetricsLog
 
 
@@ -54,3 +56,20 @@ def test_a_row_that_a_kill_cut_short_is_dropped(tmp_path):
     (tmp_path / "metrics.csv").write_text("step,loss,psnr\n1,0.5,9\n2,0.2")
     with MetricsLog(tmp_path, 5) as logbook:
         assert logbook.rows == [{"step": 1.0, "loss": 0.5, "psnr": 9.0}]
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"),
+    [
+        (b"step,loss\n1,0.5\n2,0x4\n3,0.2\n4,0.1\n", [1, 3, 4]),
+        (b"step,loss\n1,0.5\n2,\xff\xfe\n3,0.2\n4,0.1\n", [1, 3, 4]),
+        (b"step,loss\n1,0.5\n2,0.3,7\n3,0.2\n4,0.1\n", [1, 3, 4]),
+        (b"stfp,loss\n1,0.5\n2,0.3\n", []),
+    ],
+)
+def test_a_damaged_file_is_named_and_kept(tmp_path, capsys, content, kept):
+    (tmp_path / "metrics.csv").write_bytes(content)
+    with MetricsLog(tmp_path, 9) as logbook:
+        assert [row["step"] for row in logbook.rows] == kept
+    assert f"metrics.csv is damaged: {len(kept)} of its" in capsys.readouterr().err
+    assert (tmp_path / "metrics.csv.damaged").read_bytes() == content

@@ -15,9 +15,19 @@ from aeden.runtime.distributed import meeting
 from aeden.runtime.distributed.placement import Place
 from aeden.runtime.identity import flatten
 
+# Of JAX, which environment variables set: they decide types, random numbers and products.
+JAX_OPTIONS = (
+    "jax_enable_x64",
+    "jax_default_prng_impl",
+    "jax_threefry_partitionable",
+    "jax_default_matmul_precision",
+    "jax_numpy_dtype_promotion",
+    "jax_disable_jit",
+)
+
 
 def agree_on_command(experiment: Mapping[str, Any], place: Place, limit: float) -> None:
-    """Compares configs, code and versions of packages.
+    """Compares configs, code, versions of packages and options of JAX.
 
     Args:
       experiment: the whole config as nested dicts.
@@ -28,6 +38,7 @@ def agree_on_command(experiment: Mapping[str, Any], place: Place, limit: float) 
       MeetingError: see `meeting.agree`.
     """
     facts = {**flatten(experiment), **{f"version of {name}": value for name, value in provenance.versions().items()}}
+    facts |= {name: getattr(jax.config, name) for name in JAX_OPTIONS}
     facts["sha256 of aeden's code"] = code_digest(Path(aeden.__file__).parent)
     meeting.agree("command or code", facts, limit, (place.process, place.processes))
 

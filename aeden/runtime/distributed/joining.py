@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -20,10 +21,13 @@ from aeden.runtime.distributed.native_messages import NativeMessages
 from aeden.runtime.distributed.own_address import offer_own_address
 from aeden.runtime.distributed.partners import Partners
 from aeden.runtime.distributed.placement import Place, check_address
+from aeden.runtime.processes import Interrupted
 
 # After our own time-outs, so that these speak first.
 JAX_HEARTBEAT_SECONDS = 60
 JAX_EXTRA_SECONDS = 30
+# Of --join_timeout, in seconds: twelve days.
+LONGEST = 1_000_000
 # What JAX's service says, and what it means.
 REASONS = {
     "incarnation": "another process has joined with --process={process}: give each process its own number",
@@ -54,18 +58,19 @@ def join_processes(place: Place, limit: float, patience: float = math.inf, debug
       MeetingError: the others have not come in time, or the service has refused this process.
     """
     global _partners, _joining
-    if limit <= 0:
-        raise ValueError(f"--join_timeout={limit}: use more than 0 seconds")
-    if patience <= 0:
-        raise ValueError(f"--partner_timeout={patience}: use more than 0 seconds")
+    # Neither comparison holds of a NaN.
+    if not 0 < limit <= LONGEST:
+        raise ValueError(f"--join_timeout={limit:g}: use more than 0 and at most {LONGEST:,} seconds")
+    if not patience > 0:
+        raise ValueError(f"--partner_timeout={patience:g}: use more than 0 seconds")
     check_address(place)
     _joining = True
     native = NativeMessages()
     if not debug:
         native.install()
     _configure(place)
-    _connect(place, limit, native)
     processes.note_terminations()
+    _connect(place, limit, native)
     _partners = Partners(place, meeting.client(), native.fatal, patience)
     _partners.start()
 
@@ -105,6 +110,8 @@ def _connect(place: Place, limit: float, native: NativeMessages) -> None:
     while thread.is_alive():
         thread.join(0.05)
         waited = time.monotonic() - began
+        if processes.stop_noted():
+            raise Interrupted("stopped while it waited for the other processes to join: nothing has been written")
         if native.fatal.is_set():
             raise MeetingError(_refusal(place, native.reason))
         if waited > limit:
@@ -123,13 +130,30 @@ def _waiting(place: Place) -> str:
     if place.process and not listens(place.address):
         return f"waiting for process 0, which does not listen at {place.coordinator} yet"
     count = f"{others}" if others == 1 else f"up to {others}"
-    return f"waiting for {count} of {place.processes} processes to join at {place.coordinator}"
+    return f"waiting for {count} of {place.processes} processes to join at {place.coordinator}{_elsewhere(place)}"
 
 
 def _absent(place: Place) -> str:
     if place.process and not listens(place.address):
         return f"process 0 did not listen at {place.coordinator}"
-    return f"not all of the {place.processes} processes joined at {place.coordinator}"
+    return f"not all of the {place.processes} processes joined at {place.coordinator}{_elsewhere(place)}"
+
+
+def _elsewhere(place: Place) -> str:
+    """What to add if process 0 runs on a machine that the coordinator's address does not belong to."""
+    host, _ = place.address
+    if place.process or is_of_this_machine(host):
+        return ""
+    return f" (this is process 0, and {host} is no address of this machine, unless one that is translated)"
+
+
+def is_of_this_machine(host: str) -> bool:
+    """Whether a host is this machine: whether a socket can have one of its addresses."""
+    for family, kind, _, _, address in socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM):
+        with contextlib.suppress(OSError), socket.socket(family, kind) as one:
+            one.bind(address)
+            return True
+    return False
 
 
 def listens(address: tuple[str, int]) -> bool:
@@ -192,6 +216,11 @@ def leave(status: int) -> bool:
     if status:
         _partners.leave()
         return False
-    meeting.meet("everything is done")
+    try:
+        # A signal that came after the last step changes nothing: all is saved.
+        meeting.meet("everything is done", interruptible=False)
+    except (Exception, KeyboardInterrupt):
+        _partners.leave()
+        return False
     _partners.stop()
     return True

@@ -37,19 +37,20 @@ def client() -> Any:
     return distributed.global_state.client
 
 
-def meet(what: str, limit: float = LONG) -> None:
+def meet(what: str, limit: float = LONG, interruptible: bool = True) -> None:
     """Returns when every process has called this.
 
     Args:
       what: what the processes have done by then, in a few words.
       limit: seconds to wait.
+      interruptible: whether a signal that has been noted ends the wait; not where all work is done.
 
     Raises:
       MeetingError: not all have come in time.
       Interrupted: SIGTERM or SIGINT arrived meanwhile.
     """
     if jax.process_count() > 1:
-        _exchange(f"met/{next(_numbers)}", "", what, limit, _of_jax())
+        _exchange(f"met/{next(_numbers)}", "", what, limit, _of_jax(), interruptible)
 
 
 def from_primary(what: str, make: Callable[[], Any]) -> Any:
@@ -77,6 +78,19 @@ def from_primary(what: str, make: Callable[[], Any]) -> Any:
 
     _await(look, what, LONG, jax.process_count())
     return json.loads(found[0])
+
+
+def from_all(what: str, mine: str) -> dict[int, str]:
+    """Gives a text to all processes and returns that of each, by the index of the process.
+
+    Args:
+      what: what the texts are about, in a few words.
+      mine: the text of this process.
+
+    Raises:
+      MeetingError: a process has not come within `LONG`.
+    """
+    return _exchange(f"told/{next(_numbers)}", mine, what, LONG, _of_jax())
 
 
 def agree(what: str, facts: Mapping[str, object], limit: float, place: tuple[int, int] | None = None) -> None:
@@ -114,7 +128,9 @@ def _of_jax() -> tuple[int, int]:
     return jax.process_index(), jax.process_count()
 
 
-def _exchange(topic: str, mine: str, what: str, limit: float, place: tuple[int, int]) -> dict[int, str]:
+def _exchange(
+    topic: str, mine: str, what: str, limit: float, place: tuple[int, int], interruptible: bool = True
+) -> dict[int, str]:
     """Gives a text to all processes and returns that of each."""
     store, folder = client(), f"aeden/{topic}/"
     store.key_value_set(f"{folder}{place[0]}", mine)
@@ -124,11 +140,11 @@ def _exchange(topic: str, mine: str, what: str, limit: float, place: tuple[int, 
         found.update((int(key.rpartition("/")[2]), value) for key, value in store.key_value_dir_get(folder))
         return [process for process in range(place[1]) if process not in found]
 
-    _await(look, what, limit, place[1])
+    _await(look, what, limit, place[1], interruptible)
     return found
 
 
-def _await(missing: Callable[[], list[int]], what: str, limit: float, count: int) -> None:
+def _await(missing: Callable[[], list[int]], what: str, limit: float, count: int, interruptible: bool = True) -> None:
     """Waits until no process is missing, and tells which are."""
     began, pause, told = time.monotonic(), 0.01, 1
     while absent := missing():
@@ -143,7 +159,7 @@ def _await(missing: Callable[[], list[int]], what: str, limit: float, count: int
             told += 1
             line = f"waiting for {len(absent)} of {count} processes (process {names}; {what}), {waited:.0f} s"
             print(line, file=sys.stderr, flush=True)
-        if processes.stop_noted():
+        if interruptible and processes.stop_noted():
             raise Interrupted("stopped while waiting for the other processes: run the same command again to go on")
         time.sleep(pause)
         pause = min(1.5 * pause, 0.5)

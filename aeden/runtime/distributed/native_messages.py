@@ -1,4 +1,4 @@
-"""What JAX's coordination service writes on standard error, past Python, and the abort that follows.
+"""What JAX's coordination service and Gloo write on standard error and output, past Python, and the service's abort.
 
 When a partner is lost, the service writes pages and ends the process with SIGABRT. In place of that, this process says
 in one line what has happened: the pages are filtered out, and the abort waits some seconds.
@@ -6,12 +6,14 @@ in one line what has happened: the pages are filtered out, and the abort waits s
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import re
 import signal
 import sys
 import threading
+from typing import TextIO
 
 from aeden.runtime import standard_streams
 
@@ -21,7 +23,7 @@ _FILES = re.compile(rb"coordination|client\.h|distributed|gloo|barrier")
 
 
 class NativeMessages:
-    """Filters what native code writes on standard error, and delays an abort by six seconds.
+    """Filters what native code writes on standard error and output, and delays an abort by six seconds.
 
     Attributes:
       fatal: set when the service is about to end the process.
@@ -34,18 +36,24 @@ class NativeMessages:
 
     def install(self) -> None:
         """From now on native messages pass the filter; Python's own go to the same place as before, unfiltered."""
-        real = os.dup(2)
-        stream = os.fdopen(os.dup(real), "w", buffering=1, errors="backslashreplace")
-        sys.stderr = standard_streams.forgiving(stream)
-        reader, writer = os.pipe()
-        os.dup2(writer, 2)
-        os.close(writer)
-        threading.Thread(target=self._pump, args=(reader, real), daemon=True, name="native-messages").start()
+        sys.stderr = standard_streams.forgiving(self._behind_filter(2))
+        with contextlib.suppress(OSError):  # standard output is closed
+            sys.stdout = self._behind_filter(1)
         # The thread that aborts calls sleep(SIGABRT), so it sleeps 6 s. No Python runs in the handler, because the
         # aborting thread may hold any lock.
         library = ctypes.CDLL(None)
         library.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
         library.signal(int(signal.SIGABRT), ctypes.cast(library.sleep, ctypes.c_void_p))
+
+    def _behind_filter(self, number: int) -> TextIO:
+        """Puts the filter before standard output (1) or error (2); returns a stream of Python's past it."""
+        real = os.dup(number)
+        stream = os.fdopen(os.dup(real), "w", buffering=1, errors="backslashreplace")
+        reader, writer = os.pipe()
+        os.dup2(writer, number)
+        os.close(writer)
+        threading.Thread(target=self._pump, args=(reader, real), daemon=True, name="native-messages").start()
+        return stream
 
     def _pump(self, reader: int, real: int) -> None:
         with os.fdopen(reader, "rb", buffering=0) as lines:

@@ -27,6 +27,9 @@ LONGEST_VERDICT = 60.0
 BEAT = 1.0
 # Seconds that a process has to report by itself what another one has reported.
 GRACE = 5.0
+# The end of messages about a run that can go on, and the beginnings of those of a process that was asked to stop.
+ADVICE = ": run the same command again to go on"
+STOPPED = ("stopped", "it was interrupted")
 ALIVE, LEFT, TURNS = "aeden/alive/", "aeden/left/", "aeden/turns/"
 
 
@@ -123,7 +126,7 @@ class Partners:
                 self._restart()  # this process itself was stopped: what it knows of the others is old
             self._looked = now
             for process in sorted(others & self._left.keys()):
-                return f"process {process} has ended: {self._left[process]}"
+                return f"process {process} has ended: {self._left[process].removesuffix(ADVICE)}"
             if 0 in others and (self._fatal.is_set() or now - self._answered > LIMIT or not self._listens()):
                 return f"process 0 is lost: it does not answer at {self._place.coordinator}"
             for process in sorted(others):
@@ -172,18 +175,18 @@ class Partners:
             self._end(line)
 
     def _end(self, line: str) -> None:
-        step = None
+        step, stopped = None, any(f"has ended: {word}" in line for word in STOPPED)
         with contextlib.suppress(Exception):
             step = self.saved()
         known = f"step {step} is saved" if step is not None else "no step is saved yet"
         with contextlib.suppress(Exception):
-            print(f"error: {line}; {known}: run the same command again to go on", file=sys.stderr, flush=True)
+            print(f"{'' if stopped else 'error: '}{line}; {known}{ADVICE}", file=sys.stderr, flush=True)
         # In another thread, because a store whose process is gone never answers, and JAX aborts soon.
         self._reported = line
         telling = threading.Thread(target=self._tell, daemon=True)
         telling.start()
         telling.join(2 * BEAT)
-        os._exit(1)
+        os._exit(130 if stopped else 1)
 
     def _repeat(self, work: Callable[[], None], pause: float) -> None:
         while not self._ended.wait(pause):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 MODES = ("auto", "off")
+# Variables with the number of processes and the index of this one: of Open MPI, and of MPICH and Intel MPI.
+MPI = (("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"), ("PMI_SIZE", "PMI_RANK"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +45,14 @@ def find_place(mode: str, coordinator: str | None, processes: int | None, proces
       mode: "auto", or "off" to train alone wherever the process was started.
       coordinator: host:port of process 0; None if it is not given.
       processes: number of processes; None if it is not given.
-      process: index of this process; None if it is not given.
+      process: index of this process; None if it is not given. With `coordinator` alone, both are those that `mpirun`
+        tells.
 
     Raises:
       ValueError: the flags cannot work together, or the cluster cannot be asked.
     """
+    if coordinator is not None and processes is None and process is None:
+        processes, process = launched(os.environ) or (None, None)
     given = {"--coordinator": coordinator, "--processes": processes, "--process": process}
     named = [name for name, value in given.items() if value is not None]
     if mode not in MODES:
@@ -72,9 +78,25 @@ def find_place(mode: str, coordinator: str | None, processes: int | None, proces
     return Place(coordinator, processes, process) if processes > 1 else None
 
 
+def launched(environment: Mapping[str, str]) -> tuple[int, int] | None:
+    """Number of processes that an MPI launcher started, and the index of this one; None if there is none or only one.
+
+    Args:
+      environment: environment variables.
+
+    Raises:
+      ValueError: a variable is no number.
+    """
+    for size, rank in MPI:
+        if size in environment and rank in environment:
+            processes = _whole(environment, size)
+            return (processes, _whole(environment, rank)) if processes > 1 else None
+    return None
+
+
 def in_cluster() -> bool:
     """Whether a launcher started this process, whose children would take themselves for the same place in the run."""
-    names = ("OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NODELIST", "JOB_COMPLETION_INDEX")
+    names = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NODELIST", "JOB_COMPLETION_INDEX")
     return any(name in os.environ for name in names)
 
 
@@ -100,6 +122,10 @@ def check_address(place: Place) -> None:
       ValueError: the host is unknown, or the port cannot be used.
     """
     host, port = place.address
+    if host in ("0.0.0.0", "::"):
+        raise ValueError(
+            f"--coordinator={place.coordinator}: {host} stands for every address: name the one of process 0's machine"
+        )
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -126,11 +152,27 @@ def _from_cluster() -> Place | None:
     """The place that the cluster gives, by JAX's own detection; None outside a cluster, or if the process is alone."""
     from jax._src.clusters.cluster import ClusterEnv
 
+    is_indexed = "JOB_COMPLETION_INDEX" in os.environ
     for cluster in ClusterEnv._cluster_types:
         # JAX takes every pod for part of a run and asks Kubernetes; only those of an indexed job can be.
-        is_pod_alone = cluster.name == "k8s" and "JOB_COMPLETION_INDEX" not in os.environ
-        if not cluster.opt_in_only_method and not is_pod_alone and cluster.is_env_present():
+        is_pod_alone = cluster.name == "k8s" and not is_indexed
+        if cluster.opt_in_only_method or is_pod_alone:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of JAX, about the package that is named below
+            present = cluster.is_env_present()
+        if present:
             return _place_in(cluster)
+    if found := launched(os.environ):
+        raise ValueError(
+            f"this is process {found[1]} of {found[0]} that mpirun started, which does not tell where process 0 is: "
+            "add --coordinator=HOST:PORT with the host of process 0, or --distributed=off to train alone in each"
+        )
+    if is_indexed and "KUBERNETES_SERVICE_HOST" in os.environ:
+        raise ValueError(
+            "this pod of an indexed job cannot ask Kubernetes for its place in the run: pip install kubernetes, or "
+            "give --coordinator, --processes and --process, or --distributed=off to train alone"
+        )
     return None
 
 
@@ -141,13 +183,19 @@ def _place_in(cluster: Any) -> Place | None:
             return None
         port = os.environ.get("JAX_COORDINATOR_PORT")
         coordinator = cluster.get_coordinator_address(timeout_secs=60, override_coordinator_port=port)
+        if coordinator.count(":") > 1 and not coordinator.startswith("["):
+            host, _, port = coordinator.rpartition(":")
+            coordinator = f"[{host}]:{port}"  # an IPv6 address, which Open MPI's detection leaves bare
         process, local = int(cluster.get_process_id()), cluster.get_local_process_id()
+        if not 0 <= process < processes:
+            raise ValueError(f"process {process} of {processes}")
+        devices = local_devices(local, os.environ)
     except Exception as error:
         raise ValueError(
             f"this process runs under {cluster.name}, which does not tell its place in the run ({error}): give "
             "--coordinator, --processes and --process, or --distributed=off to train alone"
         ) from error
-    return Place(coordinator, processes, process, local_devices(local, os.environ), cluster.name)
+    return Place(coordinator, processes, process, devices, cluster.name)
 
 
 def local_devices(local_process: int | None, environment: Mapping[str, str]) -> tuple[int, ...] | None:
@@ -171,4 +219,13 @@ def local_devices(local_process: int | None, environment: Mapping[str, str]) -> 
 
 def _counts(tasks: str) -> list[int]:
     """The numbers of processes per machine in SLURM's notation."""
-    return [int(part.partition("(")[0]) for part in tasks.split(",")]
+    counts = [part.partition("(")[0] for part in tasks.split(",")]
+    if not all(count.isdecimal() for count in counts):
+        raise ValueError(f"{tasks!r} is no list of processes per machine")
+    return [int(count) for count in counts]
+
+
+def _whole(environment: Mapping[str, str], name: str) -> int:
+    if not environment[name].isdecimal():
+        raise ValueError(f"the environment variable {name}={environment[name]} is no whole number")
+    return int(environment[name])

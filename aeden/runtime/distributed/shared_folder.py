@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 
 from aeden.runtime.distributed import meeting
+from aeden.runtime.distributed.meeting import MeetingError
 
 # Seconds that a network file system may take to show a new file.
 PATIENCE = 10.0
@@ -31,7 +32,13 @@ def check_shared(folder: Path, patience: float = PATIENCE) -> None:
     name = meeting.from_primary("the run folder", lambda: _mark(folder))
     seen = _appears(folder / name, patience)
     try:
-        meeting.agree("the run folder", {f"the folder {folder}": _kind(seen)}, meeting.LONG)
+        without = meeting.from_all("the run folder", "" if seen else f"{folder} on {platform.node()}")
+        if any(without.values()):
+            process = next(process for process, where in sorted(without.items()) if where)
+            raise MeetingError(
+                f"process {process} does not see the run folder of process 0; its own is {without[process]}: give all "
+                "processes the same --workdir, on a file system that their machines share"
+            )
     finally:
         if jax.process_index() == 0:
             (folder / name).unlink(missing_ok=True)
@@ -51,8 +58,3 @@ def _appears(path: Path, patience: float) -> bool:
             return False
         time.sleep(0.2)
     return True
-
-
-def _kind(seen: bool) -> str:
-    """What a process reports: the same words in all that see the folder of process 0."""
-    return "of process 0" if seen else f"of its own on {platform.node()} (--workdir must name a folder that all share)"

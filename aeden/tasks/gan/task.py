@@ -33,6 +33,7 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
     gan, shape = config.gan, dataset.image_shape
     generator, discriminator = _networks(config, dataset)
     _check_training(gan)
+    from_config.check_no_denoising_tests(config)
     if not config.eval.test and not gan.samples:
         raise ValueError("eval.test=False leaves validation figures only, and gan.samples=0 none: change one of them")
     if gan.samples:

@@ -19,6 +19,7 @@ from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.segment import tested
 from aeden.tasks.segment.tested import NETWORK, THRESHOLD, Tested
 from aeden.tasks.summary import Identification, common_summary, finish_times
+from aeden.tasks.useless_results import pixel_warnings
 from aeden.training.loop import Fitted, Training, fit
 
 
@@ -67,15 +68,17 @@ class SegmentRun:
         fit_ended = time.monotonic()
         common = common_summary(self.name, self.dataset, fitted.state.params, [self.training], [fitted])
         summary = {**common, **self.fields, "classes": list(self.classes), NETWORK: {}}
-        if self.notes:
-            summary["warnings"] = list(self.notes)
+        warnings = list(self.notes)
         if self.tests:
             with stopwatch.part("test"):
                 found = tested.compare(self.model, fitted.state.params, self.noises, self.dataset, self.classes)
             summary |= {**found.figures, "iou": found.iou, "threshold_chosen": found.chosen}
+            warnings += pixel_warnings(found.confusion)
             if devices.is_primary():
                 with stopwatch.part("pictures"):
                     self._draw(workdir, fitted, found)
+        if warnings:
+            summary["warnings"] = warnings
         finish_times(summary, fit_ended)
         return summary
 

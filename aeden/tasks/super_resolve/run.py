@@ -22,6 +22,7 @@ from aeden.tasks.objectives.samples import SAMPLES
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.tasks.super_resolve import tested
 from aeden.tasks.super_resolve.tested import INTERPOLATIONS, NETWORK, Tested
+from aeden.tasks.useless_results import enlargement_warnings
 from aeden.training.loop import Fitted, Training, fit
 
 # Largest height and width of the part of a whole test image that pictures show; 2, 3 and 4 divide it.
@@ -80,7 +81,10 @@ class SuperResolveRun:
             summary |= {**found.figures, "spectra": found.spectra}
             if devices.is_primary():
                 with stopwatch.part("pictures"):
-                    self._draw(workdir, fitted, found)
+                    images = tested.samples(self.model, fitted.state.params, self.degrade, self.shown())
+                    self._draw(workdir, fitted, found, images)
+                if warnings := enlargement_warnings(images, found.figures):
+                    summary["warnings"] = warnings
         finish_times(summary, fit_ended)
         return summary
 
@@ -92,9 +96,8 @@ class SuperResolveRun:
         side = cropped.test.side(SHOWN_PIXELS)
         return cropped.test.windows(max(side // scale, 1) * scale, SAMPLES)
 
-    def _draw(self, workdir: Path, fitted: Fitted, found: Tested) -> None:
+    def _draw(self, workdir: Path, fitted: Fitted, found: Tested, images: dict[str, np.ndarray]) -> None:
         """Writes examples.npz, samples.png and curves.png."""
-        images = tested.samples(self.model, fitted.state.params, self.degrade, self.shown())
         power = {f"power of {name}": array for name, array in found.power.items()}
         np.savez(workdir / "examples.npz", **images, **power)  # type: ignore[arg-type]
         clean = jnp.asarray(images["clean"])

@@ -23,6 +23,7 @@ from ml_collections import config_flags
 from aeden.runtime import cache, devices, processes, standard_streams
 from aeden.runtime.distributed import agreement, joining, placement
 from aeden.runtime.processes import Interrupted
+from aeden.runtime.unused_gpus import unused_gpus
 from aeden.tasks import field_ranges, from_config
 from aeden.tasks.execute import task_of
 from configs import base
@@ -212,3 +213,5 @@ def set_up(config: Any, joins: bool = False) -> None:
     devices.configure(config.batch_size, programs, DEVICES.value or from_config.cpu_devices(config))
     if place is not None:
         agreement.agree_on_devices(place, JOIN_TIMEOUT.value)
+    if note := unused_gpus(os.environ):
+        print(note, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Two processes that stand for two hosts: with networks of their own, and one that is late."""
+"""Two processes that stand for two hosts: with networks of their own, and one that is late or slow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from tests.reliability.processes import (
     assert_same,
     free_port,
     last_line,
+    running_first,
     start,
+    team,
     uninterrupted,
     wait,
 )
@@ -25,6 +27,16 @@ from tests.reliability.scenario import Broken, Scenario
 
 # Longer than Gloo waits for a partner, which is 30 s.
 LATE = 45.0
+# Read by the Python of process 1 at its start: what a run is prepared with first takes long, once.
+BUSY = f"""
+import time
+import jax
+eval_shape, waits = jax.eval_shape, [{LATE}]
+def late(*arguments, **options):
+    time.sleep(waits.pop() if waits else 0)
+    return eval_shape(*arguments, **options)
+jax.eval_shape = late
+"""
 ADDRESSES = ("10.213.7.1", "10.213.7.2")
 
 
@@ -81,6 +93,12 @@ def late(folder: Path, dice: random.Random) -> None:
     assert_same(folder / "run", uninterrupted(2))
 
 
+def busy(folder: Path, dice: random.Random) -> None:
+    """One of two processes takes long to prepare the run, as on a busy machine, after both have joined."""
+    _assert_ended(team(2, folder / "run", surroundings=running_first(BUSY, folder)))
+    assert_same(folder / "run", uninterrupted(2))
+
+
 def scenarios() -> list[Scenario]:
     """All of them."""
     return [
@@ -94,8 +112,15 @@ def scenarios() -> list[Scenario]:
         Scenario(
             "late",
             f"one of 2 processes starts {LATE:.0f} s after the other",
-            "it ends bit for bit as any other",
+            "the run ends bit for bit as if undisturbed",
             4,
             late,
+        ),
+        Scenario(
+            "busy",
+            f"process 1 takes {LATE:.0f} s longer to prepare the run, after both have joined",
+            "the run ends bit for bit as if undisturbed",
+            2,
+            busy,
         ),
     ]

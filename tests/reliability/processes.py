@@ -49,6 +49,18 @@ def start(*arguments: str, before: Sequence[str] = (), **environment: str) -> Pr
     return process
 
 
+def running_first(code: str, folder: Path) -> dict[str, str]:
+    """The variables of a process whose Python runs some code before anything else.
+
+    Args:
+      code: of Python.
+      folder: an existing folder, in which a new one takes the code.
+    """
+    (folder / "first").mkdir()
+    (folder / "first/sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": f"{folder / 'first'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+
 def as_superuser(*command: str) -> None:
     """Runs a command that takes the superuser of Linux. Raises `Broken` if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)

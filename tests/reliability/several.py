@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import random
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from tests.reliability.processes import (
     end,
     last_line,
     make,
+    running_first,
     said,
     send,
     team,
@@ -61,10 +61,10 @@ def handed_over(before: int, after: int, folder: Path, dice: random.Random) -> N
 
 def refused(field: str, folder: Path, dice: random.Random) -> None:
     """The last process has another value of a field, another folder, or another version of a package."""
-    own, surroundings = [], {}
+    own: list[str] = []
+    surroundings: dict[str, str] = {}
     if field == "version of optax":
-        (folder / "sitecustomize.py").write_text(VERSION)
-        surroundings["PYTHONPATH"] = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+        surroundings = running_first(VERSION, folder)
     else:
         own = [f"--workdir={folder / 'other'}" if field == "run folder" else DIFFERENCES[field]]
     began = time.monotonic()
@@ -122,7 +122,7 @@ def scenarios() -> list[Scenario]:
     found += [
         one(
             f"handed_over_{a}_to_{b}",
-            f"SIGTERM at one of {a} processes, then {b} go on",
+            f"SIGTERM at {f'one of {a} processes' if a > 1 else 'one process'}, the run is continued by {b}",
             "all save the same step; figures of an uninterrupted run to 1e-5",
             3,
             handed_over,

@@ -18,6 +18,7 @@ from tests.reliability.processes import (
     last_line,
     make,
     rows,
+    running_first,
     said,
     start,
     team,
@@ -102,16 +103,13 @@ def no_stderr(folder: Path, dice: random.Random) -> None:
 
 def clock_set_back(folder: Path, dice: random.Random) -> None:
     """The clock is set back by a day while a run works, which is then stopped and continued a day before its files."""
-    (folder / "early").mkdir()
-    (folder / "early/sitecustomize.py").write_text(CLOCK)
-    path = f"{folder / 'early'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    run = folder / "run"
-    processes = team(1, run, PYTHONPATH=path, SET_BACK_AFTER=str(dice.uniform(0, 12)))
+    first, run = running_first(CLOCK, folder), folder / "run"
+    processes = team(1, run, **first, SET_BACK_AFTER=str(dice.uniform(0, 12)))
     if until_training(processes, run, dice.randint(5, 30)):
         processes[0].terminate()
     if wait(processes) not in ([0], [130]):
         raise Broken(f"it ended with status {processes[0].returncode}: {last_line(processes[0])[:200]}")
-    again = _main(run, PYTHONPATH=path, SET_BACK_AFTER="0")
+    again = _main(run, **first, SET_BACK_AFTER="0")
     if wait([again]) != [0]:
         raise Broken(f"it did not go on: {last_line(again)[:200]}")
     assert_same(run, uninterrupted(1))

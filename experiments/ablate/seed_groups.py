@@ -107,7 +107,8 @@ def jobs(plan: Plan, cells: Sequence[Cell], most: int, options: Sequence[str]) -
     found = groups(plan, cells, most)
     if found or TOGETHER.value > 1:
         inside = sum(map(len, found))
-        say(f"trained together, up to {most} seeds in one program: {inside} of {len(cells)} runs, the others alone")
+        others = ", the others alone" if inside < len(cells) else ""
+        say(f"trained together, up to {most} seeds in one program: {inside} of {len(cells)} runs{others}")
     return [job(plan, group, options) for group in found]
 
 

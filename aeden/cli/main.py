@@ -63,7 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def start() -> NoReturn:
     """Runs the command line of this process and ends it."""
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:  # not if it is ignored, as nohup has it
+            signal.signal(number, _stop)
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this; reading gives nothing, writing fails
             setattr(sys, name, open(os.devnull))  # noqa: SIM115 (open until the process ends)
@@ -77,7 +79,7 @@ def start() -> NoReturn:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends the process as an exception does, so that unfinished files are deleted."""
+    """The signal ends the process as an exception does, so that unfinished files are deleted."""
     raise SystemExit(128 + number)
 
 

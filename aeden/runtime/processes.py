@@ -17,7 +17,11 @@ PARENT = "AEDEN_PARENT"
 # The Linux kernel's option "send me this signal when my parent dies", from <linux/prctl.h>.
 PR_SET_PDEATHSIG = 1
 # The signals that stop a run, and what Python does at each if nobody says otherwise.
-USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+USUAL = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,  # the terminal is closed; nohup has it ignored
+}
 
 
 class Interrupted(Exception):
@@ -30,7 +34,7 @@ _received: list[list[int]] = []
 
 
 def leave_on_interrupt() -> None:
-    """From now on SIGINT and SIGTERM end the process at once, with one line: for imports, when nothing is written."""
+    """From now on the signals of `USUAL` end the process at once, with one line: for imports, before anything else."""
 
     def leave(*_: Any) -> None:
         with contextlib.suppress(OSError):
@@ -43,7 +47,7 @@ def leave_on_interrupt() -> None:
 
 
 def note_interrupts() -> None:
-    """From now on SIGINT and SIGTERM raise KeyboardInterrupt and are noted too.
+    """From now on the signals of `USUAL` raise KeyboardInterrupt and are noted too.
 
     Python drops an exception that a handler raises in a callback, e.g. of the garbage collection. The note is not lost:
     the next `stop_signals` begins with it.
@@ -129,7 +133,7 @@ def stop_with_parent() -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM in a list, which is empty until the first of them arrives; see `stop_requested`.
+    """Collects the signals of `USUAL` in a list, which is empty until the first arrives; see `stop_requested`.
 
     The handlers do nothing else: whoever works inside looks at the list from time to time. A second signal has its
     usual effect again. Outside the main thread, Python cannot receive signals, so the list stays empty.
@@ -138,7 +142,9 @@ def stop_signals() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in USUAL}
+    if before[signal.SIGHUP] == signal.SIG_IGN:
+        del before[signal.SIGHUP]
 
     def restore() -> None:
         for number, handler in before.items():

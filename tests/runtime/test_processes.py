@@ -98,7 +98,7 @@ print(processes.stop_requested())
     assert python(code).stdout.split() == ["True", "True", "False"]
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupt_during_imports_is_one_line(name):
     code = f"""
 import os, signal
@@ -138,3 +138,16 @@ processes.note_terminations()
 """
     result = python(code)
     assert (result.stdout, result.returncode) == ("True\n", -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("ignored", "received"), [(False, "[1]"), (True, "[]")])
+def test_a_closed_terminal_stops_a_training_unless_nohup_ignores_it(ignored, received):
+    code = f"""
+import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN if {ignored} else signal.SIG_DFL)
+processes.note_interrupts()
+with processes.stop_signals() as stop:
+    os.kill(os.getpid(), signal.SIGHUP)
+    print([int(number) for number in stop])
+"""
+    assert python(code).stdout.strip() == received

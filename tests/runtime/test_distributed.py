@@ -269,7 +269,7 @@ def test_process_0_knows_whether_the_address_is_its_own():
 def no_cluster(monkeypatch):
     """An environment without the variables of any launcher."""
     for name in list(os.environ):
-        if name.startswith(("SLURM", "OMPI", "PMI", "JOB_COMPLETION", "KUBERNETES")):
+        if name.startswith(("SLURM", "OMPI", "PMI", "MPI_", "CUDA", "JOB_COMPLETION", "KUBERNETES")):
             monkeypatch.delenv(name)
     return monkeypatch
 
@@ -282,6 +282,9 @@ def test_mpirun_tells_all_but_the_address(no_cluster, names):
     with pytest.raises(ValueError, match=r"process 2 of 3 that mpirun started, .*--coordinator=HOST:PORT"):
         find_place("auto", None, None, None)
     assert find_place("auto", "10.0.0.1:80", None, None) == Place("10.0.0.1:80", 3, 2)
+    for variables in (placement.LOCAL_RANKS, placement.LOCAL_SIZES):
+        no_cluster.setenv(variables[placement.MPI.index(names)], "2")
+    assert find_place("auto", "10.0.0.1:80", None, None).local_devices == (2,)
     assert find_place("off", None, None, None) is None
     no_cluster.setenv(names[0], "1")
     assert find_place("auto", None, None, None) is None

@@ -12,6 +12,9 @@ from typing import Any
 MODES = ("auto", "off")
 # Variables with the number of processes and the index of this one: of Open MPI, and of MPICH and Intel MPI.
 MPI = (("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"), ("PMI_SIZE", "PMI_RANK"))
+# Index of this process among those of its machine, and their number.
+LOCAL_RANKS = ("OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID")
+LOCAL_SIZES = ("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_STEP_TASKS_PER_NODE")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +54,11 @@ def find_place(mode: str, coordinator: str | None, processes: int | None, proces
     Raises:
       ValueError: the flags cannot work together, or the cluster cannot be asked.
     """
+    own_devices = None
     if coordinator is not None and processes is None and process is None:
         processes, process = launched(os.environ) or (None, None)
+        local = next((os.environ[name] for name in LOCAL_RANKS if os.environ.get(name, "").isdecimal()), None)
+        own_devices = local_devices(None if local is None else int(local), os.environ)
     given = {"--coordinator": coordinator, "--processes": processes, "--process": process}
     named = [name for name, value in given.items() if value is not None]
     if mode not in MODES:
@@ -75,7 +81,7 @@ def find_place(mode: str, coordinator: str | None, processes: int | None, proces
             "the number of processes less one"
         )
     split_address(coordinator)
-    return Place(coordinator, processes, process) if processes > 1 else None
+    return Place(coordinator, processes, process, own_devices) if processes > 1 else None
 
 
 def launched(environment: Mapping[str, str]) -> tuple[int, int] | None:
@@ -207,7 +213,7 @@ def local_devices(local_process: int | None, environment: Mapping[str, str]) -> 
       local_process: index of the process on its machine; None if the cluster does not tell.
       environment: environment variables.
     """
-    sharing = environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") or environment.get("SLURM_STEP_TASKS_PER_NODE", "1")
+    sharing = next((environment[name] for name in LOCAL_SIZES if environment.get(name)), "1")
     # SLURM writes "8", "8(x2)" or "8(x2),4".
     if local_process is None or "JAX_LOCAL_DEVICE_IDS" in environment or set(_counts(sharing)) <= {1}:
         return None

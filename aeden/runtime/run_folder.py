@@ -97,10 +97,7 @@ def _record(workdir: Path) -> dict[str, Any]:
     """
     path = workdir / "config.json"
     record = read_json(path)
-    sections = [record.get(name) if isinstance(record, dict) else None for name in ("config", "dataset")]
-    data = sections[1]
-    named = isinstance(data, dict) and all(isinstance(data.get(name), str) for name in ("name", "sha256"))
-    if not isinstance(sections[0], dict) or not named:
+    if not isinstance(record, dict) or not all(isinstance(record.get(name), dict) for name in ("config", "dataset")):
         raise DamagedFileError(f"{path} is not the record of a run: delete it, or choose another --workdir")
     return record
 
@@ -131,10 +128,14 @@ def check_data(workdir: Path, dataset: Mapping[str, str]) -> None:
 
     Raises:
       RunFolderError: naming both data sets.
+      DamagedFileError: the record does not name its data.
     """
-    if not (workdir / "config.json").exists():
+    path = workdir / "config.json"
+    if not path.exists():
         return
     old = _record(workdir)["dataset"]
+    if not all(isinstance(old.get(name), str) for name in ("name", "sha256")):
+        raise DamagedFileError(f"{path} does not name the data of its run: delete it, or choose another --workdir")
     if old["sha256"] != dataset["sha256"]:
         raise RunFolderError(
             f"{workdir} was trained on {old['name']} (sha256 {old['sha256'][:12]}), but the data found now is "

@@ -98,5 +98,5 @@ def test_a_null_figure_of_a_summary_is_read_as_nan(tmp_path):
 @pytest.mark.parametrize("data", ['{"name": "a", "sha257": "b"}', '{"name": 1, "sha256": "b"}'])
 def test_a_record_without_its_data_is_named(tmp_path, data):
     (tmp_path / "config.json").write_text(f'{{"config": {{}}, "dataset": {data}}}')
-    with pytest.raises(DamagedFileError, match="is not the record of a run"):
+    with pytest.raises(DamagedFileError, match="does not name the data of its run"):
         run_folder.check_data(tmp_path, {"name": "a", "sha256": "b"})

@@ -12,7 +12,7 @@ from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.tasks import execute
 from aeden.tasks.field_ranges import RANGES
-from aeden.tasks.ranges import Choice, Flag, Number, Several, Text
+from aeden.tasks.ranges import Choice, Flag, Number, OrZero, Several, Text
 from configs import smoke
 from experiments import error_lines
 from tests.reliability.scenario import Broken, Scenario
@@ -50,6 +50,8 @@ def value_of(allowed: Any, dice: random.Random) -> Any:
         return dice.random() < 0.5
     if isinstance(allowed, Text):
         return dice.choice(["", "a", "ä", "\n", "/", "mnist/3.0.1"])
+    if isinstance(allowed, OrZero):
+        allowed = allowed.of
     if isinstance(allowed, Number):
         return dice.randint(0, 8) if allowed.whole else dice.choice([0.0, 0.25, 1.0, 50.0, 1e-3])
     assert isinstance(allowed, Several)

@@ -14,7 +14,7 @@ from aeden.data.splits import Split
 from aeden.runtime.identity import flatten
 from aeden.tasks import execute
 from aeden.tasks.field_ranges import RANGES, check_fields
-from aeden.tasks.ranges import Choice, Flag, Number, Several, Text
+from aeden.tasks.ranges import Choice, Flag, Number, OrZero, Several, Text
 from configs import base, smoke
 from experiments import error_lines
 
@@ -50,7 +50,7 @@ def test_every_config_is_in_range():
 @pytest.mark.parametrize("name", sorted(RANGES))
 def test_wrong_types_and_numbers_are_named_with_their_field_and_range(name):
     allowed, default = RANGES[name], DEFAULTS[name]
-    wrong = [*WRONG_TYPES, *(WRONG_NUMBERS if isinstance(allowed, Number) else [])]
+    wrong = [*WRONG_TYPES, *(WRONG_NUMBERS if isinstance(allowed, Number | OrZero) else [])]
     if isinstance(allowed, Several):
         wrong = [*WRONG_TYPES, *((item,) for item in [*WRONG_TYPES, *WRONG_NUMBERS])]
     for value in wrong:
@@ -102,6 +102,7 @@ def values_of(name):
         Flag: st.booleans,
         Text: lambda: st.text(max_size=5),
         Number: lambda: st.integers(0, 8) if allowed.whole else st.sampled_from([0.0, 0.25, 1.0, 50.0]),
+        OrZero: lambda: st.sampled_from([0.0, 0.25, 1.0, 50.0]),
         Several: lambda: st.lists(st.integers(0, 4), max_size=3).map(tuple),
     }[type(allowed)]
     return st.one_of(right(), right(), wrong)

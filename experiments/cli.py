@@ -88,8 +88,9 @@ def _guarded(command: Callable[[], None]) -> int:
     except Exception as error:
         if _debugs():
             raise
-        joining.report(error_lines.one_line(error), error)
-        print(f"error: {error_lines.one_line(error)}", file=sys.stderr)
+        line = error_lines.one_line(error)
+        joining.report(line, error)
+        print(f"error: {line}", file=sys.stderr)
         return 1
 
 

@@ -13,6 +13,7 @@ import numpy as np
 # Images in [0, 1] that differ by less than a gray level of 255 are alike.
 GRAY_LEVEL = 1 / 255
 REMEDY = "train longer, lower learning_rate, or set optimizer.grad_clip=1"
+CONSTANT = f"the network gives the same image for every input: {REMEDY}"
 
 
 def restoration_warnings(
@@ -29,8 +30,8 @@ def restoration_warnings(
       levels: the same at fixed levels, as "noisy" and "test". If all are better, all is well: of levels drawn from a
         range, one that is almost 0 has so high a PSNR that it decides the mean.
     """
-    if alike(images["restored"]) and not alike(images["clean"]):
-        return [f"the network gives the same image for every input: {REMEDY}"]
+    if _constant(images):
+        return [CONSTANT]
     before, after = noisy["psnr"], restored["psnr"]
     better = bool(levels) and all(one["test"]["psnr"] > one["noisy"]["psnr"] for one in levels)
     if math.isfinite(before) and not after >= before and not better:
@@ -61,8 +62,8 @@ def enlargement_warnings(images: Mapping[str, np.ndarray], figures: Mapping[str,
       images: "clean" and "restored" -> some images [n, h, w, c] in [0, 1].
       figures: "test" and "nearest" (the enlargement that computes nothing) -> metrics, with "psnr".
     """
-    if alike(images["restored"]) and not alike(images["clean"]):
-        return [f"the network gives the same image for every input: {REMEDY}"]
+    if _constant(images):
+        return [CONSTANT]
     ours, nearest = figures["test"]["psnr"], figures["nearest"]["psnr"]
     if not ours >= nearest:
         return [f"repeating each pixel is better than the network (PSNR {nearest:.2f} and {ours:.2f} dB): {REMEDY}"]
@@ -81,6 +82,11 @@ def sample_warnings(samples: np.ndarray) -> list[str]:
     if alike(np.asarray(samples) / 255.0):
         return [f"all samples are the same image: {REMEDY}"]
     return []
+
+
+def _constant(images: Mapping[str, np.ndarray]) -> bool:
+    """Whether all outputs are the same, though the clean images are not."""
+    return alike(images["restored"]) and not alike(images["clean"])
 
 
 def alike(images: np.ndarray) -> bool:

@@ -190,10 +190,10 @@ def _train(loop: Loop, position: Position) -> None:
         if stopping:
             loop.checkpoints.wait()
             meeting.meet("the last checkpoint is written")
-            raise Interrupted(_stopped(position.step, stopping))
+            raise Interrupted(stopped(position.step, stopping))
 
 
-def _stopped(step: int, asked: Sequence[int]) -> str:
+def stopped(step: int, asked: Sequence[int]) -> str:
     """What a run says that was stopped, and which of several processes was asked to."""
     who = f" (process {asked[0]} was asked to stop)" if jax.process_count() > 1 else ""
     return f"stopped at step {step}, which is saved{who}: run the same command again to go on"

@@ -23,7 +23,7 @@ from aeden.runtime.processes import Interrupted, stop_signals
 from aeden.shapes import PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
 from aeden.training.divergence import TrainingDiverged, check_validation
-from aeden.training.loop import Loop, Training, add_metrics, check_state, log_row, save
+from aeden.training.loop import Loop, Training, add_metrics, check_state, log_row, save, stopped
 from aeden.training.metrics_log import MetricsLog
 from aeden.training.position import Position, resume
 from aeden.training.progress import Progress
@@ -163,7 +163,7 @@ def _train(members: Sequence[_Member], stop: list[int]) -> None:
     for member in members:
         member.loop.checkpoints.wait()
     if stop:
-        raise Interrupted(f"stopped at step {step}, which is saved: run the same command again to go on")
+        raise Interrupted(stopped(step, [0]))
 
 
 def with_own_key(training: Training) -> Any:

@@ -57,9 +57,11 @@ def _data() -> ConfigDict:
     data.crop = 0  # train on random crops of this height and width, in pixels; 0 for whole images of one size
     data.channels = "auto"  # 1 (gray) | 3 (colour) | auto (colour if any image is); converts images; needs data.crop
     data.held_out = 0.1  # share of the images validated, and again of those tested, at least one each; folder and crop
-    # The next two are for data.name=letters.
+    # The next four are for data.name=letters.
     data.characters = "ABCDEFGHIJ"  # the classes besides the background: letters A-Z and a-z, and digits
     data.photos = ""  # folder or archive of photos, which are behind half of the images; "" for textures only
+    data.shapes = "fonts"  # fonts | mnist | notmnist: where the shapes of the letters come from
+    data.side = 64  # height and width of the images, in pixels
     return data
 
 

@@ -64,7 +64,7 @@ def open_dataset(
     fallback: str = "glyphs",
     limit: int = 0,
     train_limit: int = 0,
-    options: Mapping[str, str] = MappingProxyType({}),
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Dataset:
     """Opens a data set, or its fallback if it is unavailable.
 
@@ -109,7 +109,7 @@ def _resolve(name: str, data_dir: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _open_or_fall_back(
-    requested: str, data_dir: str, fallback: str, limit: int, options: Mapping[str, str]
+    requested: str, data_dir: str, fallback: str, limit: int, options: Mapping[str, Any]
 ) -> tuple[str, Opened]:
     """The name and the content of the requested data set, or of its fallback with the reason as its note."""
     try:
@@ -121,7 +121,7 @@ def _open_or_fall_back(
         return actual, dataclasses.replace(_open(actual, "", limit, {}), notes=(str(error),))
 
 
-def _open(name: str, data_dir: str, limit: int, options: Mapping[str, str]) -> Opened:
+def _open(name: str, data_dir: str, limit: int, options: Mapping[str, Any]) -> Opened:
     # Of "folder" it may be an archive.
     if data_dir and not data_folder(data_dir).is_dir() and not (name == "folder" and data_folder(data_dir).exists()):
         raise FileNotFoundError(f"the data folder {data_dir} does not exist: correct data.dir, or create the folder")

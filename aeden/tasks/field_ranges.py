@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aeden.data import own_images
+from aeden.data import letters, own_images
+from aeden.data.drawn_letters.letter_shapes import SOURCES as SHAPES
 from aeden.nn.gan import DOWNSAMPLINGS
 from aeden.tasks.gan.judge import JUDGES
 from aeden.tasks.network_ranges import CHANNELS, FACTOR, LARGEST, LEVEL, MOST_SEEDS, NETWORK_RANGES, SMALLEST, count
@@ -53,6 +54,8 @@ RANGES: dict[str, Range] = {
     "data.channels": Choice(tuple(own_images.CHANNELS)),
     "data.characters": Text(empty=False, longest=100),
     "data.photos": TEXT,
+    "data.shapes": Choice(tuple(SHAPES)),
+    "data.side": count(letters.LEAST_SIDE, letters.MOST_SIDE),
     "augment.shift": Number(0, 1e4),
     "augment.turn": Number(0, 180),
     "augment.zoom": Number(0, 0.9),

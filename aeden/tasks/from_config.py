@@ -35,6 +35,8 @@ MOST_STEPS = 2**31 - 1
 # pixels as 21 digits.
 IMAGES_PER_UNET_DEVICE = 4
 
+# The fields of `data` that only data.name=letters reads, with their defaults.
+LETTERS = {"characters": letters.CHARACTERS, "photos": "", "shapes": "fonts", "side": letters.SIDE}
 # The tasks that can train on crops of images of any size (`data.crop`).
 CROPPING = ("denoise", "super_resolve")
 
@@ -84,11 +86,11 @@ def _open_whole(data: Any) -> Dataset:
     return sources.open_dataset(data.name, data.dir, data.fallback, data.limit, data.train_limit, _options(data))
 
 
-def _options(data: Any) -> dict[str, str]:
+def _options(data: Any) -> dict[str, Any]:
     """The fields of `data` that only one data set reads."""
     if data.name == "letters":
-        return {"characters": data.characters, "photos": data.photos}
-    for field, default in (("characters", letters.CHARACTERS), ("photos", "")):
+        return {field: data.get(field, default) for field, default in LETTERS.items()}
+    for field, default in LETTERS.items():
         if data.get(field, default) != default:
             raise ValueError(f"data.{field}={data[field]} has an effect with data.name=letters only: leave it out")
     return {}

@@ -9,16 +9,22 @@ import pytest
 from PIL import Image, ImageDraw, features
 
 from aeden.data import letters
-from aeden.data.dataset import hash_splits
-from aeden.data.drawn_letters import letter_photos, letter_scene, letter_textures
+from aeden.data.dataset import DatasetNotFound, hash_splits
+from aeden.data.drawn_letters import letter_photos, letter_scene, letter_shapes, letter_textures
 from aeden.data.drawn_pages import page_fonts
 from aeden.data.drawn_pages.page_random import Dice
 from aeden.data.sources import open_dataset
+from aeden.data.splits import Split
 
 
 @pytest.fixture(scope="module")
 def faces():
     return page_fonts.find_faces(None)
+
+
+@pytest.fixture(scope="module")
+def shapes(faces):
+    return letter_shapes.from_fonts(faces, letters.CHARACTERS)
 
 
 @pytest.fixture
@@ -39,33 +45,35 @@ def photos(tmp_path, rng):
     return folder
 
 
-def test_images_are_the_same_as_ever(faces):
+def test_images_are_the_same_as_ever(shapes):
     """If this fails after a change of what is drawn, raise `letters.VERSION` and put the new hash here."""
     if (PIL.__version__, features.version("freetype2")) != ("13.0.0", "2.14.3"):
         pytest.skip("the hash is that of Pillow 13.0.0 with FreeType 2.14.3")
     digest = hashlib.sha256(bytes([letters.VERSION]))
     for index in range(20):
-        for array in letters.draw_image(index, "train", faces):
+        for array in letters.draw_image(index, "train", shapes):
             digest.update(array.tobytes())
     assert digest.hexdigest()[:16] == "2e3456b3a80f6c63"
 
 
-def test_an_image_is_decided_by_its_split_number_and_classes(faces):
-    image, labels = letters.draw_image(3, "train", faces)
+def test_an_image_is_decided_by_its_split_number_and_classes(faces, shapes):
+    image, labels = letters.draw_image(3, "train", shapes)
     assert (image.shape, image.dtype, labels.shape, labels.dtype) == ((64, 64), np.uint8, (64, 64), np.uint8)
-    again = letters.draw_image(3, "train", faces)
+    again = letters.draw_image(3, "train", shapes)
     np.testing.assert_array_equal(image, again[0])
     np.testing.assert_array_equal(labels, again[1])
-    for other in ((4, "train", faces), (3, "test", faces), (3, "train", faces, "xyz")):
+    xyz = letter_shapes.from_fonts(faces, "xyz")
+    for other in ((4, "train", shapes), (3, "test", shapes), (3, "train", xyz)):
         assert (letters.draw_image(*other)[0] != image).any()
-    assert letters.draw_image(3, "train", faces, "xyz")[1].max() <= 3
+    assert letters.draw_image(3, "train", xyz)[1].max() <= 3
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2])
 def test_a_letter_covers_what_pillow_draws(faces, turns):
     """Quarter turns need no interpolation, so that they are compared pixel by pixel."""
     face, size = faces.families["train"][0][0], 48
-    covered = letter_scene.coverage(face, "G", 20.0, 90.0 * turns, (24.0, 24.0), size)
+    letter = letter_shapes.font_letter(face, "G", 20.0)
+    covered = letter_scene.coverage(letter, 90.0 * turns, (24.0, 24.0), size)
     capital = page_fonts.font(face, 200).getbbox("H")
     font = page_fonts.font(face, round(2 * 20.0 / ((capital[3] - capital[1]) / 200)))
     left, top, right, bottom = font.getbbox("G")
@@ -79,28 +87,33 @@ def test_a_letter_covers_what_pillow_draws(faces, turns):
     np.testing.assert_allclose(*centres, atol=1.1)
 
 
-def test_the_last_letter_lies_above(faces, monkeypatch):
+def test_the_last_letter_lies_above(shapes, monkeypatch):
     """Each letter that is drawn takes the pixels it covers, and only these change; without grain, in its one tone."""
-    drawn = []
+    classes, covered = [], []
     cover = letter_scene.coverage
     monkeypatch.setattr(letter_scene, "MOST_GRAIN", 0.0)
-    monkeypatch.setattr(
-        letter_scene, "coverage", lambda *given: drawn.append((given[1], cover(*given))) or drawn[-1][1]
-    )
+    monkeypatch.setattr(letter_scene, "coverage", lambda *given: covered.append(cover(*given)) or covered[-1])
+
+    def choose(dice, k):
+        classes.append(k + 1)
+        return shapes.choose["validation"](dice, k)
+
+    seen = dataclasses.replace(shapes, choose={"validation": choose})
     for index in range(8):
-        drawn.clear()
-        image, labels = letters.draw_image(index, "validation", faces)
+        classes.clear()
+        covered.clear()
+        image, labels = letters.draw_image(index, "validation", seen)
         expected = np.zeros((64, 64), np.uint8)
-        for character, covered in drawn:
-            expected[covered >= 0.5] = 1 + letters.CHARACTERS.index(character)
+        for k, part in zip(classes, covered, strict=True):
+            expected[part >= 0.5] = k
         np.testing.assert_array_equal(labels, expected)
-        assert 1 <= len(drawn) <= 4
-        top = drawn[-1][1] == 1.0
+        assert 1 <= len(classes) <= 4
+        top = covered[-1] == 1.0
         assert np.ptp(image[top], axis=None).item() == 0 if top.any() else True
 
 
-def test_letters_are_lighter_and_darker_and_of_several_sizes(faces):
-    both = [letters.draw_image(index, "train", faces) for index in range(60)]
+def test_letters_are_lighter_and_darker_and_of_several_sizes(shapes):
+    both = [letters.draw_image(index, "train", shapes) for index in range(60)]
     lighter = [
         image[labels == k].mean() > image[labels == 0].mean()
         for image, labels in both
@@ -164,6 +177,69 @@ def test_half_of_the_backgrounds_are_photos_of_their_split(photos):
     assert 70 < len(plain) < 130
 
 
+@pytest.fixture
+def digits(rng):
+    """Three splits of images of two classes: an upright bar, or a lying one that is twice as long as it is wide."""
+    images = np.zeros((8, 28, 28, 1), np.uint8)
+    images[::2, 4:24, 9:19] = 255
+    images[1::2, 9:19, 4:24] = 255
+    images[6] = 255  # shows no letter
+    split = Split(images, np.arange(8, dtype=np.int32) % 2, ("0", "1"))
+    return dict.fromkeys(("train", "validation", "test"), split)
+
+
+def test_shapes_of_images_have_the_height_that_is_asked_for(digits):
+    """Twenty rows of 28 become as many as are asked for, and the box around them decides nothing else."""
+    pixels = digits["train"].images[0, ..., 0].copy()
+    covered = letter_scene.coverage(letter_shapes.image_letter(pixels, 30.0), 0.0, (24.0, 24.0), 48)
+    rows, columns = (np.flatnonzero((covered >= 0.5).any(axis)) for axis in (1, 0))
+    # An odd number of pixels of twice the size ends in the middle of a pixel, which is then half covered.
+    assert abs(np.ptp(rows) + 1 - 30) <= 1
+    assert abs(np.ptp(columns) + 1 - 15) <= 1
+    assert abs(covered.sum() - 30 * 15) < 10
+    moved = np.roll(pixels, (3, -5), (0, 1))
+    again = letter_scene.coverage(letter_shapes.image_letter(moved, 30.0), 0.0, (24.0, 24.0), 48)
+    np.testing.assert_array_equal(covered, again)
+
+
+def test_shapes_of_images_are_of_their_class(digits):
+    """An upright bar is class 1, a lying one class 2, whatever the split; images that show no letter are left out."""
+    shapes = letter_shapes.from_images(digits, "mnist", "01")
+    for k in range(2):
+        for number in range(20):
+            image = shapes.choose["test"](Dice("x", number), k)(20.0)
+            assert (image.height > image.width) == (k == 0)
+    assert shapes.keys["train"] == letter_shapes.from_images(digits, "mnist", "01").keys["train"]
+
+
+def test_a_character_that_a_data_set_lacks_is_refused(digits):
+    with pytest.raises(ValueError, match=r"data.characters has 'A', and mnist has 0, 1: .* data.shapes=fonts"):
+        letter_shapes.from_images(digits, "mnist", "0A")
+
+
+@pytest.mark.parametrize(("source", "characters"), [("mnist", "0123456789"), ("notmnist", "ABCDEFGHIJ")])
+def test_the_shapes_of_published_sets(real_data, source, characters):
+    """Only where the data are."""
+    shapes = letter_shapes.open_shapes(source, str(real_data), characters)
+    for split in letters.COUNTS:
+        drawn = [letters.draw_image(index, split, shapes, side=48)[1] for index in range(60)]
+        assert set(np.unique(drawn)) == set(range(11))
+
+
+def test_shapes_of_a_set_that_is_not_there(counts, tmp_path):
+    with pytest.raises(DatasetNotFound, match="mnist"):
+        open_dataset("letters", str(tmp_path), options={"shapes": "mnist", "characters": "01"})
+
+
+@pytest.mark.parametrize("side", [32, 100])
+def test_the_side_of_the_images(counts, shapes, side):
+    found = open_dataset("letters", options={"side": side})
+    assert found.train.images.shape == (3, side, side, 1)
+    image, labels = letters.draw_image(1, "train", shapes, side=side)
+    np.testing.assert_array_equal(found.train.images[1, ..., 0], image)
+    np.testing.assert_array_equal(found.train.pixel_labels[1], labels)
+
+
 def test_photos_change_the_images(counts, photos):
     with_photos = open_dataset("letters", options={"photos": str(photos)})
     without = open_dataset("letters")
@@ -177,6 +253,7 @@ def test_photos_change_the_images(counts, photos):
         ({"characters": ""}, "data.characters is empty"),
         ({"characters": "AÄ"}, "data.characters 'AÄ' has 'Ä': use letters"),
         ({"characters": "ABA"}, "has 'A' twice"),
+        ({"shapes": "emnist"}, "unknown data.shapes 'emnist': use one of fonts, mnist, notmnist"),
     ],
 )
 def test_classes_that_cannot_be_drawn_are_refused(counts, options, match):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
+from aeden.data.drawn_letters.letter_shapes import OVERSAMPLING, Choose
 from aeden.data.drawn_letters.letter_textures import background, grain
-from aeden.data.drawn_pages import page_fonts
 from aeden.data.drawn_pages.page_random import Dice, Real
 
-# Letters of an image, height of their capital letters in pixels, and rotation in degrees either way.
-COUNT, HEIGHTS, TURN = (1, 4), (12.0, 40.0), 20.0
-# Letters are drawn this many times larger and averaged down, for smooth edges.
-OVERSAMPLING = 2
+# Lowest height of a letter in pixels, the highest as a share of the image's side, and rotation in degrees either way.
+LEAST_HEIGHT, MOST_HEIGHT, TURN = 12.0, 0.625, 20.0
+# An image of this side has one letter at most, one twice as large two, and so on.
+SIDE_PER_LETTER = 16
 # The tone of a letter is the first of so many that differs by LEAST_CONTRAST or more from nine tenths of the pixels it
 # covers, else the best of them.
 TONES, LEAST_CONTRAST = 8, 60
@@ -26,8 +25,8 @@ MOST_GRAIN = 8.0
 def draw_scene(
     dice: Dice,
     size: int,
-    families: Sequence[Sequence[str]],
-    characters: str,
+    choose: Choose,
+    classes: int,
     photos: Sequence[np.ndarray] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws letters one above the other: an image uint8 [size, size], and the class of each pixel, uint8 [size, size].
@@ -38,16 +37,17 @@ def draw_scene(
     Args:
       dice: decides everything.
       size: height and width in pixels.
-      families: font files by family. Families are equally likely, and so are the faces of one.
-      characters: the classes, all equally likely.
+      choose: chooses a letter of a class.
+      classes: number of classes besides the background, all equally likely.
       photos: see `letter_textures.background`.
     """
     image, labels = background(dice, size, photos), np.zeros((size, size), np.uint8)
-    for _ in range(dice.integer(*COUNT)):
-        k, face = dice.integer(0, len(characters) - 1), dice.choose(dice.choose(families))
-        height, angle = dice.uniform(*HEIGHTS), dice.uniform(-TURN, TURN)
+    for _ in range(dice.integer(1, size // SIDE_PER_LETTER)):
+        k = dice.integer(0, classes - 1)
+        letter = choose(dice, k)
+        height, angle = dice.uniform(LEAST_HEIGHT, MOST_HEIGHT * size), dice.uniform(-TURN, TURN)
         centre = (dice.uniform(0.1, 0.9) * size, dice.uniform(0.1, 0.9) * size)
-        covered = coverage(face, characters[k], height, angle, centre, size)
+        covered = coverage(letter(height), angle, centre, size)
         inside = covered >= 0.5
         image += covered * (_tone(dice, image[inside]) - image)
         labels[inside] = k + 1
@@ -56,41 +56,22 @@ def draw_scene(
     return np.rint(np.clip(image, 0, 255)).astype(np.uint8), labels
 
 
-def coverage(face: str, character: str, height: Real, angle: Real, centre: tuple[Real, Real], size: int) -> np.ndarray:
+def coverage(letter: Image.Image, angle: Real, centre: tuple[Real, Real], size: int) -> np.ndarray:
     """The share of each pixel that a letter covers: float64 [size, size].
 
     Args:
-      face: font file.
-      character: the letter.
-      height: height of a capital letter of the face, in pixels.
+      letter: see `letter_shapes.Letter`.
       angle: rotation in degrees, counter-clockwise.
       centre: row and column of the middle of the letter's box.
       size: height and width of the result, in pixels.
     """
-    em = max(8, round(OVERSAMPLING * height / _capital(face)))
-    turned = _glyph(face, em, character).rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    turned = letter.rotate(angle, Image.Resampling.BICUBIC, expand=True)
     canvas = Image.new("L", (OVERSAMPLING * size, OVERSAMPLING * size))
     top, left = (
         round(OVERSAMPLING * at - side / 2) for at, side in zip(centre, (turned.height, turned.width), strict=True)
     )
     canvas.paste(turned, (left, top))
     return np.asarray(canvas.reduce(OVERSAMPLING), np.float64) / 255.0
-
-
-@functools.cache
-def _capital(face: str) -> float:
-    """The height of a capital letter, as a share of the size of the font."""
-    _, top, _, bottom = page_fonts.font(face, 200).getbbox("H")
-    return (bottom - top) / 200
-
-
-@functools.lru_cache(maxsize=30_000)
-def _glyph(face: str, em: int, character: str) -> Image.Image:
-    """A letter in white on black, with a black border of a pixel, which a rotation needs for smooth edges."""
-    mask, _ = page_fonts.font(face, em).getmask2(character, "L")
-    image = Image.new("L", (mask.size[0] + 2, mask.size[1] + 2))
-    image.paste(Image.frombytes("L", mask.size, bytes(mask)), (1, 1))
-    return image
 
 
 def _tone(dice: Dice, covered: np.ndarray) -> Real:

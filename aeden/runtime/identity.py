@@ -35,14 +35,36 @@ def identity(config: Mapping[str, Any], defaults: Mapping[str, Any], sections: C
     Returns:
       Dotted name -> value, as JSON represents it (tuples become lists).
     """
-    fields, usual = (flatten(json.loads(json.dumps(dict(nested)))) for nested in (config, defaults))
     return {
         name: value
-        for name, value in fields.items()
-        if name not in MAY_CHANGE
-        and ("." not in name or name.partition(".")[0] in sections)
-        and (name not in usual or value != usual[name])
+        for name, value in _changed(config, defaults).items()
+        if name not in MAY_CHANGE and _is_read(name, sections)
     }
+
+
+def without_effect(
+    config: Mapping[str, Any], defaults: Mapping[str, Any], sections: Collection[str], ignored: Collection[str]
+) -> dict[str, Any]:
+    """The fields that differ from the defaults and that a task does not read: dotted name -> value.
+
+    Args:
+      config, defaults, sections: see `identity`.
+      ignored: names of further fields that the task does not read.
+    """
+    return {
+        name: value
+        for name, value in _changed(config, defaults).items()
+        if name in ignored or not _is_read(name, sections)
+    }
+
+
+def _changed(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    fields, usual = (flatten(json.loads(json.dumps(dict(nested)))) for nested in (config, defaults))
+    return {name: value for name, value in fields.items() if name not in usual or value != usual[name]}
+
+
+def _is_read(name: str, sections: Collection[str]) -> bool:
+    return "." not in name or name.partition(".")[0] in sections
 
 
 def differences(

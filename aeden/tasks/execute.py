@@ -13,13 +13,14 @@ import jax
 
 from aeden.data.dataset import Dataset
 from aeden.data.image_limits import in_units
-from aeden.runtime import devices, files, provenance, run_folder, stopwatch
+from aeden.runtime import devices, files, identity, provenance, run_folder, stopwatch
 from aeden.runtime.distributed import meeting, shared_folder
 from aeden.tasks.denoise.task import DENOISE
 from aeden.tasks.field_ranges import check_fields
-from aeden.tasks.from_config import check_choice, open_data
+from aeden.tasks.from_config import check_choice, check_no_denoising_tests, open_data
 from aeden.tasks.gan.task import GAN
 from aeden.tasks.model_from_config import check_has_effect
+from aeden.tasks.ranges import short
 from aeden.tasks.segment.task import SEGMENT
 from aeden.tasks.stack.task import STACK
 from aeden.tasks.super_resolve.task import SUPER_RESOLVE
@@ -60,6 +61,8 @@ def prepare(config: Any, dataset: Dataset) -> PreparedRun:
     """
     task = task_of(config)
     check_fields(config)
+    if task is not DENOISE:
+        check_no_denoising_tests(config)
     height, width = dataset.image_shape[:2]
     if height * width < 2:
         raise ValueError(
@@ -123,6 +126,8 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
             return summary, True
         if primary:
             announce(dataset)
+            for name, value in identity.without_effect(fields, defaults, task.sections, task.ignored).items():
+                print(f"config: {name}={short(value)} has no effect with task={config.task}", file=sys.stderr)
         run = prepare(config, dataset)
         run.check_files()
         # Whatever is refused from here on leaves a folder that belongs to this config.

@@ -80,6 +80,7 @@ class Task:
       title: summary -> what was trained, in a few words.
       closing: summary -> the lines that a finished run prints, after the line that says what was trained on what.
       figures: summary -> metric -> value, for tables over many runs.
+      ignored: fields at the top level or of its sections that the task does not read; a run says so if they are set.
     """
 
     sections: tuple[str, ...]
@@ -89,3 +90,4 @@ class Task:
     title: Callable[[Summary], str]
     closing: Callable[[Summary], list[str]]
     figures: Callable[[Summary], dict[str, float]]
+    ignored: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from conftest import write_images
 
 from aeden.data.sources import open_dataset
 from aeden.inference.finished_run import load_run
-from aeden.runtime import files, run_folder
+from aeden.runtime import files, identity, run_folder
 from aeden.tasks import execute
 from aeden.tasks.denoise.run import DenoiseRun
 from aeden.training.checkpoints import newest_params
@@ -102,10 +102,12 @@ def _leaves(tree):
     return [tree] if not isinstance(tree, dict) else [leaf for name in sorted(tree) for leaf in _leaves(tree[name])]
 
 
-def test_a_finished_run_stays_finished_when_other_tasks_get_fields(config, tmp_path):
+def test_a_finished_run_stays_finished_when_other_tasks_get_fields(config, tmp_path, capsys):
     """Unless its summary is damaged, which is named."""
-    config.steps = 2
+    config.steps, config.gan.latent = 2, 5
     run(config, tmp_path / "run")
+    assert "config: gan.latent=5 has no effect with task=denoise\n" in capsys.readouterr().err
+    config.gan.latent = base.get_config().gan.latent
     later, defaults = config.copy_and_resolve_references(), base.get_config()
     for changed in (later, defaults):
         with changed.unlocked():
@@ -117,6 +119,22 @@ def test_a_finished_run_stays_finished_when_other_tasks_get_fields(config, tmp_p
     (tmp_path / "run/summary.json").write_text("{")
     with pytest.raises(files.DamagedFileError, match=r"summary.json is damaged"):
         run(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("task", "fields", "expected"),
+    [
+        ("gan", {"loss": "l1", "noise.level": 0.2, "gan.latent": 5}, {"loss": "l1", "noise.level": 0.2}),
+        ("gan", {"optimizer.name": "sgd", "optimizer.warmup_steps": 7}, {"optimizer.name": "sgd"}),
+        ("segment", {"noise.level": 0.2, "gan.r1_every": 2}, {"gan.r1_every": 2}),
+    ],
+)
+def test_the_fields_that_a_task_does_not_read_are_found(task, fields, expected):
+    config = base.get_config()
+    config.update_from_flattened_dict(fields)
+    read = execute.TASKS[task]
+    found = identity.without_effect(config.to_dict(), base.get_config().to_dict(), read.sections, read.ignored)
+    assert found == expected
 
 
 def test_the_best_checkpoint_is_tested_if_asked_for_and_not_if_it_is_damaged(config, tmp_path, capsys):

@@ -33,7 +33,6 @@ def prepare(config: Any, dataset: Dataset) -> GanRun:
     gan, shape = config.gan, dataset.image_shape
     generator, discriminator = _networks(config, dataset)
     _check_training(gan)
-    from_config.check_no_denoising_tests(config)
     if not config.eval.test and not gan.samples:
         raise ValueError("eval.test=False leaves validation figures only, and gan.samples=0 none: change one of them")
     if gan.samples:
@@ -185,4 +184,6 @@ GAN = Task(
     title=title,
     closing=closing,
     figures=lambda summary: set_figures(summary["test"]),
+    # It always trains with Adam, and its losses are those of `gan.loss`.
+    ignored=("loss", "optimizer.name", "optimizer.weight_decay", "optimizer.grad_clip"),
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from aeden.data.dataset import Dataset
-from aeden.tasks.from_config import check_no_denoising_tests
 from aeden.tasks.objectives.segmentation import pixel_counts
 
 
@@ -63,4 +62,3 @@ def check_fields(config: Any) -> None:
             raise ValueError(
                 f"augment.{name} would move the images and not the classes of their pixels: it is not for task=segment"
             )
-    check_no_denoising_tests(config)

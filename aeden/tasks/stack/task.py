@@ -53,7 +53,6 @@ def prepare(config: Any, dataset: Dataset) -> StackRun:
       ValueError: a field of the config has an invalid value, or the training split has fewer labels than asked for.
     """
     options = config.stack
-    from_config.check_no_denoising_tests(config)
     stack = model_from_config.build_stack(config, dataset.image_shape)
     check_stack(config, dataset, len(stack.layers))
     noises = tuple(_layer_noise(config, i) for i in range(len(stack.layers)))

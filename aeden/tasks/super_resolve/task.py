@@ -34,7 +34,6 @@ def prepare(config: Any, given: Dataset) -> SuperResolveRun:
     model, degrade, loss = build_super_resolver(config, given.image_shape), degradation(config), _check_loss(config)
     dataset = fit_images(given, options.factor)
     shape = dataset.image_shape
-    from_config.check_no_denoising_tests(config)
     batches = TrainBatches(dataset.train_examples, config.batch_size, seed)
     schedule = from_config.build_schedule(config, batches.steps_per_epoch, config.epochs, config.steps)
     objective = restoration_objective(

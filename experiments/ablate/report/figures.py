@@ -167,9 +167,10 @@ def spectra(curves: Mapping[str, Sequence[float]], size: int, palette: Palette) 
       palette: colour by contender.
     """
     figure, axis = panel((6.4, 3.6), DPI)
+    dashes = itertools.cycle(("--", "-."))
     for name, power in curves.items():
         frequency = np.arange(1, len(power)) / size
-        style = "-" if name in palette else "--"
+        style = "-" if name in palette else next(dashes)
         color = palette.get(name, GRAY)
         axis.semilogy(frequency, np.maximum(power[1:], 1e-12), style, color=color, linewidth=1.6, label=name)
     axis.axvline(0.5, color=GRAY, linewidth=0.8, linestyle=":")

@@ -12,8 +12,9 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-108 trials and 108 runs of one epoch, 430 steps, each (more trials if the best rate lies at the edge of the range). Not
-measured yet.
+108 trials and 108 runs of one epoch, 430 steps, each (144 trials if the best rates lie at the edge of the range at both
+factors, as at 2). Factor 2 takes an hour and a half on two cores of an AMD EPYC (docs/results-super-resolution.md);
+factor 4 has not been measured yet.
 By counting: 3 to 15 million multiplications per image, and 279 trillion in all training steps, at three times the
 forward pass.
 """

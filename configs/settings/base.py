@@ -27,6 +27,7 @@ def _axes() -> ConfigDict:
     axes.epochs = "{} epochs"
     axes.level = "noise {}"
     axes.data = {"train_limit": "{} training images"}
+    axes.super_resolve = {"factor": "x{}"}
     axes.model = {"stages": "{}-stage network", "skip": "{} skip connections"}
     return axes
 

@@ -77,6 +77,13 @@ def _tables(tables: ConfigDict) -> None:
         axes=("model.skip", "model.stages"),
         report=f"{PAGE}#skip-connections-and-depth",
     )
+    tables.super_resolve_mnist = table(
+        "results/super-resolve-mnist.csv",
+        task="super_resolve",
+        tuned=True,
+        axes=("super_resolve.factor",),
+        report="docs/results-super-resolution.md#mnist-twice",
+    )
     tables.gans = table(
         "results/ablations/gans-mnist.csv",
         task="gan",
@@ -140,6 +147,11 @@ def _questions(questions: ConfigDict) -> None:
         "Your network has one to three stages without skip connections",
         ("skips, model.skip=False*",),
         "sub-pixel convolution; notMNIST; a learning rate for each decoder",
+    )
+    questions.enlarge = question(
+        "You enlarge small gray images (super-resolution)",
+        ("super_resolve_*",),
+        "factors of 3 and 4; notMNIST, photos, colour; low resolution with noise; longer training",
     )
     questions.few = question(
         "You have 300 to 10,000 training images",

@@ -103,6 +103,25 @@ def test_settings_at_a_rate_too_low_are_left_out(settings):
     assert summary.summarise(everything, "before").counts["worse"] == 2
 
 
+def test_the_readme_quotes_the_verdict():
+    """Its first answer has the counts of the page, which the command writes."""
+    page = PAGE.read_text()
+    answer = " ".join((ROOT / "README.md").read_text().split("aeden is for you")[0].split())
+    settings = re.search(r"of (\d+) settings \(", page)[1]
+    assert f"Over {settings} settings" in answer
+    for words, contender in (
+        ("sub-pixel convolution is", "subpixel"),
+        ("4 x 4 transposed", "k4"),
+        ("3 x 3 transposed", "k3"),
+    ):
+        better, tried, worse = re.search(
+            rf"\(`{contender}`\): better in (\d+) of (\d+) settings, worse in (\d+)", page
+        ).groups()
+        start = "better in " if contender == "subpixel" else "in "
+        end = f", worse in {worse}" if int(worse) else ""
+        assert f"{words} {start}{better} of {tried}{end}" in answer
+
+
 # Tables of every kind
 
 

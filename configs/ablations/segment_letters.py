@@ -1,10 +1,10 @@
 """Six decoders segment letters over textures, with and without skip connections, each with its own learning rate.
 
-python -m experiments.ablate --config=configs/ablations/segment_letters.py
+python -m experiments.ablate --config=configs/ablations/segment_letters.py:skip
+python -m experiments.ablate --config=configs/ablations/segment_letters.py:no_skip
 
-The protocol of `tuned_mnist.py`: every contender gets the same nine trials with and without skip connections, judged by
-mean IoU on the validation split, and then nine paired seeds. All are also compared with a threshold and connected
-components on the same images.
+The protocol of `tuned_mnist.py`: every contender gets the same nine trials, judged by mean IoU on the validation split,
+and then nine paired seeds. All are also compared with a threshold and connected components on the same images.
 
 nearest        resize to the nearest neighbour, then convolve
 bilinear       resize bilinearly, then convolve
@@ -12,7 +12,7 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-108 trials and 108 runs of eight epochs, 4,000 steps, each (more trials if the best rate lies at the edge of the range).
+54 trials and 54 runs of eight epochs, 4,000 steps, each (more trials if the best rate lies at the edge of the range).
 Not measured yet.
 """
 
@@ -21,12 +21,17 @@ from ml_collections import ConfigDict
 from configs import segment_letters
 from configs.ablations import grid_base, super_resolve_mnist
 
+# What the name after the colon sets: whether the networks have skip connections.
+VARIANTS = {"skip": True, "no_skip": False}
 
-def get_config() -> ConfigDict:
+
+def get_config(variant: str = "skip") -> ConfigDict:
+    if variant not in VARIANTS:
+        raise ValueError(f"{variant!r} is no variant of this grid: after the colon comes one of {', '.join(VARIANTS)}")
     config = grid_base.get_config()
     config.experiment = segment_letters.get_config()
     config.contenders = super_resolve_mnist.contenders()
-    config.axes = {"model": {"skip": (True, False)}}
+    config.axes = {"model": {"skip": (VARIANTS[variant],)}}
     config.metric = "mean_iou"
     config.tuning.fields.learning_rate = (3e-3, 6e-2)
     config.tuning.trials = 9

@@ -1,10 +1,11 @@
-"""Six decoders enlarge MNIST two and four times, each with the learning rate that suits it.
+"""Six decoders enlarge MNIST, each with the learning rate that suits it.
 
-python -m experiments.ablate --config=configs/ablations/super_resolve_mnist.py
+python -m experiments.ablate --config=configs/ablations/super_resolve_mnist.py:2
+python -m experiments.ablate --config=configs/ablations/super_resolve_mnist.py:4
 
-The protocol of `tuned_mnist.py`: every contender gets the same nine trials at each factor, judged on the validation
-split, and then nine paired seeds. All are also compared with interpolation on the same images. By 4 the decoder
-enlarges in two stages of 2.
+Twice, or four times. The protocol of `tuned_mnist.py`: every contender gets the same nine trials, judged on the
+validation split, and then nine paired seeds. All are also compared with interpolation on the same images. By 4 the
+decoder enlarges in two stages of 2.
 
 nearest        resize to the nearest neighbour, then convolve
 bilinear       resize bilinearly, then convolve
@@ -12,11 +13,9 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-108 trials and 108 runs of one epoch, 430 steps, each (144 trials if the best rates lie at the edge of the range at both
-factors, as at 2). Factor 2 takes an hour and a half on two cores of an AMD EPYC (docs/results-super-resolution.md);
-factor 4 has not been measured yet.
-By counting: 3 to 15 million multiplications per image, and 279 trillion in all training steps, at three times the
-forward pass.
+54 trials (twice as many if the best rate stays at the edge of the range) and 54 runs of one epoch, 430 steps, each.
+Twice takes an hour and a half on two cores of an AMD EPYC (docs/results-super-resolution.md); four times has not been
+measured yet.
 """
 
 from ml_collections import ConfigDict
@@ -24,17 +23,32 @@ from ml_collections import ConfigDict
 from configs import super_resolve_mnist
 from configs.ablations import grid_base
 
+FACTORS = ("2", "3", "4")
 
-def get_config() -> ConfigDict:
-    config = grid_base.get_config()
-    config.experiment = super_resolve_mnist.get_config()
+
+def get_config(factor: str = "2") -> ConfigDict:
+    config = grid_of(super_resolve_mnist.get_config(), factor)
     config.experiment.epochs = 1.0
-    config.contenders = contenders()
-    config.axes = {"super_resolve": {"factor": (2, 4)}}
     config.tuning.fields.learning_rate = (3e-3, 6e-2)
+    return config
+
+
+def grid_of(experiment: ConfigDict, factor: str) -> ConfigDict:
+    """The grid of an experiment in super-resolution, without the range of its rates.
+
+    Args:
+      experiment: what all runs share.
+      factor: one of `FACTORS`.
+    """
+    if factor not in FACTORS:
+        raise ValueError(f"{factor!r} is no factor: after the colon comes {', '.join(FACTORS[:-1])} or {FACTORS[-1]}")
+    config = grid_base.get_config()
+    config.experiment = experiment
+    config.contenders = contenders()
+    config.axes = {"super_resolve": {"factor": (int(factor),)}}
     config.tuning.trials = 9
-    config.tuning.widenings = 2  # at a factor of 2 some of the best rates are still the highest after one
-    config.seeds = 9  # ten comparisons take nine
+    config.tuning.widenings = 2  # twice, some of the best rates are still the highest after one
+    config.seeds = 9
     config.reference = "nearest"
     return config
 

@@ -74,12 +74,12 @@ def test_the_report_compares_with_the_threshold_at_each_setting(result):
 
 def test_multiplications_of_all_classes_are_counted(result):
     """Of `nearest` without skip connections: 16 taps per merged resize, and an output of one channel per class."""
-    widths, sides = (1, 8, 24, 64, 128), (64, 32, 16, 8, 4)
-    encoder = sum(sides[i] ** 2 * 9 * widths[i] * widths[i + 1] for i in range(4))
-    channels = (128, 64, 32, 16, 8)
-    decoder = sum(sides[4 - i] ** 2 * 16 * channels[i] * channels[i + 1] for i in range(4))
+    widths, sides = (1, 16, 32, 64), (64, 32, 16, 8)
+    encoder = sum(sides[i] ** 2 * 9 * widths[i] * widths[i + 1] for i in range(3))
+    channels = (64, 64, 32, 16)
+    decoder = sum(sides[3 - i] ** 2 * 16 * channels[i] * channels[i + 1] for i in range(3))
     row = next(row for row in result.rows if (row["contender"], row["model.skip"]) == ("nearest", False))
-    assert row["multiplications"] == encoder + decoder + 64 * 64 * 9 * 8 * 11
+    assert row["multiplications"] == encoder + decoder + 64 * 64 * 9 * 16 * 11
 
 
 def test_untested_runs_have_no_sections(result):
@@ -94,10 +94,12 @@ def test_a_contender_may_not_change_the_test_images(settings):
         grid.expand(settings)
 
 
-def test_the_grid_is_tuned_by_the_validation():
-    settings = letters_grid.get_config()
+@pytest.mark.parametrize(("variant", "skip"), [("skip", True), ("no_skip", False)])
+def test_the_grid_is_tuned_by_the_validation(variant, skip):
+    settings = letters_grid.get_config(variant)
     cells = grid.expand(settings)
-    assert len(cells) == 6 * 2 * 9
+    assert len(cells) == 6 * 9
+    assert {cell.config.model.skip for cell in cells} == {skip}
     tuning_checks.check(settings, cells)
     assert metrics.for_verdict("segment", "mean_iou").higher_is_better
     settings.metric = "psnr"

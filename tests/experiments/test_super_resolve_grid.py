@@ -100,8 +100,7 @@ def test_a_contender_may_not_change_the_test_images(settings):
 
 
 def test_decoders_are_paired_by_size():
-    settings = mnist_grid.get_config()
-    cells = {cell.contender: cell.config for cell in grid.expand(settings) if cell.setting["super_resolve.factor"] == 4}
+    cells = {cell.contender: cell.config for cell in grid.expand(mnist_grid.get_config("4"))}
     reference, config = cells["nearest"], cells["subpixel"]
     config.model.decoder_features = pairing.paired(config, reference, "multiplications", SHAPE)
     sizes = [pairing.size(one, "multiplications", SHAPE) for one in (config, reference)]
@@ -112,7 +111,12 @@ def test_decoders_are_paired_by_size():
 def test_the_grid_is_tuned_by_the_validation(tmp_path):
     settings = mnist_grid.get_config()
     cells = grid.expand(settings)
-    assert len(cells) == 6 * 2 * 9
+    assert len(cells) == 6 * 9
     tuning_checks.check(settings, cells)
     assert metrics.for_verdict("super_resolve", "psnr").margin == 0.1
     write_json(tmp_path / "x.json", settings.to_dict())  # what a grid records of itself
+
+
+def test_other_factors_are_refused():
+    with pytest.raises(ValueError, match="'5' is no factor: after the colon comes 2, 3 or 4"):
+        mnist_grid.get_config("5")

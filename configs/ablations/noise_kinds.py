@@ -12,7 +12,8 @@ k3, k4     transposed convolution with kernels of 3 and 4
 subpixel   convolve, then rearrange channels into pixels
 
 Each grid has 36 trials (more if the best rate lies at the edge of the range) and 28 runs of one epoch, 430 steps, on
-MNIST, or of three epochs, 354 steps, on notMNIST. Not measured yet.
+MNIST, or of three epochs, 354 steps, on notMNIST. `mnist_blind` took an hour on two slow cores
+(docs/results-decoders.md); the others have not been measured yet.
 """
 
 import importlib

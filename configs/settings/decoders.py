@@ -56,6 +56,12 @@ def _tables(tables: ConfigDict) -> None:
                 networks=data,
                 report=page,
             )
+    tables.mnist_blind = table(
+        "results/noise-mnist-blind.csv",
+        tuned=True,
+        name="Gaussian 0.1 to 0.5, blind",
+        report=f"{PAGE}#trained-on-other-noise",
+    )
     tables.mnist_equal = table(
         "results/tuned-mnist-equal-parameters.csv",
         tuned=True,
@@ -132,6 +138,11 @@ def _questions(questions: ConfigDict) -> None:
         ("mnist", "notmnist"),
         "widths chosen for equal multiplications; speed on a GPU",
         most={"multiplications": 1.0},
+    )
+    questions.blind = question(
+        "You do not know how strong the noise is (blind denoising)",
+        ("mnist_blind",),
+        "notMNIST; photos; other ranges of levels; longer training",
     )
     questions.shifted = question(
         "The noise differs from that of the training",

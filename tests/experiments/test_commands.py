@@ -328,7 +328,7 @@ def published_commands(program):
     # Those of photos need a folder of photos, and text draws pages: see tests/tasks/test_unet_runs.py.
     elsewhere = (
         *("smoke.py", "configs/gan_", "configs/transpose_", "configs/stacked_notmnist.py", "config.pairing"),
-        *("/photos_", "configs/text.py"),
+        *("/photos_", "super_resolve_photos.py", "configs/text.py"),
     )
     return sorted(
         {

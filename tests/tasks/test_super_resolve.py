@@ -25,7 +25,7 @@ from aeden.tasks.super_resolve import tested
 from aeden.tasks.super_resolve.images import fit_images
 from aeden.transforms.downsampling import downsample
 from aeden.transforms.noise import corrupt
-from configs import base
+from configs import base, super_resolve_photos
 
 METHODS = {
     "nearest": Image.Resampling.NEAREST,
@@ -157,6 +157,17 @@ def test_photos_of_several_sizes_are_tested_whole(config, photos):
     shown = tested.samples(run.model, params, run.degrade, run.shown())
     assert shown["clean"].shape[1:] == shown["restored"].shape[1:] == (12, 12, 3)
     assert shown["low"].shape[1:] == (3, 3, 3)
+
+
+@pytest.mark.parametrize(("channels", "factor"), [("1", 2), ("3", 4)])
+def test_the_config_for_photos_is_prepared(tmp_path, rng, channels, factor):
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 256, (50, 49 + i, 3), dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    config = super_resolve_photos.get_config()
+    config.data.dir, config.data.channels, config.super_resolve.factor = str(tmp_path), channels, factor
+    run = prepare(config, open_data(config))
+    assert run.training.schedule.steps == 1500
+    assert run.dataset.image_shape == (48, 48, int(channels))
 
 
 def test_images_are_cropped_to_what_the_factor_divides(config, rng):

@@ -325,7 +325,8 @@ def test_an_rgb_folder_of_odd_size_with_the_other_decoder(tmp_path, run_main, rn
 def published_commands(program):
     """Arguments of the commands of the README and of the pages of results, without those that other tests run."""
     pages = ("README.md", "docs/results-")
-    # Those of photos need a folder of photos, and text draws pages: see tests/tasks/test_unet_runs.py.
+    # Those of photos need a folder of photos, and text draws pages: see test_unet_runs.py and
+    # test_super_resolve.py of tests/tasks.
     elsewhere = (
         *("smoke.py", "configs/gan_", "configs/transpose_", "configs/stacked_notmnist.py", "config.pairing"),
         *("/photos_", "super_resolve_photos.py", "configs/text.py"),

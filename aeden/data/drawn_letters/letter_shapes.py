@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from aeden.data import mnist, notmnist
 from aeden.data.dataset import Opened, hash_splits
@@ -93,9 +93,7 @@ def _capital(face: str) -> float:
 @functools.lru_cache(maxsize=30_000)
 def _glyph(face: str, em: int, character: str) -> Image.Image:
     mask, _ = page_fonts.font(face, em).getmask2(character, "L")
-    image = Image.new("L", (mask.size[0] + 2, mask.size[1] + 2))
-    image.paste(Image.frombytes("L", mask.size, bytes(mask)), (1, 1))
-    return image
+    return ImageOps.expand(Image.frombytes("L", mask.size, bytes(mask)), 1)
 
 
 def from_images(splits: Mapping[str, Split], name: str, characters: str) -> Shapes:
@@ -145,9 +143,7 @@ def image_letter(pixels: np.ndarray, height: Real) -> Image.Image:
     scale = OVERSAMPLING * height / max(part.shape)
     size = (max(1, round(scale * part.shape[1])), max(1, round(scale * part.shape[0])))
     large = Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.BICUBIC)
-    image = Image.new("L", (size[0] + 2, size[1] + 2))
-    image.paste(large, (1, 1))
-    return image
+    return ImageOps.expand(large, 1)
 
 
 def _fonts(data_dir: str, characters: str) -> Shapes:

@@ -1,5 +1,6 @@
 """Every config prepares a run, and takes one abstract step."""
 
+import dataclasses
 import importlib
 import math
 import re
@@ -20,6 +21,7 @@ from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS, prepare
 from aeden.transforms.noise import KINDS
 from configs.ablations import tune
+from experiments.ablate import grid, tuning_checks, verdict
 from experiments.ablate.tuning_checks import VALIDATED
 
 CONFIGS = sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "base"))
@@ -109,11 +111,26 @@ def test_each_config_can_be_tuned_by_what_its_validation_gives(name):
     assert settings.metric in VALIDATED[settings.experiment.task]
 
 
+GRIDS = sorted(path.stem for path in (ROOT / "configs/ablations").glob("[!_]*.py"))
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_grid_can_give_its_verdict(name):
+    settings = importlib.import_module(f"configs.ablations.{name}").get_config()
+    cells = grid.expand(settings) if settings.contenders else []
+    if settings.tuning.fields:
+        tuned = [dataclasses.replace(cell, tuned={"learning_rate": 1.0}) for cell in cells]
+        tuning_checks.check(settings, cells)
+        verdict.check(settings.metric, tuned, settings.margin)
+    else:
+        verdict.check(settings.metric, cells, settings.margin)
+
+
 # Why a grid may have fewer seeds than its comparisons take: what its docstring says of them.
 FEW_SEEDS = {"gans_mnist": "three seeds", "labels_mnist": "three seeds", "photos_gray": "three seeds"}
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "configs/ablations").glob("[!_]*.py")))
+@pytest.mark.parametrize("name", GRIDS)
 def test_a_grid_has_as_many_seeds_as_its_comparisons_take(name):
     """With fewer, no difference however large could be shown."""
     settings = importlib.import_module(f"configs.ablations.{name}").get_config()

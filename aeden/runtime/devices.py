@@ -164,16 +164,24 @@ def deal(batches: PyTree) -> PyTree:
     return jax.tree.map(lambda x: x.reshape(x.shape[0], local, x.shape[1] // local, *x.shape[2:]), batches)
 
 
-def pmap_steps(step: Callable[[PyTree, PyTree], tuple[PyTree, PyTree]]) -> Callable[..., tuple[PyTree, PyTree]]:
-    """Compiles (state, batch) -> (state, metrics) into a function that runs several steps on all devices in one call.
+def pmap_steps(step: Callable[..., tuple[PyTree, PyTree]]) -> Callable[..., tuple[PyTree, PyTree]]:
+    """Compiles (state, batch, *rest) -> (state, metrics) into a function that takes several steps on all devices.
 
     `step` gets one device's part of a batch and itself reduces over `AXIS` (`sum_over_devices`), so that it returns
-    the same values on every device. The compiled function takes (state, batches divided by `deal`) and returns the
-    new state and the metrics of all steps, stacked. It reuses the memory of the state that is passed in.
+    the same values on every device. The compiled function takes (state, batches divided by `deal`, *rest) and returns
+    the new state and the metrics of all steps, stacked. It reuses the memory of the state that is passed in.
+
+    What differs between runs, such as their keys, belongs to `rest`, the same in all steps and on all devices: as a
+    constant of the step it would keep a run from finding the program of another one in the compilation cache.
     """
 
-    steps = functools.partial(several_steps, step)
-    return _compiled_by_all(jax.pmap(steps, AXIS, in_axes=(None, 1), out_axes=(None, None), donate_argnums=(0,)))
+    def steps(state: PyTree, batches: PyTree, rest: tuple[PyTree, ...]) -> tuple[PyTree, PyTree]:
+        return several_steps(lambda state, batch: step(state, batch, *rest), state, batches)
+
+    mapped = _compiled_by_all(
+        jax.pmap(steps, AXIS, in_axes=(None, 1, None), out_axes=(None, None), donate_argnums=(0,))
+    )
+    return lambda state, batches, *rest: mapped(state, batches, rest)
 
 
 def several_steps(

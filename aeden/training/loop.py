@@ -17,7 +17,7 @@ from aeden.runtime import devices, stopwatch
 from aeden.runtime.distributed import joining, meeting
 from aeden.runtime.distributed.flags_of_all import processes_with
 from aeden.runtime.processes import Interrupted, stop_signals
-from aeden.shapes import PyTree
+from aeden.shapes import Array, PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
 from aeden.training.divergence import check_losses, check_params, check_validation
 from aeden.training.metrics_log import MetricsLog, Row
@@ -150,7 +150,7 @@ def _train(loop: Loop, position: Position) -> None:
       TrainingDiverged, Interrupted, OSError: see `fit`.
     """
     training, schedule, batches = loop.training, loop.training.schedule, loop.training.batches
-    run = devices.pmap_steps(_with_key(training))
+    run, key = devices.pmap_steps(with_key(training)), key_data(training, training.seed)
     unread: list[tuple[int, Metrics]] = []
     compiled: set[int] = set()
     if position.step:
@@ -161,7 +161,7 @@ def _train(loop: Loop, position: Position) -> None:
         size = schedule.next_dispatch(position.step)
         images = batches.examples(position.step + size) - batches.examples(position.step)
         began = time.monotonic()
-        position.state, metrics = run(position.state, devices.deal(batches.at(position.step, size)))
+        position.state, metrics = run(position.state, devices.deal(batches.at(position.step, size)), key)
         unread.append((position.step, metrics))
         position.step += size
         logging = schedule.due(position.step, schedule.log_every)
@@ -244,14 +244,15 @@ def _result(training: Training, checkpoints: Checkpoints, position: Position) ->
     return devices.as_local(checkpoints.restore(best, position.state)), best, checkpoints.metrics(best)
 
 
-def _with_key(training: Training) -> Callable[[PyTree, PyTree], tuple[PyTree, Metrics]]:
-    """The objective's step with the key of the training stream of this phase."""
+def with_key(training: Training) -> Callable[[PyTree, PyTree, Array], tuple[PyTree, Metrics]]:
+    """The objective's step with a key as data: (state, batch, key data) -> (state, metrics)."""
+    return lambda state, batch, key: training.objective.step(state, batch, jax.random.wrap_key_data(key))
 
-    def step(state: PyTree, batch: PyTree) -> tuple[PyTree, Metrics]:
-        key = random_keys.stream_key(training.seed, random_keys.Stream.TRAIN, training.phase)
-        return training.objective.step(state, batch, key)
 
-    return step
+def key_data(training: Training, seed: int) -> np.ndarray:
+    """The key of the training stream of a seed in the phase of a training, as data."""
+    key = random_keys.stream_key(seed, random_keys.Stream.TRAIN, training.phase)
+    return np.asarray(jax.random.key_data(key))
 
 
 def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints: Checkpoints) -> None:

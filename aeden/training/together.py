@@ -17,13 +17,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from aeden import random_keys
 from aeden.runtime import devices, many_states, stopwatch
 from aeden.runtime.processes import Interrupted, stop_signals
 from aeden.shapes import PyTree
 from aeden.training.checkpoints import Checkpoints, remove_leftovers
 from aeden.training.divergence import TrainingDiverged, check_validation
-from aeden.training.loop import Loop, Training, add_metrics, check_state, log_row, save, stopped
+from aeden.training.loop import Loop, Training, add_metrics, check_state, key_data, log_row, save, stopped, with_key
 from aeden.training.metrics_log import MetricsLog
 from aeden.training.position import Position, resume
 from aeden.training.progress import Progress
@@ -127,7 +126,7 @@ def _train(members: Sequence[_Member], stop: list[int]) -> None:
     """
     training = members[0].loop.training
     schedule, seeds = training.schedule, [member.seed for member in members]
-    run = many_states.pmap_state_steps(with_own_key(training), len(members))
+    run = many_states.pmap_state_steps(with_key(training), len(members))
     keys = many_states.stack([key_data(training, seed) for seed in seeds])
     states = many_states.stack([member.position.state for member in members])
     step = members[0].position.step
@@ -164,17 +163,6 @@ def _train(members: Sequence[_Member], stop: list[int]) -> None:
         member.loop.checkpoints.wait()
     if stop:
         raise Interrupted(stopped(step, [0]))
-
-
-def with_own_key(training: Training) -> Any:
-    """The objective's step with the key of a seed, as data: (state, batch, key data) -> (state, metrics)."""
-    return lambda state, batch, key: training.objective.step(state, batch, jax.random.wrap_key_data(key))
-
-
-def key_data(training: Training, seed: int) -> np.ndarray:
-    """The key of the training stream of a seed, as `fit` has it."""
-    key = random_keys.stream_key(seed, random_keys.Stream.TRAIN, training.phase)
-    return np.asarray(jax.random.key_data(key))
 
 
 def _read_metrics(unread: list[tuple[int, PyTree]], members: Sequence[_Member]) -> None:

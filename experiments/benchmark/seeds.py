@@ -46,8 +46,7 @@ from aeden.shapes import PyTree
 from aeden.tasks.execute import prepare
 from aeden.tasks.execute_together import check_task
 from aeden.tasks.from_config import open_data
-from aeden.training.loop import Training
-from aeden.training.together import key_data, with_own_key
+from aeden.training.loop import Training, key_data, with_key
 from experiments import cli
 
 PROCESSES = "processes"
@@ -81,7 +80,7 @@ def measure(training: Training, number: int, way: str, seconds: float, ready: Ca
       seconds: length of each of the two measurements.
       ready: called after compilation, before the first measurement.
     """
-    run = many_states.pmap_state_steps(with_own_key(training), number, way)
+    run = many_states.pmap_state_steps(with_key(training), number, way)
     states = many_states.stack([training.initial_state()] * number)
     keys = many_states.stack([key_data(training, training.seed + i) for i in range(number)])
     size = min(training.schedule.steps_per_dispatch, training.schedule.steps)

@@ -60,12 +60,12 @@ def linear_objective(score=float, bad_step=None, bad_update=None):
     return Objective(jax.jit(init), step, validate)
 
 
-def run(folder, objective=None, stop=None, dispatch=1, steps=40, result="last"):
+def run(folder, objective=None, stop=None, dispatch=1, steps=40, result="last", seed=0):
     """Trains in a folder; with `stop`, only to that step, as an interrupted run does."""
     images = np.random.default_rng(0).integers(0, 256, (22, 2, 2, 1), dtype=np.uint8)
     schedule = Schedule(steps, log_every=4, validate_every=10, checkpoint_every=5, steps_per_dispatch=dispatch)
-    batches = stopping(TrainBatches, [(0, stop)])(Split(images), 4, 0)
-    training = Training(objective or linear_objective(), batches, schedule, 0, result=result)
+    batches = stopping(TrainBatches, [(0, stop)])(Split(images), 4, seed)
+    training = Training(objective or linear_objective(), batches, schedule, seed, result=result)
     return fit(training, folder, time.monotonic())
 
 
@@ -82,6 +82,27 @@ def test_a_run_that_is_stopped_again_and_again_ends_the_same(tmp_path):
     assert same(cut.state, whole.state)
     assert cut.rows == whole.rows
     assert (tmp_path / "cut/metrics.csv").read_bytes() == (tmp_path / "whole/metrics.csv").read_bytes()
+
+
+def test_the_program_does_not_depend_on_the_seed(tmp_path, monkeypatch):
+    """So that another seed finds it in the compilation cache."""
+    compile_steps, programs = devices.pmap_steps, []
+
+    def recorded(step):
+        compiled = compile_steps(step)
+
+        def first(*arguments):
+            programs.append(str(jax.make_jaxpr(compiled)(*arguments)))
+            raise Interrupted
+
+        return first
+
+    monkeypatch.setattr(devices, "pmap_steps", recorded)
+    for seed in (0, 1):
+        with pytest.raises(Interrupted):
+            run(tmp_path / str(seed), seed=seed)
+    assert programs[0] == programs[1]
+    assert "random_fold_in" in programs[0]
 
 
 def test_the_seconds_of_the_parts_add_up_to_the_time_over_all_starts(tmp_path):

@@ -33,8 +33,7 @@ VARIANTS = {"unconditional": False, "conditional": True}
 
 
 def get_config(variant: str = "unconditional") -> ConfigDict:
-    if variant not in VARIANTS:
-        raise ValueError(f"{variant!r} is no variant of this grid: after the colon comes one of {', '.join(VARIANTS)}")
+    grid_base.check_name(variant, VARIANTS)
     config = grid_base.get_config()
     config.experiment = gan_transpose_mnist.get_config()
     config.experiment.steps = 3000

@@ -4,6 +4,8 @@ On the command line: --config=configs/ablations/NAME.py --config.seeds=3 --confi
 first.
 """
 
+from collections.abc import Collection
+
 from ml_collections import ConfigDict
 
 from configs import base
@@ -43,3 +45,13 @@ def _tuning() -> ConfigDict:
     tuning.finalists = 0  # how many contenders go on, by validation, besides the reference and `always`; 0 for all
     tuning.always = ()  # names of contenders that go on in any case
     return tuning
+
+
+def check_name(name: str, names: Collection[str]) -> None:
+    """Refuses a name after the colon, as in --config=configs/ablations/NAME.py:name, that a grid does not have.
+
+    Raises:
+      ValueError: it is none of `names`.
+    """
+    if name not in names:
+        raise ValueError(f"{name!r} is no variant of this grid: after the colon comes one of {', '.join(names)}")

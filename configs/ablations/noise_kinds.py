@@ -29,12 +29,8 @@ EPOCHS = {"mnist": 1.0, "notmnist": 3.0}
 
 
 def get_config(name: str = "mnist_salt_and_pepper") -> ConfigDict:
+    grid_base.check_name(name, [f"{data}_{kind}" for data in EPOCHS for kind in KINDS])
     data, _, kind = name.partition("_")
-    if data not in EPOCHS or kind not in KINDS:
-        raise ValueError(
-            f"{name!r} is none of its grids: after the colon comes one of {', '.join(EPOCHS)}, then _ and one of "
-            f"{', '.join(KINDS)}"
-        )
     config = grid_base.get_config()
     config.experiment = importlib.import_module(f"configs.transpose_{data}").get_config()
     config.experiment.epochs = EPOCHS[data]

@@ -26,15 +26,9 @@ VARIANTS = {"skip": True, "no_skip": False}
 
 
 def get_config(variant: str = "skip") -> ConfigDict:
-    if variant not in VARIANTS:
-        raise ValueError(f"{variant!r} is no variant of this grid: after the colon comes one of {', '.join(VARIANTS)}")
-    config = grid_base.get_config()
-    config.experiment = segment_letters.get_config()
-    config.contenders = super_resolve_mnist.contenders()
+    grid_base.check_name(variant, VARIANTS)
+    config = super_resolve_mnist.six_decoders(segment_letters.get_config())
     config.axes = {"model": {"skip": (VARIANTS[variant],)}}
     config.metric, config.margin = "mean_iou", 0.01
     config.tuning.fields.learning_rate = (3e-3, 6e-2)
-    config.tuning.trials = 5
-    config.seeds = 8  # five comparisons take eight
-    config.reference = "nearest"
     return config

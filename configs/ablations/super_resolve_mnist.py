@@ -13,9 +13,9 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-Twice: 54 trials, 36 more since the best rate stayed at the edge of the range, and 54 runs of one epoch, 430 steps, each:
-an hour and a half on two cores of an AMD EPYC (docs/results-super-resolution.md). Four times: 30 trials of a range that
-these suggested, and 48 runs. Not measured yet.
+Twice: 54 trials, 36 more since the best rate stayed at the edge of the range, and 54 runs of one epoch, 430 steps,
+each: an hour and a half on two cores of an AMD EPYC (docs/results-super-resolution.md). Four times: 30 trials of a
+range that these suggested, and 48 runs. Not measured yet.
 """
 
 from ml_collections import ConfigDict
@@ -43,14 +43,19 @@ def grid_of(experiment: ConfigDict, factor: str) -> ConfigDict:
       experiment: what all runs share.
       factor: one of `FACTORS`.
     """
-    if factor not in FACTORS:
-        raise ValueError(f"{factor!r} is no factor: after the colon comes {', '.join(FACTORS[:-1])} or {FACTORS[-1]}")
+    grid_base.check_name(factor, FACTORS)
+    config = six_decoders(experiment)
+    config.axes = {"super_resolve": {"factor": (int(factor),)}}
+    config.tuning.widenings = 2  # for MNIST twice, some of the best rates were still the highest after one
+    return config
+
+
+def six_decoders(experiment: ConfigDict) -> ConfigDict:
+    """The grid of the six decoders in any experiment, without what is tuned."""
     config = grid_base.get_config()
     config.experiment = experiment
     config.contenders = contenders()
-    config.axes = {"super_resolve": {"factor": (int(factor),)}}
     config.tuning.trials = 5
-    config.tuning.widenings = 2  # for MNIST twice, some of the best rates were still the highest after one
     config.seeds = 8  # five comparisons take eight
     config.reference = "nearest"
     return config

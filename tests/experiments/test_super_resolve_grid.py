@@ -118,5 +118,5 @@ def test_the_grid_is_tuned_by_the_validation(tmp_path):
 
 
 def test_other_factors_are_refused():
-    with pytest.raises(ValueError, match="'5' is no factor: after the colon comes 2, 3 or 4"):
+    with pytest.raises(ValueError, match="'5' is no variant of this grid: after the colon comes one of 2, 3, 4"):
         mnist_grid.get_config("5")

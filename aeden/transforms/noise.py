@@ -6,6 +6,7 @@ Every kind is the identity at level 0. `corrupt` applies a kind to a batch, with
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
@@ -130,9 +131,12 @@ def _level(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
     return jax.random.uniform(key, minval=low, maxval=high)
 
 
+@functools.partial(jax.tree_util.register_dataclass, data_fields=("noise", "levels"), meta_fields=())
 @dataclasses.dataclass(frozen=True)
 class LevelledNoise:
     """A noise that also tells the level of each image, for networks that are given it. It is called as any other.
+
+    A tree of arrays if its functions are (`jax.tree_util.Partial`), so that it can be an argument of compiled programs.
 
     Attributes:
       noise: (keys or indices of the images [b], images [b, h, w, c]) -> noisy images.

@@ -60,9 +60,7 @@ def test_the_residuals_measures_are_means_over_the_images(images):
     model, params = start(images, decoder="transpose")
     pixels = np.asarray(jnp.round(255 * images), np.uint8)
 
-    def darken(index, clean):
-        return 0.5 * clean
-
+    darken = jax.tree_util.Partial(lambda index, clean: 0.5 * clean)
     evaluate = make_evaluation(model, {"dark": darken}, {"dark": decoder_artifacts.make_residual_sums(2)})
     found = decoder_artifacts.residual_figures(evaluate(params, Split(pixels))["dark"]["measured"])
     clean = jnp.asarray(pixels, jnp.float32) / 255
@@ -83,7 +81,7 @@ def test_before_and_after_training(images):
     model, initial = start(images, decoder="transpose")
     trained = jax.tree.map(lambda x: x + 0.3, initial)
     split = Split(np.asarray(jnp.round(255 * images), np.uint8))
-    noises, measures = {"none": lambda index, clean: clean}, {"none": decoder_artifacts.make_residual_sums(2)}
+    noises, measures = {"none": jax.tree_util.Partial(lambda index, clean: clean)}, {"none": decoder_artifacts.make_residual_sums(2)}
     residual = make_evaluation(model, noises, measures)(trained, split)["none"]["measured"]
     artifacts = decoder_artifacts.measure(model, initial, trained, noises["none"], split, residual)
     figures = artifacts.figures

@@ -87,7 +87,7 @@ def shift_equivariance(model: ConvAutoencoder | UNet, params: PyTree, noise: Fix
     height, width, channels = split.images.shape[1:]
     shape = (height + 2 * margin, width + 2 * margin, channels)
     restore = make_restore(model, jax.device_get(params), shape)
-    corrupt = jax.jit(lambda index, images: noise(index, to_unit(images)))
+    corrupt = jax.jit(lambda fixed, index, images: fixed(index, to_unit(images)))
     sides = (margin + period - 1, margin)
     errors = []
     chosen = spread(len(split), SHIFTED_IMAGES).astype(np.int32)
@@ -97,7 +97,7 @@ def shift_equivariance(model: ConvAutoencoder | UNet, params: PyTree, noise: Fix
         level = levels_of(noise, jnp.asarray(index))
         # A chunk is one batch, so that the levels go with their images.
         at_level = functools.partial(restore, level=None if level is None else np.asarray(level))
-        noisy = np.asarray(corrupt(index, enlarged))
+        noisy = np.asarray(corrupt(noise, index, enlarged))
         errors.append(equivariance.shift_errors(functools.partial(in_batches, at_level), noisy, period, margin))
     return equivariance.decibels(float(np.concatenate(errors).mean()))
 

@@ -8,6 +8,8 @@ from aeden.data.batches import to_unit
 from aeden.shapes import Array, PyTree
 
 # (indices of examples in their split, int32 [b]; images [b, h, w, c] in [0, 1]) -> noisy images
+# A tree whose array is its key (`jax.tree_util.Partial`). Give it to compiled programs as an argument: as a constant,
+# its key would keep other seeds from finding these programs in the compilation cache.
 FixedNoise = Callable[[Array, Array], Array]
 
 

@@ -135,21 +135,23 @@ def fixed_noise(noise: Transform, seed: int, stream: random_keys.Stream) -> Fixe
       stream: `Stream.VALIDATION` or `Stream.TEST`.
     """
 
-    return keyed_noise(noise, lambda: random_keys.stream_key(seed, stream))
+    return keyed_noise(noise, np.asarray(jax.random.key_data(random_keys.stream_key(seed, stream))))
 
 
-def keyed_noise(noise: Transform, stream_key: Callable[[], Key[Array, ""]]) -> FixedNoise:
-    """`fixed_noise` with the key of the stream, which is made when the noise is computed."""
+def keyed_noise(noise: Transform, key_data: np.ndarray | Array) -> FixedNoise:
+    """`fixed_noise` with the key of the stream, as data."""
 
-    def keys(index: Array) -> Array:
-        return random_keys.example_keys(stream_key(), 0, index)
+    def keys(key: np.ndarray | Array, index: Array) -> Array:
+        return random_keys.example_keys(jax.random.wrap_key_data(key), 0, index)
 
-    def corrupt(index: Array, images: Array) -> Array:
-        return noise(keys(index), images)
+    def corrupt(key: np.ndarray | Array, index: Array, images: Array) -> Array:
+        return noise(keys(key, index), images)
 
+    corrupted = jax.tree_util.Partial(corrupt, key_data)
     if not isinstance(noise, LevelledNoise):
-        return corrupt
-    return LevelledNoise(corrupt, lambda index: noise.levels(keys(index)))
+        return corrupted
+    levels = jax.tree_util.Partial(lambda key, index: noise.levels(keys(key, index)), key_data)
+    return LevelledNoise(corrupted, levels)
 
 
 def make_evaluation(
@@ -172,10 +174,11 @@ def make_evaluation(
     """
     measures = measures or {}
 
-    def sums(params: PyTree, batch: PyTree) -> PyTree:
+    def sums(params_and_noises: tuple[PyTree, dict[str, FixedNoise]], batch: PyTree) -> PyTree:
+        params, fixed = params_and_noises
         target, mask = to_unit(batch["image"]), batch["mask"]
         totals: dict[str, Any] = {}
-        for name, noise in noises.items():
+        for name, noise in fixed.items():
             noisy = noisy_images(batch, target, noise)
             restored = restore(model, params, noisy, levels_of(noise, batch["index"]))
             totals[name] = {
@@ -188,13 +191,19 @@ def make_evaluation(
                 totals[name]["holes"] = hole_sums(restored, target, hole_of(noise, batch["index"], target), mask)
         return totals
 
-    return make_means(sums, functools.partial(part_pixels, model))
+    means = make_means(sums, functools.partial(part_pixels, model))
+    return lambda params, split: means((params, dict(noises)), split)
 
 
 def make_validation(model: Autoencoder, noise: FixedNoise, split: Split) -> Callable[[PyTree], Figures]:
     """Compiles the validation: parameters -> metrics of the restored images of a split."""
-    means = make_means(functools.partial(_restored_sums, model, noise), functools.partial(part_pixels, model))
-    return lambda params: means(params, split)
+
+    def sums(params_and_noise: tuple[PyTree, FixedNoise], batch: PyTree) -> PyTree:
+        params, fixed = params_and_noise
+        return _restored_sums(model, fixed, params, batch)
+
+    means = make_means(sums, functools.partial(part_pixels, model))
+    return lambda params: means((params, noise), split)
 
 
 def make_validation_of_seeds(
@@ -209,8 +218,7 @@ def make_validation_of_seeds(
     """
 
     def sums(params: PyTree, batch: PyTree, key: Array) -> PyTree:
-        fixed = keyed_noise(noise, lambda: jax.random.wrap_key_data(key))
-        return _restored_sums(model, fixed, params, batch)
+        return _restored_sums(model, keyed_noise(noise, key), params, batch)
 
     means = make_means_of_states(sums, functools.partial(part_pixels, model))
 
@@ -230,11 +238,11 @@ def _restored_sums(model: Autoencoder, noise: FixedNoise, params: PyTree, batch:
 
 def corrupt_split(noise: FixedNoise, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """All images of a split, clean and noisy as in the evaluation: float32 [n, h, w, c] each."""
-    corrupt = jax.jit(lambda index, images: noise(index, to_unit(images)))
+    corrupt = jax.jit(lambda fixed, index, images: fixed(index, to_unit(images)))
     noisy = []
     for start in range(0, len(split), EVALUATION_BATCH):
         index = np.arange(start, min(start + EVALUATION_BATCH, len(split)), dtype=np.int32)
-        noisy.append(np.asarray(corrupt(index, np.asarray(split.images[index]))))
+        noisy.append(np.asarray(corrupt(noise, index, np.asarray(split.images[index]))))
     return np.asarray(split.images, np.float32) / 255.0, np.concatenate(noisy)
 
 

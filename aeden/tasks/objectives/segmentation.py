@@ -92,14 +92,15 @@ def make_scores(
 ) -> Callable[[PyTree, Split], tuple[Figures, np.ndarray]]:
     """Compiles (parameters, split) -> what `with_iou` gives for the predictions of a network, with `cross_entropy`."""
 
-    def sums(params: PyTree, batch: PyTree) -> dict[str, Array]:
-        logits, truth = apply(model, params, noise(batch["index"], to_unit(batch["image"]))), batch["pixel_label"]
+    def sums(params_and_noise: tuple[PyTree, FixedNoise], batch: PyTree) -> dict[str, Array]:
+        (params, fixed), truth = params_and_noise, batch["pixel_label"]
+        logits = apply(model, params, fixed(batch["index"], to_unit(batch["image"])))
         entropy = segmentation.pixel_cross_entropy(logits, truth)
         found = label_sums(jnp.argmax(logits, axis=-1), truth, batch["mask"], classes)
         return {**found, segmentation.CROSS_ENTROPY.name: masked_sum(entropy, batch["mask"])}
 
     means = make_means(sums, functools.partial(part_pixels, model))
-    return lambda params, split: with_iou(means(params, split))
+    return lambda params, split: with_iou(means((params, noise), split))
 
 
 def score_labels(prediction: np.ndarray, truth: np.ndarray, classes: int) -> tuple[Figures, np.ndarray]:

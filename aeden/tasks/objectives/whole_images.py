@@ -59,15 +59,15 @@ def _corruption(noise: FixedNoise, has_holes: bool) -> Callable[[Batch], Batch]:
     """Compiles what adds noisy images in [0, 1] to a batch [1, share, ...], their levels if needed, and their holes."""
 
     @jax.jit
-    def made(batch: PyTree) -> PyTree:
+    def made(fixed: FixedNoise, batch: PyTree) -> PyTree:
         clean = to_unit(batch["image"])
-        found = {"noisy": noisy_images(batch, clean, noise)}
-        found |= {"hole": hole_of(noise, batch["index"], clean)} if has_holes else {}
-        level = levels_of(noise, batch["index"])
+        found = {"noisy": noisy_images(batch, clean, fixed)}
+        found |= {"hole": hole_of(fixed, batch["index"], clean)} if has_holes else {}
+        level = levels_of(fixed, batch["index"])
         return found if level is None else {**found, "level": level}
 
     def corrupt(batch: Batch) -> Batch:
         first = {name: value[0] for name, value in batch.items() if name != "mask"}
-        return {**batch, **{name: np.asarray(value)[None] for name, value in made(first).items()}}
+        return {**batch, **{name: np.asarray(value)[None] for name, value in made(noise, first).items()}}
 
     return corrupt

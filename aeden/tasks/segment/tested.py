@@ -95,7 +95,7 @@ def samples(
     """
     index = shown(len(split))
     batch = split.take(index, len(index))
-    images = np.asarray(jax.jit(lambda i, x: noise(i, to_unit(x)))(batch["index"], batch["image"]))
+    images = np.asarray(jax.jit(lambda fixed, i, x: fixed(i, to_unit(x)))(noise, batch["index"], batch["image"]))
     return {
         "image": images,
         "truth": batch["pixel_label"],

@@ -70,15 +70,15 @@ def compare(model: SuperResolver, params: PyTree, degrade: FixedNoise, dataset: 
       degrade: makes the test images of low resolution.
       dataset: its test images.
     """
-    sums = functools.partial(_sums, model, degrade)
+    sums, both = functools.partial(_sums, model), (params, degrade)
     images = dataset.test_images
     # Measured with the rest where possible, so that no image is enlarged twice.
     together = isinstance(images, Split)
-    means = _means(model, functools.partial(sums, figures=True, spectra=together), params, images)
+    means = _means(model, functools.partial(sums, figures=True, spectra=together), both, images)
     if together:
         parts = means
     else:
-        parts = _means(model, functools.partial(sums, figures=False, spectra=True), params, dataset.test)
+        parts = _means(model, functools.partial(sums, figures=False, spectra=True), both, dataset.test)
     figures: dict[str, dict[str, float]] = {}
     spectra: dict[str, list[float]] = {}
     power: dict[str, np.ndarray] = {}
@@ -91,15 +91,21 @@ def compare(model: SuperResolver, params: PyTree, degrade: FixedNoise, dataset: 
     return Tested(figures, spectra, power)
 
 
-def _means(model: SuperResolver, sums: Any, params: PyTree, images: Split | WholeImages) -> PyTree:
-    return make_means(sums, functools.partial(part_pixels, model))(params, images)
+def _means(model: SuperResolver, sums: Any, both: tuple[PyTree, FixedNoise], images: Split | WholeImages) -> PyTree:
+    return make_means(sums, functools.partial(part_pixels, model))(both, images)
 
 
-def _sums(
-    model: SuperResolver, degrade: FixedNoise, params: PyTree, batch: PyTree, figures: bool, spectra: bool
-) -> PyTree:
-    """Sums over a batch: name -> sums of the metrics as "figures", and of `make_residual_sums` as "residual"."""
-    target, mask = crop_to_multiple(to_unit(batch["image"]), model.scale), batch["mask"]
+def _sums(model: SuperResolver, both: tuple[PyTree, FixedNoise], batch: PyTree, figures: bool, spectra: bool) -> PyTree:
+    """Sums over a batch: name -> sums of the metrics as "figures", and of `make_residual_sums` as "residual".
+
+    Args:
+      model: the network.
+      both: its parameters, and what makes the images of low resolution.
+      batch: images.
+      figures, spectra: which of the two to measure.
+    """
+    (params, degrade), mask = both, batch["mask"]
+    target = crop_to_multiple(to_unit(batch["image"]), model.scale)
     low = degrade(batch["index"], target)
     images = {NETWORK: restore(model, params, low), **enlarged(low, model.scale, model.shift)}
 
@@ -125,11 +131,11 @@ def samples(model: SuperResolver, params: PyTree, degrade: FixedNoise, split: Sp
     index = shown(len(split))
     batch = split.take(index, len(index))
 
-    def degraded(index: Array, images: Array) -> dict[str, Array]:
+    def degraded(fixed: FixedNoise, index: Array, images: Array) -> dict[str, Array]:
         clean = crop_to_multiple(to_unit(images), model.scale)
-        low = degrade(index, clean)
+        low = fixed(index, clean)
         return {"low": low, "clean": clean, **enlarged(low, model.scale, model.shift)}
 
-    arrays = jax.tree.map(np.asarray, jax.jit(degraded)(batch["index"], batch["image"]))
+    arrays = jax.tree.map(np.asarray, jax.jit(degraded)(degrade, batch["index"], batch["image"]))
     restored = make_restore(model, params, arrays["clean"].shape[1:])(arrays["low"])
     return {**arrays, "restored": restored}

@@ -27,7 +27,11 @@ def compiled_by(config, folder):
 
 
 @pytest.mark.parametrize(
-    "task", ["denoise", *(pytest.param(task, marks=pytest.mark.proof) for task in ("super_resolve", "segment"))]
+    "task",
+    [
+        "denoise",
+        *(pytest.param(task, marks=pytest.mark.proof) for task in ("super_resolve", "segment", "gan", "stack")),
+    ],
 )
 def test_another_seed_compiles_nothing(task, tmp_path, monkeypatch):
     least = jax.config.jax_persistent_cache_min_compile_time_secs

@@ -81,7 +81,8 @@ def test_before_and_after_training(images):
     model, initial = start(images, decoder="transpose")
     trained = jax.tree.map(lambda x: x + 0.3, initial)
     split = Split(np.asarray(jnp.round(255 * images), np.uint8))
-    noises, measures = {"none": jax.tree_util.Partial(lambda index, clean: clean)}, {"none": decoder_artifacts.make_residual_sums(2)}
+    noises = {"none": jax.tree_util.Partial(lambda index, clean: clean)}
+    measures = {"none": decoder_artifacts.make_residual_sums(2)}
     residual = make_evaluation(model, noises, measures)(trained, split)["none"]["measured"]
     artifacts = decoder_artifacts.measure(model, initial, trained, noises["none"], split, residual)
     figures = artifacts.figures

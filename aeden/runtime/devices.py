@@ -1,4 +1,4 @@
-"""Devices and processes: their number, how batches are divided among them, and pmap (see `many_states.py` too).
+"""Devices: their number, how batches are divided among them, and pmap (`many_states.py` and `example_maps.py` too).
 
 The state of a run is a tree of global arrays, each with a full copy on every device. Batches are split along their
 examples.
@@ -6,7 +6,6 @@ examples.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +14,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from aeden.runtime.distributed import meeting, turns
-from aeden.runtime.parts import map_parts
 from aeden.runtime.processes import cores
-from aeden.shapes import Array, PyTree
+from aeden.shapes import PyTree
 
 AXIS = "devices"
 # With fewer examples per device than this, overhead dominates the time of a CPU device.
@@ -169,19 +167,16 @@ def pmap_steps(step: Callable[..., tuple[PyTree, PyTree]]) -> Callable[..., tupl
 
     `step` gets one device's part of a batch and itself reduces over `AXIS` (`sum_over_devices`), so that it returns
     the same values on every device. The compiled function takes (state, batches divided by `deal`, *rest) and returns
-    the new state and the metrics of all steps, stacked. It reuses the memory of the state that is passed in.
-
-    What differs between runs, such as their keys, belongs to `rest`, the same in all steps and on all devices: as a
-    constant of the step it would keep a run from finding the program of another one in the compilation cache.
+    the new state and the metrics of all steps, stacked. It reuses the memory of the state that is passed in. What
+    differs between runs, such as their key, goes into `rest`: as a constant it would make each compile anew.
     """
 
     def steps(state: PyTree, batches: PyTree, rest: tuple[PyTree, ...]) -> tuple[PyTree, PyTree]:
         return several_steps(lambda state, batch: step(state, batch, *rest), state, batches)
 
-    mapped = _compiled_by_all(
-        jax.pmap(steps, AXIS, in_axes=(None, 1, None), out_axes=(None, None), donate_argnums=(0,))
-    )
-    return lambda state, batches, *rest: mapped(state, batches, rest)
+    mapped = jax.pmap(steps, AXIS, in_axes=(None, 1, None), out_axes=(None, None), donate_argnums=(0,))
+    compiled = _compiled_by_all(mapped)
+    return lambda state, batches, *rest: compiled(state, batches, rest)
 
 
 def several_steps(
@@ -234,70 +229,6 @@ def _compiled_by_all(mapped: Callable[..., PyTree]) -> Callable[..., PyTree]:
             return mapped(*arguments)
 
     return run
-
-
-def map_examples(
-    function: Callable[[PyTree, Array], Array], params: PyTree, pixels: int = 0
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Compiles a function of examples for the devices of this process: NumPy arrays in, NumPy arrays out.
-
-    Args:
-      function: params, examples [n, ...] -> results [n, ...]; each result depends on its own example only.
-      params: the parameters of the function.
-      pixels: pixels per example, see `aeden.runtime.parts.part_count`; 0 disables cutting.
-    """
-    return make_mapper(function, pixels)(params)
-
-
-def make_mapper(
-    function: Callable[[PyTree, Array], Array], pixels: int = 0
-) -> Callable[[PyTree], Callable[[np.ndarray], np.ndarray]]:
-    """`map_examples` for parameters that change: params -> (examples -> results), compiled once.
-
-    Many examples are divided among the devices of this process, padded to a multiple of their number. A few examples
-    run on one device.
-    """
-    devices = jax.local_devices()
-
-    def in_parts(params: PyTree, examples: Array) -> Array:
-        return map_parts(functools.partial(function, params), examples, pixels)
-
-    on_one = jax.jit(in_parts)
-    on_all = jax.pmap(in_parts, AXIS, in_axes=(None, 0), devices=devices)
-
-    def bind(params: PyTree) -> Callable[[np.ndarray], np.ndarray]:
-        copies = NamedSharding(Mesh(np.asarray(devices), (AXIS,)), PartitionSpec())
-        return functools.partial(
-            _map_on_devices,
-            functools.partial(on_one, jax.device_put(params, devices[0])),
-            functools.partial(on_all, jax.device_put(params, copies)),
-            len(devices),
-        )
-
-    return bind
-
-
-def _map_on_devices(
-    on_one: Callable[[np.ndarray], Array],
-    on_all: Callable[[np.ndarray], Array],
-    device_count: int,
-    examples: np.ndarray,
-) -> np.ndarray:
-    """Maps examples [n, ...] to results [n, ...], on one device or on all.
-
-    Args:
-      on_one: examples [n, ...] -> results [n, ...], on one device.
-      on_all: examples [devices, n, ...] -> results [devices, n, ...], on all devices.
-      device_count: number of devices.
-      examples: the examples.
-    """
-    count = len(examples)
-    if device_count == 1 or count < EXAMPLES_PER_CPU_DEVICE * device_count:
-        return np.asarray(on_one(examples))
-    padding = np.zeros((-count % device_count, *examples.shape[1:]), examples.dtype)
-    padded = np.concatenate([examples, padding]) if len(padding) else examples
-    results = np.asarray(on_all(padded.reshape(device_count, -1, *examples.shape[1:])))
-    return results.reshape(len(padded), *results.shape[2:])[:count]
 
 
 def sum_over_devices(tree: PyTree) -> PyTree:

@@ -11,7 +11,7 @@ import numpy as np
 from aeden.data.batches import evaluation_batches, to_unit
 from aeden.data.crops import WholeImages
 from aeden.data.splits import Batch, Split
-from aeden.runtime import devices, many_states
+from aeden.runtime import devices, example_maps, many_states
 from aeden.runtime.parts import sum_over_parts
 from aeden.shapes import Array, PyTree
 
@@ -97,10 +97,10 @@ def map_split(function: Callable[[PyTree, Array], Array], params: PyTree, split:
       function: (params, images [b, h, w, c] in [0, 1]) -> [b, ...].
       params: its parameters.
       split: the images.
-      pixels: see `devices.map_examples`.
+      pixels: see `example_maps.map_examples`.
     """
     return in_batches(
-        devices.map_examples(lambda p, images: function(p, to_unit(images)), params, pixels), split.images
+        example_maps.map_examples(lambda p, images: function(p, to_unit(images)), params, pixels), split.images
     )
 
 

@@ -18,6 +18,18 @@ TUNED_MNIST = f"{PAGE}#eight-of-them-under-fresh-seeds"
 TUNED_NOTMNIST = f"{PAGE}#notmnist-each-decoder-with-a-learning-rate-that-suits-it"
 # Noises that the networks of the tuned grids were tested with, but not trained on.
 NOISES = {"salt_and_pepper": "salt and pepper 0.2", "speckle": "speckle 0.5", "masking": "masking 0.25"}
+# What networks were trained on and tested with in the grids of configs/ablations/noise_kinds.py.
+TRAINED_NOISES = {
+    "blind": "Gaussian 0.1 to 0.5, blind",
+    "salt_and_pepper": "salt and pepper 0.4",
+    "masking": "masking 0.4",
+    "speckle": "speckle 0.4",
+    "poisson": "photon noise 0.4",
+    "blocks": "blocks left out, 0.4",
+    "strokes": "strokes left out, 0.4",
+}
+# Those of these grids that have been run.
+TRAINED = ("mnist_blind",)
 LOW = "learning rate of 3e-3 for all, too low"
 
 
@@ -43,6 +55,16 @@ def get_config() -> ConfigDict:
     return config
 
 
+def part(prefix: str) -> ConfigDict:
+    """The settings whose entries begin like this, for a page about them; without questions."""
+    config = get_config()
+    for name in [name for name in config.tables if not name.startswith(prefix)]:
+        del config.tables[name]
+    for name in list(config.questions):
+        del config.questions[name]
+    return config
+
+
 def _tables(tables: ConfigDict) -> None:
     tables.mnist = table("results/tuned-mnist.csv", tuned=True, name="Gaussian 0.4", report=TUNED_MNIST)
     tables.notmnist = table("results/tuned-notmnist.csv", tuned=True, name="Gaussian 0.4", report=TUNED_NOTMNIST)
@@ -56,12 +78,16 @@ def _tables(tables: ConfigDict) -> None:
                 networks=data,
                 report=page,
             )
-    tables.mnist_blind = table(
-        "results/noise-mnist-blind.csv",
-        tuned=True,
-        name="Gaussian 0.1 to 0.5, blind",
-        report=f"{PAGE}#trained-on-other-noise",
-    )
+    for grid in TRAINED:
+        data, _, kind = grid.partition("_")
+        path = f"results/noises/{data}-{kind.replace('_', '-')}"
+        tables[f"noise_{grid}"] = table(
+            f"{path}.csv",
+            tuned=True,
+            name=TRAINED_NOISES[kind],
+            baselines=f"{path}-baselines.csv",
+            report="docs/results-noises.md#each-noise",
+        )
     tables.mnist_equal = table(
         "results/tuned-mnist-equal-parameters.csv",
         tuned=True,
@@ -88,6 +114,7 @@ def _tables(tables: ConfigDict) -> None:
         task="super_resolve",
         tuned=True,
         axes=("super_resolve.factor",),
+        baselines="results/super-resolve-mnist-baselines.csv",
         report="docs/results-super-resolution.md#mnist-twice",
     )
     tables.gans = table(
@@ -141,7 +168,7 @@ def _questions(questions: ConfigDict) -> None:
     )
     questions.blind = question(
         "You do not know how strong the noise is (blind denoising)",
-        ("mnist_blind",),
+        ("noise_*_blind",),
         "notMNIST; photos; other ranges of levels; longer training",
     )
     questions.shifted = question(

@@ -2,9 +2,9 @@
 
     python -m experiments.settings --config=configs/settings/decoders.py --document=docs/which-decoder.md [--out=FOLDER]
 
-It trains nothing. It reads the committed tables that the config names, writes its tables between the markers of the
-document, and next to it a heat map as PNG and as HTML page, whose settings open their reports and tables. Without
---document and --out it prints the tables. Start it in the root of the repository.
+It trains nothing. It reads the committed tables that the config names, writes its tables between the markers that the
+document has, and next to it a heat map as PNG and as HTML page, whose settings open their reports and tables. Without
+--document and --out it prints all tables. Start it in the root of the repository.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aeden.runtime import files
 from experiments import cli
 from experiments.settings import document, page
 from experiments.settings.advice import answer
+from experiments.settings.differences import differences_table
 from experiments.settings.setting import Setting, settings_of
 
 DOCUMENT = flags.DEFINE_string("document", None, "Page with markers between which the tables are written.")
@@ -43,6 +44,7 @@ def parts_of(settings: Sequence[Setting], config: Any, folder: Path, root: Path)
         "summary": document.summary_table(settings, config, equal_parameters=False),
         "equal": document.summary_table(settings, config, equal_parameters=True),
         "settings": document.settings_table(settings, folder, root),
+        "differences": differences_table(settings, config, folder, root),
     }
 
 

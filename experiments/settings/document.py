@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,23 @@ def insert(text: str, parts: Mapping[str, str]) -> str:
 
     Args:
       text: the page.
-      parts: name -> Markdown.
+      parts: name -> Markdown. Those without a marker are left out.
 
     Raises:
-      ValueError: the page lacks a pair of markers, or has it twice.
+      ValueError: the page has no marker, or one without the other, or twice, or one of an unknown name.
     """
-    for name, part in parts.items():
+    marked = re.findall(r"<!-- (?:begin|end) (\S+) -->", text)
+    if not marked:
+        names = ", ".join(parts)
+        raise ValueError(f"the page has no marker: put <!-- begin NAME --> and <!-- end NAME --> around {names}")
+    for name in dict.fromkeys(marked):
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        if name not in parts:
+            raise ValueError(f"the page has the marker {begin}, and there is no such part: use {', '.join(parts)}")
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
             raise ValueError(f"the page needs one line {begin} and after it one line {end}: the text goes between them")
         before, after = text.index(begin) + len(begin), text.index(end)
-        text = f"{text[:before]}\n\n{part.strip()}\n\n{text[after:]}"
+        text = f"{text[:before]}\n\n{parts[name].strip()}\n\n{text[after:]}"
     return text
 
 
@@ -171,14 +178,17 @@ def in_short(settings: Sequence[Setting], config: Any) -> str:
     lines = []
     for name in config.headline:
         one = summarise(members, name)
-        counts = f"better in {one.counts['better']} of {one.settings} settings, worse in {one.counts['worse']}"
+        if not one.settings:
+            continue
+        places = f"{one.settings} setting{'' if one.settings == 1 else 's'}"
+        counts = f"better in {one.counts['better']} of {places}, worse in {one.counts['worse']}"
         scale, pooled = scale_of(members), one.over_networks
         size = f"; {_mean(pooled, scale)} {scale}" if pooled else ""
         networks = len(one.networks)
         over = f" over {networks} kind{'' if networks == 1 else 's'} of networks" if pooled else ""
         lines.append(f"- {config.contenders[name]} (`{name}`): {counts}{size}{over}\n")
     clusters = dict.fromkeys(f"{TASK_NAMES.get(one.task, one.task)} {one.data}" for one in members)
-    begin = f"Compared with `{config.reference}`, of {len(members)} settings ({', '.join(clusters)}):\n\n"
+    begin = f"Compared with `{config.reference}`, of {len(members)} setting{'' if len(members) == 1 else 's'} ({', '.join(clusters)}):\n\n"
     return begin + "".join(lines)
 
 

@@ -1,5 +1,6 @@
 """The verdict over settings: what it reads, what it refuses, and what it says of the committed tables."""
 
+import importlib
 import re
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from configs.settings import base, decoders
 from configs.settings.base import question, table
 from experiments import cli
 from experiments.settings import __main__ as command
-from experiments.settings import advice, document, page, scale, summary
+from experiments.settings import advice, differences, document, page, scale, summary
 from experiments.settings.setting import settings_of
 
 PAGE = ROOT / "docs/which-decoder.md"
@@ -38,15 +39,20 @@ def named(settings, name):
 # The committed tables
 
 
-def test_the_committed_page_says_what_the_tables_say(config, settings):
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "configs/settings").glob("[!_]*.py")))
+def test_a_committed_page_says_what_the_tables_say(name):
     """Its generated parts and the HTML page are those of the tables; the picture has only to exist."""
-    text = PAGE.read_text()
-    parts = command.parts_of(settings, config, PAGE.parent, ROOT)
-    remedy = "make it again: python -m experiments.settings --config=configs/settings/decoders.py --document=..."
+    if name == "base":
+        return
+    module = importlib.import_module(f"configs.settings.{name}")
+    remedy = next(line for line in module.__doc__.splitlines() if line.startswith("python -m experiments.settings"))
+    written, config = ROOT / remedy.partition("--document=")[2], module.get_config()
+    text, settings = written.read_text(), settings_of(config, ROOT)
+    parts = command.parts_of(settings, config, written.parent, ROOT)
     assert document.insert(text, parts) == text, remedy
     title = command.title_of(text)
-    assert PAGE.with_suffix(".html").read_text() == page.html(title, settings, config, PAGE.parent, ROOT), remedy
-    assert PAGE.with_suffix(".png").exists()
+    assert written.with_suffix(".html").read_text() == page.html(title, settings, config, written.parent, ROOT), remedy
+    assert written.with_suffix(".png").exists()
 
 
 def test_the_settings_agree_with_the_published_grids(settings):
@@ -192,6 +198,28 @@ def test_a_metric_of_which_less_is_better_and_other_units(make):
     assert "this metric has no margin" in document.summary_table(settings, decoders_like(settings), False)
 
 
+def test_the_map_as_a_table_has_the_best_baseline_and_the_intervals(make, tmp_path):
+    rows = [{**row, "epochs": epochs} for epochs in (1, 2) for row in rows_of({"a": LOW, "b": HIGH, "c": LOW})]
+    methods = [
+        {"method": method, "epochs": epochs, "psnr": psnr, "strength": ""}
+        for epochs, method, psnr in ((1, "x", 15.0), (1, "y", 18.25), (2, "x", 19.5), (2, "y", 17.0))
+    ]
+    files.write_csv(tmp_path / "methods.csv", methods)
+    fields = {"axes": ("epochs",), "baselines": "methods.csv", "data": "photos"}
+    config, settings = make({"t": (rows, fields), "u": (rows_of({"a": LOW, "b": HIGH}), {})})
+    lines = differences.differences_table(settings, config, tmp_path, tmp_path).splitlines()
+    assert lines[0] == "| setting (PSNR, dB) | best without training | `a` | `b` | `c` |"
+    low, high = stats.t.interval(0.95, 5, 0.5, stats.sem(np.subtract(HIGH, LOW)))
+    found = f"+0.50 [{low:+.2f}, {high:+.2f}]"  # of four comparisons, six seeds cannot show one
+    reference = f"{np.mean(LOW):.2f}"
+    assert lines[2].startswith(f"| [photos, 1 epochs](t.csv) | y 18.25 | {reference} | {found} | +0.00 [+0.00, +0.00]")
+    assert lines[3].startswith(f"| [photos, 2 epochs](t.csv) | x 19.50 | {reference} | {found} |")
+    assert lines[4] == f"| [MNIST](u.csv) |  | {reference} | {found} ▲ |  |"
+    for name, said in (("gone.csv", "there is no table"), ("t.csv", "no method with psnr")):
+        with pytest.raises(ValueError, match=said):
+            make({"t": (rows, {**fields, "baselines": name})})
+
+
 def decoders_like(settings):
     return SimpleNamespace(contenders={"a": "", "b": ""}, reference="a")
 
@@ -304,9 +332,14 @@ def test_three_data_sets_predict_another(make):
 def test_the_page_needs_its_markers():
     text = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb"
     assert document.insert(text, {"x": "new\n"}) == "a\n<!-- begin x -->\n\nnew\n\n<!-- end x -->\nb"
-    for wrong in ("a", "<!-- end x --><!-- begin x -->", text + text):
+    assert document.insert(text, {"x": "new\n", "y": "left out"}) == document.insert(text, {"x": "new"})
+    for wrong in ("<!-- begin x -->", "<!-- end x --><!-- begin x -->", text + text):
         with pytest.raises(ValueError, match="one line <!-- begin x -->"):
             document.insert(wrong, {"x": "new"})
+    with pytest.raises(ValueError, match=r"no marker: put .* around x, y"):
+        document.insert("a", {"x": "new", "y": "new"})
+    with pytest.raises(ValueError, match="there is no such part: use y"):
+        document.insert(text, {"y": "new"})
 
 
 def test_the_command_writes_the_page_and_the_map(make, monkeypatch, tmp_path, capsys):

@@ -33,7 +33,7 @@ from aeden.measures import image_quality
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.parameters import apply, make_init
 from aeden.nn.stack import Classifier, Stack
-from aeden.runtime import devices, files
+from aeden.runtime import devices, example_maps, files
 from aeden.runtime.cache import cache_folder, only_one
 from aeden.shapes import Array, PyTree
 from aeden.tasks.objectives import classification
@@ -214,7 +214,7 @@ def _encoder(dataset: Dataset, params: PyTree) -> Callable[[np.ndarray], np.ndar
         code = apply(stack, params, to_unit(images), method="encode")
         return code.reshape(len(code), -1)
 
-    return devices.map_examples(encode, params["stack"], part_pixels(stack, dataset.image_shape))
+    return example_maps.map_examples(encode, params["stack"], part_pixels(stack, dataset.image_shape))
 
 
 def _digest(params: PyTree) -> str:

@@ -12,7 +12,7 @@ from aeden.data.batches import to_unit
 from aeden.data.dataset import Dataset
 from aeden.measures import checkerboard, sample_quality
 from aeden.measures.metric import Metric
-from aeden.runtime import devices
+from aeden.runtime import example_maps
 from aeden.shapes import Array
 from aeden.tasks.gan.judge import Judge, compared
 from aeden.training.evaluation import in_batches
@@ -142,5 +142,5 @@ def artifacts(images: np.ndarray, stride: int) -> tuple[dict[str, float], np.nda
         measures = [checkerboard.harmonic_energy(unit, stride), checkerboard.phase_variation(unit, stride)]
         return jnp.concatenate([jnp.stack(measures, -1), checkerboard.radial_spectrum(unit)], -1)
 
-    means = in_batches(devices.map_examples(of_images, None), images).mean(0, dtype=np.float64)
+    means = in_batches(example_maps.map_examples(of_images, None), images).mean(0, dtype=np.float64)
     return {"harmonic_energy": float(means[0]), "phase_variation": float(means[1])}, means[2:]

@@ -7,7 +7,7 @@ import numpy as np
 
 from aeden import random_keys
 from aeden.nn.gan import Generator
-from aeden.runtime import devices
+from aeden.runtime import example_maps
 from aeden.shapes import Array, PyTree
 from aeden.tasks.objectives.adversarial import latents, sample
 from aeden.training.evaluation import in_batches
@@ -35,7 +35,7 @@ class Sampler:
             samples = sample(generator, params, inputs[:, :latent], label)
             return jnp.where(jnp.isfinite(samples), jnp.round(255.0 * samples), -1.0).astype(jnp.int16)
 
-        self._map = devices.make_mapper(levels, image_shape[0] * image_shape[1])
+        self._map = example_maps.make_mapper(levels, image_shape[0] * image_shape[1])
 
     def inputs(self, stream: random_keys.Stream, count: int, truncation: float | None = None) -> np.ndarray:
         """Inputs of the generator: latent vectors and, with classes, a class each in turn.

@@ -18,7 +18,7 @@ from aeden.measures import image_quality
 from aeden.measures.holes import hole_sums
 from aeden.nn.restore import is_linear, model_output, restore, takes_level
 from aeden.nn.stack import Autoencoder
-from aeden.runtime import devices
+from aeden.runtime import example_maps
 from aeden.shapes import Array, Float, Key, PyTree
 from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
 from aeden.training.evaluation import EVALUATION_BATCH, make_means, make_means_of_states
@@ -142,7 +142,7 @@ def keyed_noise(noise: Transform, key_data: np.ndarray | Array) -> FixedNoise:
     """`fixed_noise` with the key of the stream, as data."""
 
     def keys(key: np.ndarray | Array, index: Array) -> Array:
-        return random_keys.example_keys(jax.random.wrap_key_data(key), 0, index)
+        return random_keys.example_keys(jax.random.wrap_key_data(jnp.asarray(key)), 0, index)
 
     def corrupt(key: np.ndarray | Array, index: Array, images: Array) -> Array:
         return noise(keys(key, index), images)
@@ -253,10 +253,10 @@ def make_restore(model: Autoencoder, params: PyTree, image_shape: tuple[int, ...
     """
     pixels = part_pixels(model, image_shape)
     if not takes_level(model):
-        plain = devices.map_examples(lambda p, images: restore(model, p, images), params, pixels)
+        plain = example_maps.map_examples(lambda p, images: restore(model, p, images), params, pixels)
         return lambda noisy, level=None: plain(noisy)
     # The level of an image travels with it, as one more channel.
-    mapped = devices.map_examples(lambda p, x: restore(model, p, x[..., :-1], x[:, 0, 0, -1]), params, pixels)
+    mapped = example_maps.map_examples(lambda p, x: restore(model, p, x[..., :-1], x[:, 0, 0, -1]), params, pixels)
 
     def restore_at(noisy: np.ndarray, level: Any = None) -> np.ndarray:
         if level is None:

@@ -15,7 +15,7 @@ from aeden.data.splits import Split
 from aeden.measures import segmentation
 from aeden.nn.parameters import apply
 from aeden.nn.stack import Autoencoder
-from aeden.runtime import devices
+from aeden.runtime import example_maps
 from aeden.shapes import Array, PyTree
 from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.restoration import corrupt_split
@@ -110,7 +110,7 @@ def predict(model: Autoencoder, params: PyTree, images: np.ndarray) -> np.ndarra
     def classes(params: PyTree, images: Array) -> Array:
         return jnp.argmax(apply(model, params, images), axis=-1).astype(jnp.uint8)
 
-    return devices.map_examples(classes, params, part_pixels(model, images.shape[1:]))(images)
+    return example_maps.map_examples(classes, params, part_pixels(model, images.shape[1:]))(images)
 
 
 def _gray(images: np.ndarray) -> np.ndarray:

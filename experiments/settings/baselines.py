@@ -1,0 +1,32 @@
+"""Methods that need no training, on the images of a setting."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aeden.measures.metric import Metric
+
+
+def best_baseline(path: Path, metric: Metric, place: Mapping[str, Any]) -> tuple[str, float]:
+    """The best method that needs no training, on the images of a setting: its name and its figure.
+
+    Args:
+      path: a table with a row per method, as a grid writes it (`baselines.csv`).
+      metric: what is compared.
+      place: column -> value of the setting; columns that the table lacks do not tell its rows apart.
+
+    Raises:
+      ValueError: there is no such table or column, or no row of this setting.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no table {path}: correct `baselines`")
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    mine = [row for row in rows if all(row[column] == str(value) for column, value in place.items() if column in row)]
+    if not mine or not {"method", metric.name} <= mine[0].keys():
+        raise ValueError(f"{path} has no method with {metric.name} at this setting: correct `baselines`")
+    best = (max if metric.higher_is_better else min)(mine, key=lambda row: float(row[metric.name]))
+    return best["method"], float(best[metric.name])

@@ -1,0 +1,40 @@
+"""The heat map as a table in Markdown: every difference with its interval, and the figures that it is relative to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aeden.measures.metric import Metric
+from aeden.plots.settings import MARKS
+from experiments.settings.document import link, table
+from experiments.settings.setting import Effect, Setting
+
+
+def differences_table(settings: Sequence[Setting], config: Any, folder: Path, root: Path) -> str:
+    """Every setting: the best baseline, the reference, and each contender's difference with interval and verdict."""
+    names = [name for name in config.contenders if any(name in one.effects for one in settings)]
+    rows = []
+    for one in settings:
+        baseline = one.baseline and f"{one.baseline[0]} {_figure(one.baseline[1], one.metric)}"
+        cells = [_cell(one.effects.get(name), one.metric) for name in names]
+        rows.append([link(one.words, one.table, folder, root), baseline or "", _figure(one.figure, one.metric), *cells])
+    labels = {one.metric.axis_label for one in settings}
+    unit = f" ({labels.pop()})" if len(labels) == 1 else ""
+    heads = [f"setting{unit}", "best without training", f"`{config.reference}`", *(f"`{name}`" for name in names)]
+    marks = f"{MARKS['better']} better, {MARKS['worse']} worse, {MARKS['equal for practical use']} equal"
+    return table(heads, rows) + f"\n{marks} for practical use; without a mark, no difference is shown.\n"
+
+
+def _figure(value: float, metric: Metric) -> str:
+    return f"{value:.{metric.digits}f}"
+
+
+def _cell(effect: Effect | None, metric: Metric) -> str:
+    """A difference with its interval and the mark of its verdict."""
+    if effect is None:
+        return ""
+    one = effect.comparison
+    mean, low, high = (f"{value:+.{metric.digits}f}" for value in (one.mean, one.low, one.high))
+    return f"{mean} [{low}, {high}] {MARKS.get(effect.word, '')}".strip()

@@ -188,7 +188,8 @@ def in_short(settings: Sequence[Setting], config: Any) -> str:
         over = f" over {networks} kind{'' if networks == 1 else 's'} of networks" if pooled else ""
         lines.append(f"- {config.contenders[name]} (`{name}`): {counts}{size}{over}\n")
     clusters = dict.fromkeys(f"{TASK_NAMES.get(one.task, one.task)} {one.data}" for one in members)
-    begin = f"Compared with `{config.reference}`, of {len(members)} setting{'' if len(members) == 1 else 's'} ({', '.join(clusters)}):\n\n"
+    places = f"{len(members)} setting{'' if len(members) == 1 else 's'} ({', '.join(clusters)})"
+    begin = f"Compared with `{config.reference}`, of {places}:\n\n"
     return begin + "".join(lines)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from aeden.measures.random_effects import Pooled
 from experiments.ablate.seed_values import spoken
 from experiments.settings.advice import Advice
-from experiments.settings.scale import Scale, scale_of
+from experiments.settings.scale import Scale, averaged, scale_of
 from experiments.settings.setting import COSTS, TASK_NAMES, Setting
 from experiments.settings.summary import FEWEST, WORDS, Summary, counted, summarise
 
@@ -107,7 +108,7 @@ def summary_table(settings: Sequence[Setting], config: Any, equal_parameters: bo
         summary, whole = summarise(members, name), summarise(everything, name)
         if name != config.reference and whole.settings:
             rows.append(_summary_row(name, summary, whole, scale))
-    clusters = list(dict.fromkeys(f"{one.task} {one.data}" for one in members if one.size))
+    clusters = list(dict.fromkeys(f"{one.task} {one.data}" for one in averaged(members)))
     heads = [
         "",
         "parameters",
@@ -119,7 +120,7 @@ def summary_table(settings: Sequence[Setting], config: Any, equal_parameters: bo
         "95 % prediction for another data set or task",
         "with the settings left out: networks, mean",
     ]
-    return table(heads, rows) + _cluster_note(clusters) + _margin_note(members)
+    return table(heads, rows) + _cluster_note(clusters) + _unit_note(members)
 
 
 def _summary_row(name: str, summary: Summary, whole: Summary, scale: Scale) -> list[str]:
@@ -162,14 +163,15 @@ def _cluster_note(clusters: Sequence[str]) -> str:
     )
 
 
-def _margin_note(members: Sequence[Setting]) -> str:
-    """Which settings count in the verdicts only, as their metric has no margin to measure differences by."""
-    names = sorted({one.metric.label for one in members if not one.size})
-    if not names:
+def _unit_note(members: Sequence[Setting]) -> str:
+    """Which settings count in the verdicts only, as their differences are in another unit than most."""
+    enter = averaged(members)
+    counts = Counter(one.metric.label for one in members if one not in enter)
+    if not counts:
         return ""
-    count = sum(not one.size for one in members)
-    settings = f"{count} setting{'' if count == 1 else 's'} by {' and '.join(names)}"
-    return f"\nOnly the verdict counts, not the mean, of {settings}: this metric has no margin.\n"
+    settings = " and ".join(f"{count} setting{'' if count == 1 else 's'} by {name}" for name, count in counts.items())
+    metric = f", which is over those by {enter[0].metric.label}" if enter else ""
+    return f"\nOf {settings} only the verdict counts, not the mean{metric}.\n"
 
 
 def in_short(settings: Sequence[Setting], config: Any) -> str:

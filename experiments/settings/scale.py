@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Iterable
 
 from experiments.settings.setting import Setting
@@ -14,7 +15,7 @@ class Scale:
     """How differences in units of the margin are printed.
 
     Attributes:
-      unit: "dB", or "margins" if the settings have different metrics.
+      unit: e.g. "dB".
       factor: one margin in this unit.
       digits: decimals.
     """
@@ -36,10 +37,24 @@ class Scale:
         return self.unit
 
 
+def averaged(settings: Iterable[Setting]) -> list[Setting]:
+    """The settings whose differences enter a mean: those of the most frequent metric that has a margin.
+
+    Of equally frequent ones, the first. Differences by other metrics would have to be weighed against it.
+    """
+    sized = [one for one in settings if one.size]
+    counts = Counter(_kind(one) for one in sized)
+    return [one for one in sized if _kind(one) == max(counts, key=lambda kind: counts[kind])]
+
+
 def scale_of(settings: Iterable[Setting]) -> Scale:
-    """The unit of the metric, if all settings with a margin have the same metric and margin; else margins."""
-    found = {(one.metric.name, one.size): one.metric for one in settings if one.size}
-    if len(found) != 1:
+    """The unit of the metric of the settings that are `averaged`; margins if there is none."""
+    members = averaged(settings)
+    if not members:
         return Scale("margins", 1.0, 1)
-    ((_, size), metric) = next(iter(found.items()))
-    return Scale(metric.unit or metric.label, size, metric.digits)
+    metric = members[0].metric
+    return Scale(metric.unit or metric.label, members[0].size, metric.digits)
+
+
+def _kind(setting: Setting) -> tuple[str, float]:
+    return setting.metric.name, setting.size

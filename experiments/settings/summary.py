@@ -11,6 +11,7 @@ import numpy as np
 
 from aeden.measures import random_effects
 from aeden.measures.random_effects import Pooled
+from experiments.settings.scale import averaged
 from experiments.settings.setting import COSTS, Effect, Setting
 
 WORDS = ("better", "equal for practical use", "worse", "no difference shown")
@@ -117,9 +118,10 @@ def cluster(setting: Setting) -> str:
 
 
 def summarise(settings: Iterable[Setting], contender: str) -> Summary:
-    """A contender over some settings, as `counted` gives them."""
-    members = distinct(settings, contender)
-    networks = networks_of(members)
+    """A contender over some settings, as `counted` gives them. All verdicts count; means are of those `averaged`."""
+    settings = list(settings)
+    members, enter = distinct(settings, contender), averaged(settings)
+    networks = networks_of([one for one in members if one[0] in enter])
     words = Counter(effect.word for _, effect in members)
     costs = {name: [effect.costs[name] for _, effect in members if name in effect.costs] for name in COSTS}
     return Summary(

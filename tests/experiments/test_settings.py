@@ -180,22 +180,31 @@ def test_an_entry_adds_the_settings_of_a_table(make):
 
 
 def test_a_metric_of_which_less_is_better_and_other_units(make):
-    """mse with a margin: what is lower counts as positive, and different metrics share units of the margin."""
+    """mse with a margin: what is lower counts as positive; means are of the metric that most settings have."""
     rows = [{**row, "mse": 1.0 - row["psnr"] / 100} for row in rows_of({"a": LOW, "b": HIGH})]
     _, settings = make(
-        {"low": (rows, {"metric": "mse", "margin": 0.001}), "high": (rows, {}), "none": (rows, {"metric": "mse"})}
+        {
+            "low": (rows, {"metric": "mse", "margin": 0.001, "name": "low"}),
+            "high": (rows, {}),
+            "none": (rows, {"metric": "mse"}),
+            "more": (rows_of({"a": LOW, "b": [21.0, 21.2, 20.8, 21.1, 21.3, 20.9]}), {}),
+        }
     )
-    low, high, none = settings
+    low, high, none, more = settings
     assert low.effects["b"].word == "better"
     assert low.effects["b"].comparison.mean < 0 < page.value(low.effects["b"])
     assert page.value(low.effects["b"]) == pytest.approx(page.value(high.effects["b"]))  # 0.005 / 0.001, 0.5 / 0.1
     assert str(scale.scale_of([high, none])) == "dB"
-    assert str(scale.scale_of(settings)) == "margins"
+    assert scale.averaged(settings) == [high, more]
+    assert scale.averaged(settings[:3]) == [low]  # the first of equally frequent ones
+    assert summary.summarise(settings, "b").counts["better"] == 4
+    assert len(summary.summarise(settings, "b").networks) == 2
     # Without a margin only the verdict counts.
     assert np.isnan(page.value(none.effects["b"]))
     found = summary.summarise([none], "b")
     assert (found.counts["better"], found.over_networks) == (1, None)
-    assert "this metric has no margin" in document.summary_table(settings, decoders_like(settings), False)
+    said = document.summary_table(settings, decoders_like(settings), False)
+    assert "Of 2 settings by MSE only the verdict counts, not the mean, which is over those by PSNR." in said
 
 
 def test_the_map_as_a_table_has_the_best_baseline_and_the_intervals(make, tmp_path):

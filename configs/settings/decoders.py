@@ -29,7 +29,7 @@ TRAINED_NOISES = {
     "strokes": "strokes left out, 0.4",
 }
 # Those of these grids that have been run.
-TRAINED = ("mnist_blind",)
+TRAINED = ("mnist_blind", "notmnist_blind")
 LOW = "learning rate of 3e-3 for all, too low"
 
 
@@ -169,7 +169,7 @@ def _questions(questions: ConfigDict) -> None:
     questions.blind = question(
         "You do not know how strong the noise is (blind denoising)",
         ("noise_*_blind",),
-        "notMNIST; photos; other ranges of levels; longer training",
+        "photos; other ranges of levels; longer training",
     )
     questions.shifted = question(
         "The noise differs from that of the training",

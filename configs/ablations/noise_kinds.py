@@ -14,7 +14,7 @@ subpixel   convolve, then rearrange channels into pixels
 Each grid has 20 trials (more if the best rate lies at the edge of the range) and 36 runs of one epoch, 430 steps, on
 MNIST, or of three epochs, 354 steps, on notMNIST. The blind ones, which were run first, have 36 trials: their
 results from 0.0085 to 0.0495 differ no more than those of neighbouring rates do, so that five rates are enough.
-`mnist_blind` took an hour on two slow cores (docs/results-decoders.md); the others have not been measured yet.
+`mnist_blind` took an hour on two slow cores (docs/results-noises.md); the others have not been measured yet.
 """
 
 import importlib

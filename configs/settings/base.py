@@ -15,6 +15,7 @@ def get_config() -> ConfigDict:
     config.contenders = ConfigDict(sort_keys=False)  # name -> the decoder in plain words, in the order of the columns
     config.headline = ()  # the contenders of the summary in a few lines
     config.data = ConfigDict({"mnist": "MNIST", "notmnist/small": "notMNIST"})  # data set in tables -> its name in text
+    config.page = True  # whether the heat map is also written as an HTML page
     config.axes = _axes()
     config.tables = ConfigDict(sort_keys=False)  # name of an entry -> `table(...)`
     config.questions = ConfigDict(sort_keys=False)  # name -> `question(...)`, a line of "if you do this, take that"

@@ -56,8 +56,9 @@ def get_config() -> ConfigDict:
 
 
 def part(prefix: str) -> ConfigDict:
-    """The settings whose entries begin like this, for a page about them; without questions."""
+    """The settings whose entries begin like this, for a document about them; without questions and HTML page."""
     config = get_config()
+    config.page = False
     for name in [name for name in config.tables if not name.startswith(prefix)]:
         del config.tables[name]
     for name in list(config.questions):

@@ -73,8 +73,9 @@ def main() -> None:
         name = path.stem if path else cli.config_name()
         title = (title_of(path.read_text()) if path else "") or name
         page.save_picture(out / f"{name}.png", settings, config)
-        files.write_text(out / f"{name}.html", page.html(title, settings, config, out.resolve(), root))
-        print(f"heat map: {out / name}.png and .html")
+        if config.page:
+            files.write_text(out / f"{name}.html", page.html(title, settings, config, out.resolve(), root))
+        print(f"heat map: {out / name}.png{' and .html' if config.page else ''}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 python -m experiments.ablate --config=configs/ablations/segment_letters.py:skip
 python -m experiments.ablate --config=configs/ablations/segment_letters.py:no_skip
 
-The protocol of `tuned_mnist.py`: every contender gets the same five trials, judged by mean IoU on the validation split,
-and then nine paired seeds. All are also compared with a threshold and connected components on the same images.
+The protocol of `tuned_mnist.py`: every contender gets the same seven trials, judged by mean IoU on the validation
+split, and then nine paired seeds. All are also compared with a threshold and connected components on the same images.
 
 nearest        resize to the nearest neighbour, then convolve
 bilinear       resize bilinearly, then convolve
@@ -12,7 +12,7 @@ k3, k4         transposed convolution with kernels of 3 and 4
 subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
-30 trials and 54 runs of eight epochs, 4,000 steps, each (more trials if the best rate lies at the edge of the range).
+42 trials and 54 runs of eight epochs, 4,000 steps, each (more trials if the best rate lies at the edge of the range).
 Not measured yet.
 """
 

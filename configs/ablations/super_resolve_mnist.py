@@ -14,8 +14,9 @@ subpixel       convolve, then rearrange channels into pixels
 large_context  transposed convolution with a kernel of 7 and a parallel one of 3
 
 Twice: 54 trials, 36 more since the best rate stayed at the edge of the range, and 54 runs of one epoch, 430 steps,
-each: an hour and a half on two cores of an AMD EPYC (docs/results-super-resolution.md). Four times: 30 trials of a
-range that these suggested, and 54 runs. Not measured yet.
+each: an hour and a half on two cores of an AMD EPYC. Four times: 30 trials of a range that these suggested, 12 more
+since the best rate of one decoder was the lowest, and 54 runs: an hour (docs/results-super-resolution.md). Three times:
+42 trials and 54 runs, not measured yet.
 """
 
 from ml_collections import ConfigDict
@@ -33,6 +34,8 @@ def get_config(factor: str = "2") -> ConfigDict:
     if factor == "2":  # the first of these grids, which showed where the best rates are and that fewer trials do
         config.tuning.fields.learning_rate = (3e-3, 6e-2)
         config.tuning.trials = 9
+    elif factor == "4":
+        config.tuning.trials = 5
     return config
 
 
@@ -55,7 +58,7 @@ def six_decoders(experiment: ConfigDict) -> ConfigDict:
     config = grid_base.get_config()
     config.experiment = experiment
     config.contenders = contenders()
-    config.tuning.trials = 5
+    config.tuning.trials = 7
     config.seeds = 9
     config.reference = "nearest"
     return config

@@ -3,7 +3,7 @@
 python -m experiments.ablate --config=configs/ablations/super_resolve_notmnist.py:2
 python -m experiments.ablate --config=configs/ablations/super_resolve_notmnist.py:4
 
-30 trials and 54 runs of four epochs, 472 steps, each. Not measured yet.
+42 trials and 54 runs of four epochs, 472 steps, each. Not measured yet.
 """
 
 from ml_collections import ConfigDict

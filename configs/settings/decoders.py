@@ -110,14 +110,7 @@ def _tables(tables: ConfigDict) -> None:
         axes=("model.skip", "model.stages"),
         report=f"{PAGE}#skip-connections-and-depth",
     )
-    tables.super_resolve_mnist = table(
-        "results/super-resolve-mnist.csv",
-        task="super_resolve",
-        tuned=True,
-        axes=("super_resolve.factor",),
-        baselines="results/super-resolve-mnist-baselines.csv",
-        report="docs/results-super-resolution.md#mnist-twice",
-    )
+    _super_resolution(tables)
     tables.gans = table(
         "results/ablations/gans-mnist.csv",
         task="gan",
@@ -126,6 +119,18 @@ def _tables(tables: ConfigDict) -> None:
         rename={"upsample": "nearest", "transpose": "k3"},
         report="docs/results-generators.md#figures",
     )
+
+
+def _super_resolution(tables: ConfigDict) -> None:
+    for name, heading in (("mnist", "mnist-twice"), ("mnist-x4", "mnist-four-times")):
+        tables[f"super_resolve_{name.replace('-', '_')}"] = table(
+            f"results/super-resolve-{name}.csv",
+            task="super_resolve",
+            tuned=True,
+            axes=("super_resolve.factor",),
+            baselines=f"results/super-resolve-{name}-baselines.csv",
+            report=f"docs/results-super-resolution.md#{heading}",
+        )
 
 
 def _low_rates(tables: ConfigDict) -> None:
@@ -190,7 +195,7 @@ def _questions(questions: ConfigDict) -> None:
     questions.enlarge = question(
         "You enlarge small gray images (super-resolution)",
         ("super_resolve_*",),
-        "factors of 3 and 4; notMNIST, photos, colour; low resolution with noise; longer training",
+        "a factor of 3; notMNIST, photos, colour; low resolution with noise; longer training",
     )
     questions.few = question(
         "You have 300 to 10,000 training images",

@@ -50,8 +50,6 @@ def check(settings: Any, templates: Sequence[Cell]) -> None:
             raise ValueError(f"tuning.{name}={tuning[name]}: use {least} or more")
     if tuning.trials > MOST_TRIALS:
         raise ValueError(f"tuning.trials={tuning.trials}: use {MOST_TRIALS} or fewer for each contender")
-    if tuning.trials > MOST_TRIALS:
-        raise ValueError(f"tuning.trials={tuning.trials}: use {MOST_TRIALS} or fewer for each contender")
     if tuning.seed + tuning.trials - 1 > MOST_SEEDS:
         raise ValueError(
             f"tuning.seed={tuning.seed}: the last of {tuning.trials} trials would have a seed above {MOST_SEEDS}; "

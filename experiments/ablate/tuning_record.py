@@ -18,7 +18,7 @@ from experiments.ablate.verdict import TUNING_SHARE
 
 RANKING = "mean of the best third of a contender's finished trials, rounded up"
 # Trials of a field in the simulations of docs/method.md, "Does the protocol tell the truth?".
-TRIALS = 9
+TRIALS = 7
 # What the ranking of the trials does not say.
 NOT_SHOWN = (
     "Contenders that are left out are not shown to be worse. Those that go on are compared with the reference only."

@@ -138,6 +138,7 @@ def test_an_optimum_at_the_edge_widens_the_range_for_all(tuned, tmp_path, monkey
     assert [choice.edges for choice in state.choices().values()] == [{}, {}, {}]
     # Half of its trials are now far below the optimum.
     few = "sub: 5 of 10 trials diverged or ended far worse than the best one, so that few decide; narrow tuning.fields."
+    monkeypatch.setattr(tuning_record, "TRIALS", 8)
     failed, trials = tuning_record.warnings(state)
     assert failed == f"{few}learning_rate"
     assert trials.startswith("tuning.trials=7: the difference that two tunings of one contender are allowed (0.05 dB)")

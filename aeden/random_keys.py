@@ -10,6 +10,7 @@ import enum
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from aeden.shapes import Array, Integer, Key
 
@@ -33,6 +34,11 @@ STREAMS = 256
 def stream_key(seed: int | Integer[Array, ""], stream: Stream, phase: int = 0) -> Key[Array, ""]:
     """The key of one stream in one phase of a run; phases are numbered from 0."""
     return jax.random.fold_in(jax.random.key(seed), STREAMS * phase + int(stream))
+
+
+def stream_key_data(seed: int, stream: Stream, phase: int = 0) -> np.ndarray:
+    """`stream_key` as data, uint32 [2]: an argument of compiled programs, which `jax.random.wrap_key_data` takes."""
+    return np.asarray(jax.random.key_data(stream_key(seed, stream, phase)))
 
 
 def example_keys(key: Key[Array, ""], step: int | Integer[Array, ""], index: Integer[Array, b]) -> Key[Array, b]:

@@ -251,8 +251,7 @@ def with_key(training: Training) -> Callable[[PyTree, PyTree, Array], tuple[PyTr
 
 def key_data(training: Training, seed: int) -> np.ndarray:
     """The key of the training stream of a seed in the phase of a training, as data."""
-    key = random_keys.stream_key(seed, random_keys.Stream.TRAIN, training.phase)
-    return np.asarray(jax.random.key_data(key))
+    return random_keys.stream_key_data(seed, random_keys.Stream.TRAIN, training.phase)
 
 
 def _read_metrics(unread: list[tuple[int, Metrics]], window: Window, checkpoints: Checkpoints) -> None:

@@ -26,13 +26,13 @@ import jax
 import numpy as np
 from absl import flags
 
-from aeden import random_keys
 from aeden.nn.parameters import count_parameters, make_init
 from aeden.runtime import devices, files, provenance
 from aeden.shapes import PyTree
 from aeden.tasks.denoise.run import DenoiseRun
 from aeden.tasks.denoise.task import prepare
 from aeden.tasks.objectives import restoration
+from aeden.training.loop import key_data, with_key
 from experiments import cli
 from experiments.ablate import grid
 
@@ -81,15 +81,14 @@ def costs(runs: dict[str, DenoiseRun], rounds: int) -> dict[str, dict[str, Any]]
 def timed_jobs(run: DenoiseRun, params: PyTree) -> tuple[Timed, Timed]:
     """Two functions: one restores a batch, the other takes a training step. Compiled and warm, over all devices."""
     training, shape = run.training, run.dataset.image_shape
-    key = random_keys.stream_key(training.seed, random_keys.Stream.TRAIN)
-    step = devices.pmap_steps(lambda state, batch: training.objective.step(state, batch, key))
+    step, key = devices.pmap_steps(with_key(training)), key_data(training, training.seed)
     restore = restoration.make_restore(run.model, params, shape)
     images = np.random.default_rng(0).uniform(size=(training.batches.batch_size, *shape)).astype(np.float32)
     batch = devices.deal(training.batches.at(0))
     state = [devices.replicate(training.objective.init(jax.random.key(0)))]
 
     def train() -> Any:
-        state[0], metrics = step(state[0], batch)  # the step reuses the memory of the state that is passed in
+        state[0], metrics = step(state[0], batch, key)  # the step reuses the memory of the state that is passed in
         return metrics
 
     jobs: tuple[Timed, Timed] = (lambda: restore(images, run.noise_fields.get("level"))), train

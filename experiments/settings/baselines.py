@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aeden.measures.metric import Metric
+from experiments.settings.rows import read_rows
 
 
 def best_baseline(path: Path, metric: Metric, place: Mapping[str, Any]) -> tuple[str, float]:
@@ -23,10 +23,10 @@ def best_baseline(path: Path, metric: Metric, place: Mapping[str, Any]) -> tuple
     """
     if not path.is_file():
         raise ValueError(f"there is no table {path}: correct `baselines`")
-    with path.open() as file:
-        rows = list(csv.DictReader(file))
-    mine = [row for row in rows if all(row[column] == str(value) for column, value in place.items() if column in row)]
-    if not mine or not {"method", metric.name} <= mine[0].keys():
+    rows, columns = read_rows(path)
+    here = {column: value for column, value in place.items() if column in columns}
+    mine = [row for row in rows if all(row.get(column) == value for column, value in here.items())]
+    if not mine or not {"method", metric.name} <= columns:
         raise ValueError(f"{path} has no method with {metric.name} at this setting: correct `baselines`")
-    best = (max if metric.higher_is_better else min)(mine, key=lambda row: float(row[metric.name]))
-    return best["method"], float(best[metric.name])
+    best = (max if metric.higher_is_better else min)(mine, key=lambda row: row[metric.name])
+    return best["method"], best[metric.name]

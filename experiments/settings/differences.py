@@ -9,12 +9,13 @@ from typing import Any
 from aeden.measures.metric import Metric
 from aeden.plots.settings import MARKS
 from experiments.settings.document import link, table
+from experiments.settings.page import columns
 from experiments.settings.setting import Effect, Setting
 
 
 def differences_table(settings: Sequence[Setting], config: Any, folder: Path, root: Path) -> str:
     """Every setting: the best baseline, the reference, and each contender's difference with interval and verdict."""
-    names = [name for name in config.contenders if any(name in one.effects for one in settings)]
+    names = columns(settings, config)
     rows = []
     for one in settings:
         baseline = one.baseline and f"{one.baseline[0]} {_figure(one.baseline[1], one.metric)}"

@@ -43,8 +43,8 @@ def averaged(settings: Iterable[Setting]) -> list[Setting]:
     Of equally frequent ones, the first. Differences by other metrics would have to be weighed against it.
     """
     sized = [one for one in settings if one.size]
-    counts = Counter(_kind(one) for one in sized)
-    return [one for one in sized if _kind(one) == max(counts, key=lambda kind: counts[kind])]
+    most = Counter(map(_kind, sized)).most_common(1)
+    return [one for one in sized if _kind(one) == most[0][0]]
 
 
 def scale_of(settings: Iterable[Setting]) -> Scale:

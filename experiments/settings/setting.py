@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from aeden.tasks.from_config import check_choice
 from experiments.ablate import metrics, seed_values, verdict
 from experiments.ablate.grid import kind
 from experiments.settings.baselines import best_baseline
+from experiments.settings.rows import read_rows
 
 # What a contender costs, where the table says so: column -> its name in text.
 COSTS = {"parameters": "parameters", "multiplications": "multiplications"}
@@ -167,10 +167,7 @@ def _rows(path: Path, entry: Any) -> list[Row]:
     """
     if not path.is_file():
         raise ValueError("there is no such table: correct its path")
-    with path.open() as file:
-        reader = csv.DictReader(file)
-        rows = [{name: _value(text) for name, text in row.items() if text} for row in reader]
-        columns = set(reader.fieldnames or ())
+    rows, columns = read_rows(path)
     where = flatten(entry.where.to_dict())
     for column in ("contender", "seed", entry.metric, *entry.axes, *where, *(() if entry.data else ("dataset",))):
         if column not in columns:
@@ -180,18 +177,6 @@ def _rows(path: Path, entry: Any) -> list[Row]:
         raise ValueError(f"no row has {kind('', where).removeprefix(', ')}: correct `where`")
     rename = entry.rename.to_dict()
     return [{**row, "contender": rename.get(row["contender"], row["contender"])} for row in chosen]
-
-
-def _value(text: str) -> Any:
-    """A value of a table: bool, int or float if it reads as one, else the text."""
-    if text in ("True", "False"):
-        return text == "True"
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _check(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str, entry: Any) -> None:

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden.data.batches import to_unit
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split, spread
 from aeden.measures import equivariance, image_quality
@@ -18,7 +17,7 @@ from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.decoders import DECODERS
 from aeden.nn.unet import Network, UNet
 from aeden.shapes import PyTree
-from aeden.tasks.objectives.noisy_images import FixedNoise
+from aeden.tasks.objectives.noisy_images import FixedNoise, corrupted
 from aeden.tasks.objectives.restoration import make_evaluation, make_restore
 from aeden.training.evaluation import EVALUATION_BATCH, in_batches
 from aeden.transforms.noise import levels_of
@@ -87,7 +86,6 @@ def shift_equivariance(model: ConvAutoencoder | UNet, params: PyTree, noise: Fix
     height, width, channels = split.images.shape[1:]
     shape = (height + 2 * margin, width + 2 * margin, channels)
     restore = make_restore(model, jax.device_get(params), shape)
-    corrupt = jax.jit(lambda fixed, index, images: fixed(index, to_unit(images)))
     sides = (margin + period - 1, margin)
     errors = []
     chosen = spread(len(split), SHIFTED_IMAGES).astype(np.int32)
@@ -97,7 +95,7 @@ def shift_equivariance(model: ConvAutoencoder | UNet, params: PyTree, noise: Fix
         level = levels_of(noise, jnp.asarray(index))
         # A chunk is one batch, so that the levels go with their images.
         at_level = functools.partial(restore, level=None if level is None else np.asarray(level))
-        noisy = np.asarray(corrupt(noise, index, enlarged))
+        noisy = np.asarray(corrupted(noise, index, enlarged))
         errors.append(equivariance.shift_errors(functools.partial(in_batches, at_level), noisy, period, margin))
     return equivariance.decibels(float(np.concatenate(errors).mean()))
 

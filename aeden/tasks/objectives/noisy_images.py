@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import jax
+
 from aeden.data.batches import to_unit
 from aeden.shapes import Array, PyTree
 
@@ -11,6 +13,12 @@ from aeden.shapes import Array, PyTree
 # A tree whose array is its key (`jax.tree_util.Partial`). Give it to compiled programs as an argument: as a constant,
 # its key would keep other seeds from finding these programs in the compilation cache.
 FixedNoise = Callable[[Array, Array], Array]
+
+
+@jax.jit
+def corrupted(noise: FixedNoise, index: Array, images: Array) -> Array:
+    """Images [b, h, w, c] of a split, uint8, with the noise of their indices [b]: float32."""
+    return noise(index, to_unit(images))
 
 
 def noisy_images(batch: PyTree, clean: Array, noise: FixedNoise) -> Array:

@@ -20,7 +20,7 @@ from aeden.nn.restore import is_linear, model_output, restore, takes_level
 from aeden.nn.stack import Autoencoder
 from aeden.runtime import example_maps
 from aeden.shapes import Array, Float, Key, PyTree
-from aeden.tasks.objectives.noisy_images import FixedNoise, noisy_images
+from aeden.tasks.objectives.noisy_images import FixedNoise, corrupted, noisy_images
 from aeden.training.evaluation import EVALUATION_BATCH, make_means, make_means_of_states
 from aeden.training.gradient_step import GradientStep, TrainState, part_pixels
 from aeden.training.objective import Objective
@@ -135,7 +135,7 @@ def fixed_noise(noise: Transform, seed: int, stream: random_keys.Stream) -> Fixe
       stream: `Stream.VALIDATION` or `Stream.TEST`.
     """
 
-    return keyed_noise(noise, np.asarray(jax.random.key_data(random_keys.stream_key(seed, stream))))
+    return keyed_noise(noise, random_keys.stream_key_data(seed, stream))
 
 
 def keyed_noise(noise: Transform, key_data: np.ndarray | Array) -> FixedNoise:
@@ -223,8 +223,8 @@ def make_validation_of_seeds(
     means = make_means_of_states(sums, functools.partial(part_pixels, model))
 
     def validate(states: PyTree, seeds: Sequence[int]) -> list[Figures]:
-        keys = [random_keys.stream_key(seed, random_keys.Stream.VALIDATION) for seed in seeds]
-        return means(states.params, [np.asarray(jax.random.key_data(key)) for key in keys], split)
+        keys = [random_keys.stream_key_data(seed, random_keys.Stream.VALIDATION) for seed in seeds]
+        return means(states.params, keys, split)
 
     return validate
 
@@ -238,11 +238,10 @@ def _restored_sums(model: Autoencoder, noise: FixedNoise, params: PyTree, batch:
 
 def corrupt_split(noise: FixedNoise, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """All images of a split, clean and noisy as in the evaluation: float32 [n, h, w, c] each."""
-    corrupt = jax.jit(lambda fixed, index, images: fixed(index, to_unit(images)))
     noisy = []
     for start in range(0, len(split), EVALUATION_BATCH):
         index = np.arange(start, min(start + EVALUATION_BATCH, len(split)), dtype=np.int32)
-        noisy.append(np.asarray(corrupt(noise, index, np.asarray(split.images[index]))))
+        noisy.append(np.asarray(corrupted(noise, index, np.asarray(split.images[index]))))
     return np.asarray(split.images, np.float32) / 255.0, np.concatenate(noisy)
 
 

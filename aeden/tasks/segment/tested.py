@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from aeden.data.batches import to_unit
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import segmentation
@@ -17,7 +15,7 @@ from aeden.nn.parameters import apply
 from aeden.nn.stack import Autoencoder
 from aeden.runtime import example_maps
 from aeden.shapes import Array, PyTree
-from aeden.tasks.objectives.noisy_images import FixedNoise
+from aeden.tasks.objectives.noisy_images import FixedNoise, corrupted
 from aeden.tasks.objectives.restoration import corrupt_split
 from aeden.tasks.objectives.samples import shown
 from aeden.tasks.objectives.segmentation import make_scores, score_labels
@@ -95,7 +93,7 @@ def samples(
     """
     index = shown(len(split))
     batch = split.take(index, len(index))
-    images = np.asarray(jax.jit(lambda fixed, i, x: fixed(i, to_unit(x)))(noise, batch["index"], batch["image"]))
+    images = np.asarray(corrupted(noise, batch["index"], batch["image"]))
     return {
         "image": images,
         "truth": batch["pixel_label"],

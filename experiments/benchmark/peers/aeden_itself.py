@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from aeden import random_keys
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.nn import layers
@@ -24,6 +23,7 @@ from aeden.runtime import provenance
 from aeden.tasks.execute import prepare
 from aeden.tasks.from_config import cpu_devices
 from aeden.tasks.objectives import restoration
+from aeden.training.loop import key_data, with_key
 from configs import base, photos_gray
 from experiments.benchmark.peers import (
     DENSE,
@@ -118,8 +118,7 @@ def _training_job(config: ConfigDict, train: Split, validation: Split, dispatch:
     """
     (training,) = prepare(config, Dataset("random", "random", train, validation, validation, "")).abstract_trainings()
     state = jax_devices.replicate(training.objective.init(jax.random.key(0)))
-    key = random_keys.stream_key(0, random_keys.Stream.TRAIN)
-    step = jax_devices.pmap_steps(lambda s, b: training.objective.step(s, b, key))
+    step, key = jax_devices.pmap_steps(with_key(training)), key_data(training, 0)
     dispatch = dispatch or jax_devices.steps_per_dispatch()
     description = {**_description(), "parameters": count_parameters(state.params), "steps_per_dispatch": dispatch}
     taken = 0
@@ -128,7 +127,7 @@ def _training_job(config: ConfigDict, train: Split, validation: Split, dispatch:
         nonlocal state, taken
         began = taken
         for _ in range(0, steps, dispatch):
-            state, metrics = step(state, jax_devices.deal(training.batches.at(taken, dispatch)))
+            state, metrics = step(state, jax_devices.deal(training.batches.at(taken, dispatch)), key)
             taken += dispatch
             if jax_devices.runs_in_step():
                 jax.device_get(metrics)

@@ -53,6 +53,7 @@ def table(
     entry.rename = ConfigDict()  # contender in the table -> its name in `contenders`, where they differ
     entry.metric = "psnr"  # column that is compared
     entry.margin = 0.0  # smallest difference to act on, in the metric's unit; 0: its own (0.1 dB for psnr), -1: none
+    entry.columns = ()  # metrics that the table of its contenders shows beside `metric`
     entry.baselines = ""  # table of methods that need no training, on the same images; "" for none
     entry.data = ""  # the data set, where the table has no column `dataset`
     entry.equal_parameters = False  # whether contenders had as many parameters as the reference

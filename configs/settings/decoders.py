@@ -128,6 +128,7 @@ def _super_resolution(tables: ConfigDict) -> None:
             task="super_resolve",
             tuned=True,
             axes=("super_resolve.factor",),
+            columns=("ssim", "spectrum_distance_db"),
             baselines=f"results/super-resolve-{name}-baselines.csv",
             report=f"docs/results-super-resolution.md#{heading}",
         )

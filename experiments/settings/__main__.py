@@ -20,6 +20,7 @@ from aeden.runtime import files
 from experiments import cli
 from experiments.settings import document, page
 from experiments.settings.advice import answer
+from experiments.settings.contenders import contender_tables
 from experiments.settings.differences import differences_table
 from experiments.settings.setting import Setting, settings_of
 
@@ -37,6 +38,7 @@ def parts_of(settings: Sequence[Setting], config: Any, folder: Path, root: Path)
       root: of the repository.
     """
     names = list(config.contenders)
+    entries = {name: [one for one in settings if one.entry == name] for name in config.tables}
     answers = [answer(one, settings, names, config.reference) for one in config.questions.values()]
     return {
         "short": document.in_short(settings, config),
@@ -45,6 +47,7 @@ def parts_of(settings: Sequence[Setting], config: Any, folder: Path, root: Path)
         "equal": document.summary_table(settings, config, equal_parameters=True),
         "settings": document.settings_table(settings, folder, root),
         "differences": differences_table(settings, config, folder, root),
+        **{f"table:{name}": contender_tables(members, config, folder, root) for name, members in entries.items()},
     }
 
 

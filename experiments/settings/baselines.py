@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aeden.measures.metric import Metric
+from aeden.runtime.files import Row
 from experiments.settings.rows import read_rows
 
 
-def best_baseline(path: Path, metric: Metric, place: Mapping[str, Any]) -> tuple[str, float]:
-    """The best method that needs no training, on the images of a setting: its name and its figure.
+def methods_at(path: Path, metric: Metric, place: Mapping[str, Any]) -> list[Row]:
+    """The methods that need no training, on the images of a setting: rows with `method` and metrics.
 
     Args:
       path: a table with a row per method, as a grid writes it (`baselines.csv`).
@@ -28,5 +29,9 @@ def best_baseline(path: Path, metric: Metric, place: Mapping[str, Any]) -> tuple
     mine = [row for row in rows if all(row.get(column) == value for column, value in here.items())]
     if not mine or not {"method", metric.name} <= columns:
         raise ValueError(f"{path} has no method with {metric.name} at this setting: correct `baselines`")
-    best = (max if metric.higher_is_better else min)(mine, key=lambda row: row[metric.name])
-    return best["method"], best[metric.name]
+    return mine
+
+
+def best(methods: Sequence[Row], metric: Metric) -> Row:
+    """The best of one or more methods by a metric."""
+    return (max if metric.higher_is_better else min)(methods, key=lambda row: row[metric.name])

@@ -8,6 +8,7 @@ from typing import Any
 
 from aeden.measures.metric import Metric
 from aeden.plots.settings import MARKS
+from experiments.settings.baselines import best
 from experiments.settings.document import link, table
 from experiments.settings.page import columns
 from experiments.settings.setting import Effect, Setting
@@ -18,14 +19,22 @@ def differences_table(settings: Sequence[Setting], config: Any, folder: Path, ro
     names = columns(settings, config)
     rows = []
     for one in settings:
-        baseline = one.baseline and f"{one.baseline[0]} {_figure(one.baseline[1], one.metric)}"
         cells = [_cell(one.effects.get(name), one.metric) for name in names]
-        rows.append([link(one.words, one.table, folder, root), baseline or "", _figure(one.figure, one.metric), *cells])
+        reference = _figure(one.reference, one.metric)
+        rows.append([link(one.words, one.table, folder, root), _best(one), reference, *cells])
     labels = {one.metric.axis_label for one in settings}
     unit = f" ({labels.pop()})" if len(labels) == 1 else ""
     heads = [f"setting{unit}", "best without training", f"`{config.reference}`", *(f"`{name}`" for name in names)]
     marks = f"{MARKS['better']} better, {MARKS['worse']} worse, {MARKS['equal for practical use']} equal"
     return table(heads, rows) + f"\n{marks} for practical use; without a mark, no difference is shown.\n"
+
+
+def _best(setting: Setting) -> str:
+    """The best method that needs no training; "" for none."""
+    if not setting.methods:
+        return ""
+    row = best(setting.methods, setting.metric)
+    return f"{row['method']} {_figure(row[setting.metric.name], setting.metric)}"
 
 
 def _figure(value: float, metric: Metric) -> str:
@@ -36,6 +45,11 @@ def _cell(effect: Effect | None, metric: Metric) -> str:
     """A difference with its interval and the mark of its verdict."""
     if effect is None:
         return ""
+    return f"{difference(effect, metric)} {MARKS.get(effect.word, '')}".strip()
+
+
+def difference(effect: Effect, metric: Metric) -> str:
+    """A difference with its interval, without its unit, e.g. "+0.31 [+0.20, +0.42]"."""
     one = effect.comparison
     mean, low, high = (f"{value:+.{metric.digits}f}" for value in (one.mean, one.low, one.high))
-    return f"{mean} [{low}, {high}] {MARKS.get(effect.word, '')}".strip()
+    return f"{mean} [{low}, {high}]"

@@ -17,7 +17,7 @@ from aeden.tasks.execute import TASKS
 from aeden.tasks.from_config import check_choice
 from experiments.ablate import metrics, seed_values, verdict
 from experiments.ablate.grid import kind
-from experiments.settings.baselines import best_baseline
+from experiments.settings.baselines import methods_at
 from experiments.settings.rows import read_rows
 
 # What a contender costs, where the table says so: column -> its name in text.
@@ -65,8 +65,10 @@ class Setting:
       tuned: whether each contender had a learning rate that suits it.
       left_out: why summaries leave it out; "" if they count it.
       table, report: the CSV file, and the page about it or "", from the root of the repository.
-      figure: mean of the metric of the reference over its seeds.
-      baseline: the best method that needs no training, and its figure; None if there is no table of them.
+      entry: name of its entry in the config.
+      rows: of the table, one per run.
+      methods: rows of the methods that need no training, on the same images; none if there is no table of them.
+      reference: mean of the metric of the reference over its seeds.
       effects: contender -> effect.
       notes: what was left out because it is not finite.
     """
@@ -84,8 +86,10 @@ class Setting:
     left_out: str
     table: str
     report: str
-    figure: float
-    baseline: tuple[str, float] | None
+    entry: str
+    rows: Sequence[Row]
+    methods: Sequence[Row]
+    reference: float
     effects: Mapping[str, Effect]
     notes: Sequence[str]
 
@@ -150,8 +154,10 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
                 entry.left_out,
                 entry.path,
                 entry.report,
+                name,
+                mine,
+                methods_at(root / entry.baselines, metric, here) if entry.baselines else [],
                 float(np.mean(list(seed_values.finite(reference).values()))),
-                best_baseline(root / entry.baselines, metric, here) if entry.baselines else None,
                 effects,
                 seed_values.gaps(mine, contenders, axes, config.reference, metric).sentences(metric),
             )

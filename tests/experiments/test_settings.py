@@ -16,7 +16,7 @@ from configs.settings import base, decoders
 from configs.settings.base import question, table
 from experiments import cli
 from experiments.settings import __main__ as command
-from experiments.settings import advice, differences, document, page, scale, summary
+from experiments.settings import advice, contenders, differences, document, page, scale, summary
 from experiments.settings.setting import settings_of
 
 PAGE = ROOT / "docs/which-decoder.md"
@@ -228,6 +228,42 @@ def test_the_map_as_a_table_has_the_best_baseline_and_the_intervals(make, tmp_pa
     for name, said in (("gone.csv", "there is no table"), ("t.csv", "no method with psnr")):
         with pytest.raises(ValueError, match=said):
             make({"t": (rows, {**fields, "baselines": name})})
+
+
+def test_the_table_of_an_entry_has_rates_costs_figures_and_verdicts(make, tmp_path):
+    """Means and deviations are NumPy's, the interval is SciPy's; a metric of which less is better counts as ahead."""
+    rows = [
+        {**row, "epochs": epochs, "mse": 1.0 - row["psnr"] / 100, "learning_rate": rate, "multiplications": 2.5e6}
+        for epochs in (1, 2)
+        for row in rows_of({"a": LOW, "b": HIGH, "c": LOW[:5]})
+        for rate in [{"a": 0.0123, "b": 0.5, "c": 0.1}[row["contender"]]]
+    ]
+    methods = [{"method": "non_local", "epochs": epochs, "psnr": 15.0, "mse": 0.25} for epochs in (1, 2)]
+    files.write_csv(tmp_path / "methods.csv", methods)
+    fields = {"axes": ("epochs",), "baselines": "methods.csv", "metric": "mse", "margin": 1e-4, "columns": ("psnr",)}
+    pair = rows_of({"a": LOW, "b": HIGH})
+    config, settings = make({"t": (rows, {**fields, "tuned": True}), "u": (pair, {})})
+    text = contenders.contender_tables(settings[:2], config, tmp_path, tmp_path)
+    assert "MNIST, 1 epochs ([t.csv](t.csv)):" in text
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert lines[0][:3] == ["chosen rate", "parameters", "million multiplications per image"]
+    assert lines[0][3:7] == ["MSE", "PSNR, dB", "difference [95 % interval]", "ahead"]
+    assert lines[2][:4] == ["without training: non local", "", "", ""]
+    assert lines[2][4:6] == ["0.25000", "15.00"]
+    assert lines[3][:4] == ["`a`", "0.012", "10", "2.50"]
+    mean, deviation = np.mean(HIGH), np.std(HIGH, ddof=1)
+    low, high = stats.t.interval(0.95, 5, -0.005, stats.sem(np.subtract(HIGH, LOW)) / 100)
+    assert lines[4][5] == f"{mean:.2f} ± {deviation:.2f}"
+    assert lines[4][6:8] == [f"-0.00500 [{low:+.5f}, {high:+.5f}]", "6 of 6"]
+    assert lines[5][7] == "0 of 5"
+    # Without a title, as it is one setting; without rates, as they are the same.
+    alone = contenders.contender_tables([settings[2]], config, tmp_path, tmp_path)
+    assert alone.startswith("|  | parameters | PSNR, dB |")
+    assert "| reference |" in alone
+    assert f"| **+0.50 [{-100 * high:+.2f}, {-100 * low:+.2f}]** | 6 of 6 | 0.031 | better |" in alone
+    config.tables.t.columns = ("ssim",)
+    with pytest.raises(ValueError, match=r"t\.csv has no metric ssim: correct `columns` of t"):
+        contenders.contender_tables(settings[:2], config, tmp_path, tmp_path)
 
 
 def decoders_like(settings):

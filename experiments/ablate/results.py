@@ -64,13 +64,16 @@ def levels(cell: Cell, summary: Summary) -> list[Row]:
 def judged(cell: Cell, summary: Summary) -> list[Row]:
     """The metrics of a GAN's samples, of the samples of its untrained generator, and of real images: one row each.
 
-    Samples at further truncations of the latent vectors have a row too.
+    Samples at further truncations of the latent vectors have a row too, and so do training images that the judge has
+    not seen, if there are any.
     """
     truncated = {f"truncated at {limit}": figures for limit, figures in summary.get("truncations", {}).items()}
     sets = {"trained": summary["test"], **truncated, "untrained": summary["untrained"], "real": summary["real"]}
+    if summary.get("unseen"):
+        sets["unseen"] = summary["unseen"]
     return [
         {
-            "generator": "none" if name == "real" else cell.contender,
+            "generator": "none" if name in ("real", "unseen") else cell.contender,
             "images": name,
             "dataset": summary["dataset"],
             **cell.setting,

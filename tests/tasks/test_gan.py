@@ -15,7 +15,7 @@ from aeden import random_keys
 from aeden.data.batches import TrainBatches
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
-from aeden.measures import checkerboard
+from aeden.measures import checkerboard, sample_quality
 from aeden.nn.decoders import Decoder
 from aeden.nn.gan import DOWNSAMPLINGS, Discriminator, Generator, blur, clustered
 from aeden.nn.parameters import apply
@@ -328,6 +328,8 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     assert whole["classifier"]["kind"] == "half"
     assert whole["truncations"]["0.5"].keys() == whole["real"].keys()
     assert whole["real"]["agreement"] == whole["classifier"]["accuracy"]
+    # 40 samples are compared with half of the training images; too few others are left to be judged like them.
+    assert "unseen" not in whole
     lines = gan_task.closing(whole)
     assert any(line.startswith("  truncated 0.5 ") and "of its class" in line for line in lines)
     assert lines[-1].endswith("on images that it was not trained on")
@@ -404,6 +406,23 @@ def test_a_trial_is_judged_on_the_validation_split(config, dataset, rng):
     assert rows["real"]["agreement"] == np.mean(
         np.digitize(dataset.test.images.mean((1, 2, 3)), [80, 160]) == dataset.test.labels
     )
+
+
+def test_unseen_training_images_show_what_a_perfect_generator_would_reach(dataset):
+    """Disjoint from those that the judge has learnt and that samples are compared with; not looked for copies."""
+    count = len(dataset.train) // 5
+    compared = judging.compared(dataset, "half", count)
+    unseen = judging.as_good_as_real(dataset, "half", count)
+    assert len(unseen) == count
+    sets = [{image.tobytes() for image in some} for some in (dataset.train.images[::2], compared, unseen)]
+    assert not sets[2] & (sets[0] | sets[1])
+    assert judging.as_good_as_real(dataset, "half", len(dataset.train) // 4 + 1) is None
+    assert judging.as_good_as_real(dataset, "all", count) is None
+    rows = judge_samples(gray_judge("half"), dataset, {"trained": dataset.train.images[:count]}, 2, {})
+    assert rows.keys() == {"trained", "unseen"}
+    assert rows["trained"].keys() - rows["unseen"].keys() == {"authenticity"}
+    features = [gray_judge().classify(some)[0] for some in (unseen, compared)]
+    assert rows["unseen"]["kid"] == sample_quality.kernel_distance(*features)
 
 
 def gray_judge(kind="all"):

@@ -134,6 +134,25 @@ def compared(dataset: Dataset, kind: str, count: int) -> np.ndarray:
     return np.asarray(unseen[spread(len(unseen), count)])
 
 
+def as_good_as_real(dataset: Dataset, kind: str, count: int) -> np.ndarray | None:
+    """Further training images that the judge has not seen: what a generator without fault would draw.
+
+    Args:
+      dataset: the data.
+      kind: one of `JUDGES`.
+      count: as in `compared`; none of those is among them.
+
+    Returns:
+      uint8 [count, h, w, c], evenly spread; None for "all", whose judge has seen every training image, and where fewer
+      are left.
+    """
+    if kind == "all":
+        return None
+    unseen = dataset.train.images[1::2]
+    others = np.setdiff1d(np.arange(len(unseen)), spread(len(unseen), count))
+    return np.asarray(unseen[others[spread(len(others), count)]]) if len(others) >= count else None
+
+
 def load_judge(dataset: Dataset, workdir: Path, kind: str = "all") -> Judge:
     """The classifier of a data set, from the cache; trains it if it is not there or is damaged.
 

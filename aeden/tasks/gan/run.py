@@ -182,10 +182,12 @@ class GanRun:
             labels = {**dict.fromkeys(sets, made_for), "real": real}
         judged = judge_samples(judge, self.dataset, sets, self.stride, labels)
         test = dict(judged["trained"])
-        for suffix, name in (("floor", "real"), ("untrained", "untrained")):
-            test |= {f"{figure}_{suffix}": judged[name][figure] for figure in ("fid", "kid")}
+        unseen = judged.get("unseen")
+        for suffix, known in (("floor", unseen or judged["real"]), ("untrained", judged["untrained"])):
+            test |= {f"{figure}_{suffix}": known[figure] for figure in ("fid", "kid")}
+        others = {name: judged[name] for name in ("untrained", "real", "unseen") if name in judged}
         truncations = {f"{limit:g}": judged[f"{limit:g}"] for limit in self.truncations}
-        return {"test": test, "untrained": judged["untrained"], "real": judged["real"], "truncations": truncations}
+        return {"test": test, **others, "truncations": truncations}
 
     def _summarise(self, training: Training, fitted: Fitted, judge: Judge | None) -> dict[str, Any]:
         """What the summary says of a training, tested or not."""

@@ -14,7 +14,7 @@ from aeden.measures import checkerboard, sample_quality
 from aeden.measures.metric import Metric
 from aeden.runtime import example_maps
 from aeden.shapes import Array
-from aeden.tasks.gan.judge import Judge, compared
+from aeden.tasks.gan.judge import Judge, as_good_as_real, compared
 from aeden.training.evaluation import in_batches
 
 # Cap on the training images among which copies are searched: with more, comparing all pairs takes minutes.
@@ -65,33 +65,44 @@ def judge_samples(
       labels: name -> class of each image [n], of the sets that have classes.
 
     Returns:
-      name -> figures, see `aeden.measures.sample_quality` and `artifacts`.
+      name -> figures, see `aeden.measures.sample_quality` and `artifacts`; and "unseen", those of `as_good_as_real`
+      without authenticity, as they are training images, if there are any.
     """
     count = max(map(len, sets.values()))
-    images = compared(dataset, judge.kind, count)
+    images, unseen = compared(dataset, judge.kind, count), as_good_as_real(dataset, judge.kind, count)
     # A copy is one of whichever half: the generator was trained on both.
     known = judge.classify(np.asarray(dataset.train.images[: max(KNOWN, count)]))[0]
     reference = known[:count] if judge.kind == "all" else judge.classify(images)[0]
     spectrum = artifacts(images, stride)[1]
     training = known, reference, spectrum
-    return {name: _judge_set(judge, some, training, stride, labels.get(name)) for name, some in sets.items()}
+    judged = {name: _judge_set(judge, some, training, stride, labels.get(name)) for name, some in sets.items()}
+    if unseen is not None:
+        judged["unseen"] = _judge_set(judge, unseen, (None, reference, spectrum), stride, None)
+    return judged
 
 
 def _judge_set(
     judge: Judge,
     images: np.ndarray,
-    training: tuple[np.ndarray, np.ndarray, np.ndarray],
+    training: tuple[np.ndarray | None, np.ndarray, np.ndarray],
     stride: int,
     labels: np.ndarray | None,
 ) -> dict[str, Any]:
-    """The figures of one set. `training`: features of all and of some training images; spectrum of the latter."""
+    """The figures of one set.
+
+    Args:
+      judge, stride, labels: see `judge_samples`.
+      images: the set.
+      training: features of the training images among which copies are looked for, None to look for none; features of
+        those that the set is compared with; their spectrum.
+    """
     known, reference, spectrum = training
     features, probabilities = judge.classify(images)
     figures, own_spectrum = artifacts(images, stride)
     distance = checkerboard.spectrum_distance(jnp.asarray(own_spectrum), jnp.asarray(spectrum))
     return {
         **_distances(features, reference),
-        "authenticity": sample_quality.authenticity(known, features),
+        **({} if known is None else {"authenticity": sample_quality.authenticity(known, features)}),
         "class_share": class_shares(probabilities).tolist(),
         "confident": confident_share(probabilities),
         **({} if labels is None else {"agreement": agreement(probabilities, labels)}),

@@ -141,6 +141,7 @@ def closing(summary: Summary) -> list[str]:
             ("samples", test),
             *((f"truncated {limit}", row) for limit, row in truncations.items()),
             ("real", summary["real"]),
+            *((("unseen", summary["unseen"]),) if summary.get("unseen") else ()),
         )
     ]
     shares = " ".join(f"{100 * share:.1f}" for share in test["class_share"])

@@ -41,7 +41,7 @@ def _metrics(result: GridResult) -> list[str]:
             note(f"{len(classifiers)} different classifiers judged these samples: do not compare across them.")
         )
     judged = [row for cell, summary in result.summaries.items() for row in results.judged(cell, summary)]
-    judged.sort(key=lambda row: row["images"] == "real")  # the best possible values come last
+    judged.sort(key=lambda row: row["images"] in ("real", "unseen"))  # the best possible values come last
     known = files.columns(judged)
     names = [name for name in metrics.of_task("gan") if name in known]
     by = ["generator", "images", *result.axes]
@@ -60,6 +60,11 @@ def _metrics(result: GridResult) -> list[str]:
         "that are not copies of a training image; a value well below that of real images means that training images "
         "were memorised."
     )
+    if any(row["images"] == "unseen" for row in judged):
+        text += (
+            " Unseen: further training images that the classifier was not trained on; a generator without fault would "
+            "reach these values, also where the test split is of another kind than the training split."
+        )
     if any(row["images"].startswith("truncated") for row in judged):
         text += " Truncated: the same samples from latent vectors without the tails beyond the given number."
     if "agreement" in names:

@@ -69,6 +69,16 @@ def bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
     return bm3d.bm3d(image, sigma)
 
 
+def biharmonic(image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Fills a hole [h, w] with the solution of the biharmonic equation that fits the pixels around it.
+
+    Damelin and Hoang 2018, "On surface completion and image inpainting by biharmonic functions: numerical aspects".
+    """
+    from skimage.restoration import inpaint_biharmonic
+
+    return image if hole.all() else inpaint_biharmonic(image, hole, channel_axis=-1)
+
+
 # Name -> the denoiser, the package it needs, and the strengths to choose from on validation images.
 DENOISERS: dict[str, tuple[Denoiser, str, tuple[float, ...]]] = {
     "median": (median, "scipy", (3.0, 5.0, 7.0)),
@@ -98,6 +108,28 @@ class Restored:
 def present(name: str) -> bool:
     """Whether the package that a denoiser needs is installed."""
     return importlib.util.find_spec(DENOISERS[name][1]) is not None
+
+
+def fills_holes() -> bool:
+    """Whether the package that `fill_holes` needs is installed."""
+    return importlib.util.find_spec("skimage") is not None
+
+
+def fill_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Images [n, h, w, c] with their holes [n, h, w, 1], which must be known, filled by `biharmonic`, using all cores.
+
+    Returns:
+      float64 [n, h, w, c] in [0, 1].
+    """
+    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
+        both = (np.array_split(some, max(min(cores() * 4, len(images)), 1)) for some in (images, holes))
+        return np.concatenate(list(pool.map(_fill_part, *both)))
+
+
+def _fill_part(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """`fill_holes` in this process."""
+    pairs = zip(np.asarray(images, np.float64), holes[..., 0], strict=True)
+    return np.clip(np.stack([biharmonic(image, hole) for image, hole in pairs]), 0, 1)
 
 
 def restore(

@@ -17,6 +17,7 @@ import numpy as np
 from aeden.data.dataset import Dataset
 from aeden.inference import classical, posterior_mean
 from aeden.measures import image_quality
+from aeden.measures.holes import PSNR_INSIDE, PSNR_OUTSIDE, hole_figures, hole_sums
 from aeden.random_keys import Stream
 from aeden.runtime import files
 from aeden.runtime.files import Row
@@ -25,11 +26,15 @@ from aeden.tasks.objectives import restoration, samples
 from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.training.evaluation import in_batches
 from aeden.transforms import Transform
+from aeden.transforms.noise import HOLES, hole_of
 from experiments.ablate.grid import Cell, dataset_of, place
 
 # Cap on the images of the prior: the likelihoods of more need more memory than a laptop has.
 PRIOR = 60_000
 NOISY, POSTERIOR = "noisy input", "posterior mean"
+# Unlike the networks, it is told which pixels are missing.
+FILLED = "biharmonic, told the holes"
+FIGURES = ("psnr", "ssim", PSNR_INSIDE.name, PSNR_OUTSIDE.name)
 TUNED_ON = classical.TUNED_ON
 
 
@@ -38,8 +43,8 @@ class Baselines:
     """Results of methods that need no training on the test images of a grid.
 
     Attributes:
-      rows: one row per method, setting and noise level, with `method`, the setting, `level`, `psnr` (dB), `ssim` and
-        `strength`.
+      rows: one row per method, setting and noise level, with `method`, the setting, `level`, `psnr` (dB), `ssim`,
+        `psnr_inside` and `psnr_outside` (dB) if the noise leaves holes, and `strength`.
       shown: method -> the restored images that runs show, at the first setting: [n, h, w, c].
     """
 
@@ -116,18 +121,21 @@ def compare(data: NoisyData, folder: Path) -> tuple[list[Row], dict[str, np.ndar
       folder: keeps the results, named by a hash of what they depend on, for the next time.
 
     Returns:
-      One row per method: `method`, `psnr` (dB) and `ssim`, means over the test split, and the `strength` that was
-      chosen on validation images; and method -> the restored images that runs show, [n, h, w, c]. Methods whose package
-      is missing are left out, and so is the posterior mean if the noise is not Gaussian.
+      One row per method: `method`, figures over the test split as in `Baselines`, and the `strength` that was chosen on
+      validation images; and method -> the restored images that runs show, [n, h, w, c]. Methods whose package is
+      missing are left out, and so are the posterior mean if the noise is not Gaussian, and the filling of holes if it
+      leaves none.
     """
     packages = [name for name in classical.DENOISERS if classical.present(name)]
+    if data.noise_fields["kind"] in HOLES and classical.fills_holes():
+        packages.append(FILLED)
     key = json.dumps([data.dataset.sha256, *data.limits, data.noise_fields, data.seed, packages], sort_keys=True)
     path = folder / hashlib.sha256(key.encode()).hexdigest()[:16]
     if path.with_suffix(".json").exists() and path.with_suffix(".npz").exists():
         with np.load(path.with_suffix(".npz")) as shown:
             rows = files.read_json(path.with_suffix(".json"))["rows"]
             # JSON has null for a PSNR that is infinite. A strength of null is none.
-            missing = [{name: math.nan for name in ("psnr", "ssim") if row[name] is None} for row in rows]
+            missing = [{name: math.nan for name in FIGURES if row.get(name, 0.0) is None} for row in rows]
             return [{**row, **nan} for row, nan in zip(rows, missing, strict=True)], dict(shown)
     rows, shown = _measure(data)
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,16 +152,19 @@ def _measure(data: NoisyData) -> tuple[list[Row], dict[str, np.ndarray]]:
     few = dataset.validation.first(classical.TUNED_ON)
     validation = restoration.corrupt_split(_fixed(data, Stream.VALIDATION), few)
     index = samples.shown(len(clean))
+    holes = _holes(data) if noise["kind"] in HOLES else None
     rows: list[Row] = []
     shown: dict[str, np.ndarray] = {}
 
     def add(name: str, images: np.ndarray, strength: float | None = None) -> None:
-        rows.append({"method": name, **_figures(images.astype(np.float32), clean), "strength": strength})
+        rows.append({"method": name, **_figures(images.astype(np.float32), clean, holes), "strength": strength})
         shown[name] = images[index]
 
     add(NOISY, noisy)
     for restored in classical.restore(validation, noisy):
         add(restored.name, restored.images, restored.strength)
+    if holes is not None and classical.fills_holes():
+        add(FILLED, classical.fill_holes(noisy, holes))
     if noise["kind"] == "gaussian" and noise["level"] > 0 and not noise["level_max"] > noise["level"]:
         prior = np.asarray(dataset.train.first(PRIOR).images, np.float32) / 255.0
         add(POSTERIOR, posterior_mean.posterior_mean(noisy, prior, noise["level"], noise["clip"]))
@@ -164,9 +175,22 @@ def _fixed(data: NoisyData, stream: Stream) -> FixedNoise:
     return restoration.fixed_noise(data.noise, data.seed, stream)
 
 
-def _figures(images: np.ndarray, clean: np.ndarray) -> dict[str, float]:
-    """PSNR and SSIM as the runs measure them."""
+def _holes(data: NoisyData) -> np.ndarray:
+    """What the noise leaves out of the test images: bool [n, h, w, 1]."""
+    images = data.dataset.test.images
+    hole = jax.jit(lambda noise, index, some: hole_of(noise, index, jnp.zeros(some.shape, jnp.float32)))
+    index = np.arange(len(images), dtype=np.int32)
+    return in_batches(lambda part: np.asarray(hole(_fixed(data, Stream.TEST), part, images[part])), index)
+
+
+def _figures(images: np.ndarray, clean: np.ndarray, holes: np.ndarray | None) -> dict[str, float]:
+    """PSNR and SSIM, and PSNR inside and outside of holes, as the runs measure them."""
     both = jax.jit(lambda x, y: jnp.stack([image_quality.psnr(x, y), image_quality.ssim(x, y)], -1))
     stacked = np.stack([images, clean], axis=1)
     means = in_batches(lambda part: np.asarray(both(part[:, 0], part[:, 1])), stacked).mean(0, dtype=np.float64)
-    return {"psnr": float(means[0]), "ssim": float(means[1])}
+    figures = {"psnr": float(means[0]), "ssim": float(means[1])}
+    if holes is None:
+        return figures
+    sums = hole_sums(jnp.asarray(images), jnp.asarray(clean), jnp.asarray(holes), jnp.ones(len(images), bool))
+    inside = hole_figures(jax.device_get(sums))
+    return figures | {name: inside[name] for name in (PSNR_INSIDE.name, PSNR_OUTSIDE.name)}

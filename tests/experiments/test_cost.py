@@ -95,6 +95,23 @@ def test_baselines_see_what_the_networks_see_and_are_kept(cells, tmp_path, monke
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".npz"}
 
 
+def test_holes_are_also_filled_by_a_method_that_is_told_where_they_are(cells, tmp_path, monkeypatch):
+    """Inside and outside as NumPy counts them: holes are what became 0 and is not 0 in the clean image."""
+    pytest.importorskip("skimage")
+    monkeypatch.setattr(baselines.classical, "DENOISERS", {})
+    cells[0].config.noise.kind = "blocks"
+    data = baselines.noisy_data(cells[0], cells[0].level)
+    untouched, filled = baselines.compare(data, tmp_path)[0]
+    assert (untouched["method"], filled["method"]) == ("noisy input", "biharmonic, told the holes")
+    clean, noisy = restoration.corrupt_split(baselines._fixed(data, baselines.Stream.TEST), data.dataset.test)
+    holes = np.broadcast_to(baselines._holes(data), clean.shape)
+    assert np.all((noisy == 0)[holes])
+    np.testing.assert_allclose(noisy[~holes], clean[~holes], rtol=1e-6)
+    np.testing.assert_allclose(untouched["psnr_inside"], -10 * np.log10((clean[holes] ** 2).mean()), rtol=1e-5)
+    assert filled["psnr_inside"] > untouched["psnr_inside"] + 1
+    assert min(untouched["psnr_outside"], filled["psnr_outside"]) > 90  # nothing is changed there
+
+
 def test_baselines_are_computed_at_every_level_of_every_setting(cells, tmp_path, monkeypatch):
     measured = []
 

@@ -185,7 +185,9 @@ class GanRun:
         unseen = judged.get("unseen")
         for suffix, known in (("floor", unseen or judged["real"]), ("untrained", judged["untrained"])):
             test |= {f"{figure}_{suffix}": known[figure] for figure in ("fid", "kid")}
-        others = {name: judged[name] for name in ("untrained", "real", "unseen") if name in judged}
+        others: dict[str, Any] = {name: judged[name] for name in ("untrained", "real")}
+        if unseen:
+            others["unseen"] = unseen
         truncations = {f"{limit:g}": judged[f"{limit:g}"] for limit in self.truncations}
         return {"test": test, **others, "truncations": truncations}
 

@@ -12,8 +12,8 @@ k3, k4     transposed convolution with kernels of 3 and 4
 subpixel   convolve, then rearrange channels into pixels
 
 Each grid has 28 trials (more if the best rate lies at the edge of the range) and 36 runs of one epoch, 430 steps, on
-MNIST, or of three epochs, 354 steps, on notMNIST. The blind ones, which were run first, have 36 trials and took an hour
-each on two slow cores (docs/results-noises.md); the others have not been measured yet.
+MNIST, or of three epochs, 354 steps, on notMNIST: 20 to 60 minutes on two cores. The blind ones, which were run first,
+have 36 trials. Results of those that have been run: docs/results-noises.md.
 """
 
 import importlib

@@ -29,7 +29,9 @@ TRAINED_NOISES = {
     "strokes": "strokes left out, 0.4",
 }
 # Those of these grids that have been run.
-TRAINED = ("mnist_blind", "notmnist_blind")
+TRAINED = ("mnist_blind", "notmnist_blind", "mnist_blocks")
+# Those that leave parts of the images out.
+HOLES = ("masking", "blocks", "strokes")
 LOW = "learning rate of 3e-3 for all, too low"
 
 
@@ -86,6 +88,7 @@ def _tables(tables: ConfigDict) -> None:
             f"{path}.csv",
             tuned=True,
             name=TRAINED_NOISES[kind],
+            columns=("psnr_inside", "psnr_outside") if kind in HOLES else (),
             baselines=f"{path}-baselines.csv",
             report="docs/results-noises.md#each-noise",
         )
@@ -177,6 +180,11 @@ def _questions(questions: ConfigDict) -> None:
         "You do not know how strong the noise is (blind denoising)",
         ("noise_*_blind",),
         "photos; other ranges of levels; longer training",
+    )
+    questions.holes = question(
+        "You fill holes that nothing tells the network of (inpainting)",
+        ("noise_*_blocks",),
+        "notMNIST, photos; other shapes and shares; networks that are told the holes; longer training",
     )
     questions.shifted = question(
         "The noise differs from that of the training",

@@ -24,6 +24,8 @@ from absl import flags
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison
 from aeden.runtime.files import Row
+from aeden.tasks.execute import TASKS
+from aeden.tasks.from_config import check_choice
 from experiments import own_flags
 from experiments.ablate import convergence, metrics, run_table, seed_values, verdict
 from experiments.ablate.grid import kind
@@ -34,7 +36,8 @@ TABLE = flags.DEFINE_string("table", None, "The trials: the tuning.csv of a grid
 AXES = flags.DEFINE_list("axes", [], "Columns that tell settings apart.", flag_values=FLAGS)
 MATCH = flags.DEFINE_list("match", ["learning_rate"], "Columns that pair trials, with seed.", flag_values=FLAGS)
 REFERENCE = flags.DEFINE_string("reference", "nearest", "The contender to compare with.", flag_values=FLAGS)
-METRIC = flags.DEFINE_string("metric", "psnr", "What is compared: a metric of denoising.", flag_values=FLAGS)
+TASK = flags.DEFINE_string("task", "denoise", "Value of config.task of the trials.", flag_values=FLAGS)
+METRIC = flags.DEFINE_string("metric", "psnr", "What is compared: a metric of the task.", flag_values=FLAGS)
 STEP_COSTS = flags.DEFINE_list("step_costs", [], "CONTENDER=COST of a training step, ...", flag_values=FLAGS)
 HEADS = ("trials", "difference [95 % interval]", "ahead", "corrected p", "verdict")
 
@@ -124,7 +127,8 @@ def run() -> None:
     """
     if not TABLE.value:
         raise ValueError("name the trials: --table=FILE, the tuning.csv of a grid")
-    metric = metrics.for_verdict("denoise", METRIC.value)
+    check_choice("--task", TASK.value, TASKS)
+    metric = metrics.for_verdict(TASK.value, METRIC.value)
     rows = read(Path(TABLE.value), AXES.value, MATCH.value, METRIC.value)
     contenders = list(dict.fromkeys(row["contender"] for row in rows))
     if REFERENCE.value not in contenders:

@@ -3,6 +3,7 @@
 import csv
 import sys
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -70,6 +71,8 @@ def test_at_equal_cost_the_reference_is_interpolated_in_the_logarithm(trials, mo
         (("--table={}", "--axes=epochs", "--step_costs=k3"), "CONTENDER=COST"),
         (("--table={}", "--axes=epochs", "--step_costs=k3=-1"), "costs above 0"),
         (("--table={}", "--metric=psnrr"), "psnrr"),
+        (("--table={}", "--task=segment"), "a verdict on segment runs cannot be about the metric 'psnr'"),
+        (("--table={}", "--task=sing"), "unknown --task 'sing'"),
         # Without the axis, trials of one length would stand for those of the other.
         (("--table={}",), "has two rows with contender=.*: name the column that tells settings apart in --axes"),
         (("--table={}", "--axes=epochs", "--match="), "has two rows with contender=.*--match"),
@@ -89,3 +92,12 @@ def test_differences_have_the_digits_of_their_metric(trials, tmp_path, monkeypat
     path.write_text(trials[0].read_text().replace("validation_psnr", "validation_bce"))
     lines = printed(monkeypatch, capsys, f"--table={path}", "--axes=epochs", "--metric=bce")
     assert len(lines[2][2].partition(" ")[0].partition(".")[2]) == 4
+
+
+def test_trials_of_another_task_are_compared_by_its_metric(trials, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "segment.csv"
+    path.write_text(trials[0].read_text().replace("validation_psnr", "validation_mean_iou"))
+    options = (f"--table={path}", "--axes=epochs", "--task=segment", "--metric=mean_iou")
+    found = {line[0]: line for line in printed(monkeypatch, capsys, *options) if line}
+    mean = np.mean(trials[1]["k3", 1.0] - trials[1]["nearest", 1.0])
+    assert found["k3, epochs=1"][2].startswith(f"{mean:+.4f} [")

@@ -4,8 +4,8 @@ python -m experiments.settings --config=configs/settings/decoders.py --document=
 
 A few seconds. It trains nothing: it reads the committed tables of results/ that are named here, and writes the tables
 between the markers of docs/which-decoder.md, docs/which-decoder.png and docs/which-decoder.html. A new table is one
-entry in `_tables` and, if it answers a question of its own, one in `_questions`; configs/settings/base.py explains the
-fields.
+entry in `_tables` and, if it answers a question of its own, one in a function `_about_...`; configs/settings/base.py
+explains the fields.
 """
 
 from ml_collections import ConfigDict
@@ -53,7 +53,9 @@ def get_config() -> ConfigDict:
     config.headline = ("subpixel", "large_context", "k4", "k3")
     _tables(config.tables)
     _low_rates(config.tables)
-    _questions(config.questions)
+    _about_denoising(config.questions)
+    _about_networks(config.questions)
+    _about_other_tasks(config.questions)
     return config
 
 
@@ -114,6 +116,7 @@ def _tables(tables: ConfigDict) -> None:
         report=f"{PAGE}#skip-connections-and-depth",
     )
     _super_resolution(tables)
+    _segmentation(tables)
     tables.gans = table(
         "results/ablations/gans-mnist.csv",
         task="gan",
@@ -135,6 +138,20 @@ def _super_resolution(tables: ConfigDict) -> None:
             baselines=f"results/super-resolve-{name}-baselines.csv",
             report=f"docs/results-super-resolution.md#{heading}",
         )
+
+
+def _segmentation(tables: ConfigDict) -> None:
+    tables.segment_skip = table(
+        "results/segment-letters-skip.csv",
+        task="segment",
+        tuned=True,
+        axes=("model.skip",),
+        metric="mean_iou",
+        margin=0.01,
+        columns=("boundary_f1", "boundary_f1_2", "accuracy"),
+        baselines="results/segment-letters-skip-baselines.csv",
+        report="docs/results-segmentation.md#with-skip-connections",
+    )
 
 
 def _low_rates(tables: ConfigDict) -> None:
@@ -159,7 +176,7 @@ def _low_rates(tables: ConfigDict) -> None:
     )
 
 
-def _questions(questions: ConfigDict) -> None:
+def _about_denoising(questions: ConfigDict) -> None:
     questions.free = question(
         "You denoise small gray images, and three times the parameters do no harm",
         ("mnist", "notmnist"),
@@ -191,6 +208,9 @@ def _questions(questions: ConfigDict) -> None:
         ("noises_*",),
         "other levels; networks trained on these noises",
     )
+
+
+def _about_networks(questions: ConfigDict) -> None:
     questions.skip = question(
         "Your network has skip connections (U-Net)",
         ("skips, model.skip=True*",),
@@ -201,15 +221,23 @@ def _questions(questions: ConfigDict) -> None:
         ("skips, model.skip=False*",),
         "sub-pixel convolution; notMNIST; a learning rate for each decoder",
     )
+    questions.few = question(
+        "You have 300 to 10,000 training images",
+        ("small_data*",),
+        "any decoder but `nearest` and `k3`; a learning rate that suits them; notMNIST",
+    )
+
+
+def _about_other_tasks(questions: ConfigDict) -> None:
     questions.enlarge = question(
         "You enlarge small gray images (super-resolution)",
         ("super_resolve_*",),
         "a factor of 3; notMNIST, photos, colour; low resolution with noise; longer training",
     )
-    questions.few = question(
-        "You have 300 to 10,000 training images",
-        ("small_data*",),
-        "any decoder but `nearest` and `k3`; a learning rate that suits them; notMNIST",
+    questions.segment = question(
+        "You segment: a class for each pixel",
+        ("segment_*",),
+        "networks without skip connections; photos, larger images and other classes; longer training",
     )
     questions.generate = question(
         "You train a GAN",

@@ -121,9 +121,8 @@ def fill_holes(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
     Returns:
       float64 [n, h, w, c] in [0, 1].
     """
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
-        both = (np.array_split(some, max(min(cores() * 4, len(images)), 1)) for some in (images, holes))
-        return np.concatenate(list(pool.map(_fill_part, *both)))
+    with _processes() as pool:
+        return np.concatenate(list(pool.map(_fill_part, _parts(images), _parts(holes))))
 
 
 def _fill_part(images: np.ndarray, holes: np.ndarray) -> np.ndarray:
@@ -150,8 +149,7 @@ def restore(
     from aeden.measures import image_quality
 
     clean, corrupted = (images[:TUNED_ON] for images in validation)
-    # Spawned, not forked, because this process runs JAX's threads, and forking a process with threads can deadlock.
-    with ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn")) as pool:
+    with _processes() as pool:
         for name in names or DENOISERS:
             if not present(name):
                 continue
@@ -166,11 +164,20 @@ def restore(
             yield Restored(name, _restore_in_parallel(pool, name, noisy, best), best)
 
 
+def _processes() -> ProcessPoolExecutor:
+    """One process per core: spawned, not forked, as forking a process with threads, such as JAX's, can deadlock."""
+    return ProcessPoolExecutor(cores(), multiprocessing.get_context("spawn"))
+
+
+def _parts(images: np.ndarray) -> list[np.ndarray]:
+    """Images [n, ...] in parts for the processes of a pool; one part if there are few."""
+    parts = np.array_split(images, max(cores() * 4, 1)) if len(images) > 16 else [images]
+    return [part for part in parts if len(part)]
+
+
 def _restore_in_parallel(pool: Any, name: str, images: np.ndarray, strength: float) -> np.ndarray:
     """Restores images with one denoiser, in parts over the processes of a pool."""
-    parts = np.array_split(images, max(cores() * 4, 1)) if len(images) > 16 else [images]
-    parts = [part for part in parts if len(part)]
-    return np.concatenate(list(pool.map(functools.partial(_restore_part, name, strength), parts)))
+    return np.concatenate(list(pool.map(functools.partial(_restore_part, name, strength), _parts(images))))
 
 
 def _restore_part(name: str, strength: float, images: np.ndarray) -> np.ndarray:

@@ -179,8 +179,8 @@ def _holes(data: NoisyData) -> np.ndarray:
     """What the noise leaves out of the test images: bool [n, h, w, 1]."""
     images = data.dataset.test.images
     hole = jax.jit(lambda noise, index, some: hole_of(noise, index, jnp.zeros(some.shape, jnp.float32)))
-    index = np.arange(len(images), dtype=np.int32)
-    return in_batches(lambda part: np.asarray(hole(_fixed(data, Stream.TEST), part, images[part])), index)
+    index, noise = np.arange(len(images), dtype=np.int32), _fixed(data, Stream.TEST)
+    return in_batches(lambda part: np.asarray(hole(noise, part, images[part])), index)
 
 
 def _figures(images: np.ndarray, clean: np.ndarray, holes: np.ndarray | None) -> dict[str, float]:

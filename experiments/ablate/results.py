@@ -19,6 +19,8 @@ from experiments.ablate.grid import Cell
 
 # Relative spread of values that are equal but for the last bits of their computation.
 ROUNDING = 1e-12
+# Sets of real images that a GAN's summary has figures of.
+REAL_SETS = ("real", "unseen")
 
 
 def row(cell: Cell, summary: Summary, folder: str) -> Row:
@@ -73,7 +75,7 @@ def judged(cell: Cell, summary: Summary) -> list[Row]:
         sets["unseen"] = summary["unseen"]
     return [
         {
-            "generator": "none" if name in ("real", "unseen") else cell.contender,
+            "generator": "none" if name in REAL_SETS else cell.contender,
             "images": name,
             "dataset": summary["dataset"],
             **cell.setting,

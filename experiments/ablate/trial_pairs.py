@@ -81,9 +81,14 @@ def read(path: Path, axes: Sequence[str], match: Sequence[str], metric: str) -> 
 
 def cells(found: Comparison, metric: Metric) -> list[str]:
     """The cells of a comparison, as in `HEADS`."""
-    interval = f"{_digits(found.mean, metric)} [{_digits(found.low, metric)}, {_digits(found.high, metric)}]"
     wins = f"{found.wins} of {found.pairs}"
-    return [str(found.pairs), interval, wins, f"{found.corrected:.3f}", verdict.word(found, metric)]
+    return [
+        str(found.pairs),
+        document.difference(found, metric),
+        wins,
+        f"{found.corrected:.3f}",
+        verdict.word(found, metric),
+    ]
 
 
 def _digits(difference: float, metric: Metric) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ from aeden.measures.metric import Metric
 from aeden.measures.seed_spread import plus_minus
 from aeden.runtime.files import Row
 from experiments.ablate import metrics
-from experiments.settings.differences import difference
-from experiments.settings.document import link, table
+from experiments.settings.document import difference, link, table
 from experiments.settings.setting import Setting
 
 # Column of the rows -> head in the table, and how a value is printed.
@@ -99,18 +98,11 @@ def _contender(name: str, setting: Setting, shown: Sequence[Metric], reference: 
     effect = setting.effects.get(name)
     if effect is None:
         return [f"`{name}`", *facts, *figures, "", "", "", "reference" if name == reference else "not compared"]
-    ahead = sum(value > 0 for value in _signed(setting, runs, _runs(setting, reference)))
-    size, one = difference(effect, setting.metric), effect.comparison
+    one = effect.comparison
+    size = difference(one, setting.metric)
     shown_size = f"**{size}**" if effect.word in ("better", "worse") else size
     p = f"{one.corrected:.3f}" if one.corrected >= 0.001 else "< 0.001"
-    return [f"`{name}`", *facts, *figures, shown_size, f"{ahead} of {one.pairs}", p, effect.word]
-
-
-def _signed(setting: Setting, runs: Sequence[Row], others: Sequence[Row]) -> list[float]:
-    """Differences of the compared metric to the reference by seed, above 0 where the contender is better."""
-    metric, sign = setting.metric.name, 1 if setting.metric.higher_is_better else -1
-    other: Mapping[int, float] = {row["seed"]: row[metric] for row in others if metric in row}
-    return [sign * (row[metric] - other[row["seed"]]) for row in runs if metric in row and row["seed"] in other]
+    return [f"`{name}`", *facts, *figures, shown_size, f"{one.wins} of {one.pairs}", p, effect.word]
 
 
 def _mean(values: Sequence[float], metric: Metric) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from aeden.measures.metric import Metric
 from aeden.plots.settings import MARKS
 from experiments.settings.baselines import best
-from experiments.settings.document import link, table
+from experiments.settings.document import difference, link, table
 from experiments.settings.page import columns
 from experiments.settings.setting import Effect, Setting
 
@@ -45,11 +45,4 @@ def _cell(effect: Effect | None, metric: Metric) -> str:
     """A difference with its interval and the mark of its verdict."""
     if effect is None:
         return ""
-    return f"{difference(effect, metric)} {MARKS.get(effect.word, '')}".strip()
-
-
-def difference(effect: Effect, metric: Metric) -> str:
-    """A difference with its interval, without its unit, e.g. "+0.31 [+0.20, +0.42]"."""
-    one = effect.comparison
-    mean, low, high = (f"{value:+.{metric.digits}f}" for value in (one.mean, one.low, one.high))
-    return f"{mean} [{low}, {high}]"
+    return f"{difference(effect.comparison, metric)} {MARKS.get(effect.word, '')}".strip()

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aeden.measures.metric import Metric
+from aeden.measures.paired_statistics import Comparison
 from aeden.measures.random_effects import Pooled
 from experiments.ablate.seed_values import spoken
 from experiments.settings.advice import Advice
@@ -49,6 +51,12 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     # A bar would begin another cell.
     lines = [[cell.replace("|", r"\|") for cell in line] for line in (heads, ["---"] * len(heads), *rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def difference(found: Comparison, metric: Metric) -> str:
+    """A difference with its interval, without its unit, e.g. "+0.31 [+0.20, +0.42]"."""
+    mean, low, high = (f"{value:+.{metric.digits}f}" for value in (found.mean, found.low, found.high))
+    return f"{mean} [{low}, {high}]"
 
 
 def link(words: str, target: str, folder: Path, root: Path) -> str:

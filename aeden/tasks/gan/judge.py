@@ -130,7 +130,7 @@ def compared(dataset: Dataset, kind: str, count: int) -> np.ndarray:
     """
     if kind == "all":
         return np.asarray(dataset.train.images[:count])
-    unseen = dataset.train.images[1::2]
+    unseen = _unseen(dataset)
     return np.asarray(unseen[spread(len(unseen), count)])
 
 
@@ -148,9 +148,14 @@ def as_good_as_real(dataset: Dataset, kind: str, count: int) -> np.ndarray | Non
     """
     if kind == "all":
         return None
-    unseen = dataset.train.images[1::2]
+    unseen = _unseen(dataset)
     others = np.setdiff1d(np.arange(len(unseen)), spread(len(unseen), count))
     return np.asarray(unseen[others[spread(len(others), count)]]) if len(others) >= count else None
+
+
+def _unseen(dataset: Dataset) -> np.ndarray:
+    """The training images that a judge of one half was not trained on, see `learnt`."""
+    return dataset.train.images[1::2]
 
 
 def load_judge(dataset: Dataset, workdir: Path, kind: str = "all") -> Judge:

@@ -41,7 +41,7 @@ def _metrics(result: GridResult) -> list[str]:
             note(f"{len(classifiers)} different classifiers judged these samples: do not compare across them.")
         )
     judged = [row for cell, summary in result.summaries.items() for row in results.judged(cell, summary)]
-    judged.sort(key=lambda row: row["images"] in ("real", "unseen"))  # the best possible values come last
+    judged.sort(key=lambda row: row["images"] in results.REAL_SETS)  # the best possible values come last
     known = files.columns(judged)
     names = [name for name in metrics.of_task("gan") if name in known]
     by = ["generator", "images", *result.axes]

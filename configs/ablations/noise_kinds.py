@@ -12,8 +12,8 @@ k3, k4     transposed convolution with kernels of 3 and 4
 subpixel   convolve, then rearrange channels into pixels
 
 Each grid has 28 trials (more if the best rate lies at the edge of the range) and 36 runs of one epoch, 430 steps, on
-MNIST, or of three epochs, 354 steps, on notMNIST: half an hour to an hour on two cores. The blind ones, which were run first,
-have 36 trials. Results of those that have been run: docs/results-noises.md.
+MNIST, or of three epochs, 354 steps, on notMNIST: half an hour to an hour on two cores. The blind ones, which were run
+first, have 36 trials. Results of those that have been run: docs/results-noises.md.
 """
 
 import importlib

@@ -20,7 +20,7 @@ from aeden.cli.messages import Messages, one_line
 from aeden.cli.streams import read_standard_input, write_standard_output
 from aeden.cli.targets import Targets, compare_path, make_folder, output_folder, suffix_of
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
-from aeden.data.image_metadata import metadata_of
+from aeden.data.image_metadata import left_out, metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
 from aeden.inference.finished_run import Restorer, load_restorers
 from aeden.inference.noise_level import NoiseEstimate
@@ -206,7 +206,7 @@ class Work:
                     check_holds("TIFF", decoded.pixels.dtype, decoded.alpha is not None, 1, decoded.pixels.shape[:2])
                 except ImageError as error:
                     raise ImageError(f"page {number + 1}: {error}") from error
-            for note in decoded.notes:
+            for note in (*decoded.notes, *left_out(decoded)):
                 # Every page of a TIFF is restored.
                 if pages == 1 or not re.match(r"\d+ of \d+ ", note):
                     self.messages.error(f"note: {name}: {_name_option(note)}")

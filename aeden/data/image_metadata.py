@@ -69,10 +69,10 @@ def metadata_of(decoded: DecodedImage, content: bytes | Path) -> Metadata:
       decoded: the image.
       content: the content of its file, or its path.
     """
-    info, profile = decoded.info, decoded.info.get("icc_profile")
+    info = decoded.info
     deep = decoded.pixels.dtype.kind == "f"
     return Metadata(
-        icc_profile=profile if profile and profile[16:20] == PROFILES[decoded.pixels.shape[2]] else None,
+        icc_profile=None if left_out(decoded) else info.get("icc_profile"),
         exif=info.get("exif"),
         dpi=_dpi(info.get("dpi")),
         comment=info.get("comment"),
@@ -81,6 +81,16 @@ def metadata_of(decoded: DecodedImage, content: bytes | Path) -> Metadata:
         value_range=(decoded.black, decoded.white) if deep and (decoded.black, decoded.white) != (0, 1) else None,
         **_from_header(content),
     )
+
+
+def left_out(decoded: DecodedImage) -> tuple[str, ...]:
+    """What an image says beside its pixels that is not written back, one line each: a profile for other channels."""
+    profile = decoded.info.get("icc_profile")
+    channels = decoded.pixels.shape[2]
+    if not profile or profile[16:20] == PROFILES[channels]:
+        return ()
+    pixels = "gray" if channels == 1 else "RGB"
+    return (f"its colour profile is not one for {pixels} pixels, and was left out",)
 
 
 def _from_header(content: bytes | Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, JpegImagePlugin
 
 from aeden.data.image_files import decode_image
 from aeden.data.image_limits import ImageError
-from aeden.data.image_metadata import Metadata, metadata_of
+from aeden.data.image_metadata import Metadata, left_out, metadata_of
 from aeden.data.image_output import FORMATS, HOLDS, Page, check_holds, format_of_suffix, write_image
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -131,6 +131,8 @@ def test_a_profile_for_other_channels_is_not_written():
     content = written("PNG", Page(samples("uint8", 1), metadata=Metadata(icc_profile=SRGB)))
     decoded = decode_image(content)
     assert metadata_of(decoded, content).icc_profile is None
+    assert left_out(decoded) == ("its colour profile is not one for gray pixels, and was left out",)
+    assert not left_out(decode_image(written("PNG", Page(samples("uint8", 3), metadata=Metadata(icc_profile=SRGB)))))
 
 
 @pytest.mark.parametrize(("quality", "sampling"), [(40, 2), (90, 0)])

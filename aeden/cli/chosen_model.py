@@ -45,18 +45,44 @@ def choose(restorers: Callable[[int], Restorer], decoded: DecodedImage) -> Chose
       restorers: channels of an image, 1 or 3 -> the model for it; the same one for both if there is one only.
       decoded: the image.
     """
-    pixels, black, white = decoded.pixels, float(decoded.black), float(decoded.white)
-    stored = pixels.shape[2]
-    if stored > 1 and all(np.array_equal(pixels[:, :, 0], pixels[:, :, i]) for i in range(1, stored)):
-        pixels = pixels[:, :, :1]
-    channels = pixels.shape[2]
-    estimate = estimate_noise(pixels, black, white)
+    pixels = _distinct(decoded.pixels)
+    channels, stored = pixels.shape[2], decoded.pixels.shape[2]
+    estimate = estimate_noise(pixels, float(decoded.black), float(decoded.white))
     shared = channels > 1 and channels_share_noise(pixels)
     restorer = restorers(1 if shared else channels)
-    kind = ("gray" if channels == 1 else "colour") + " stored as colour" * (channels < stored)
-    if channels != restorer.channels:
-        kind += ", channel by channel" if restorer.channels == 1 else ", with a run for colour"
+    kind = _kind(channels, stored, restorer)
     warning = far_from_training(restorer.noise, estimate)
     if (shared or channels == 1) and restorer.channels > 1 and estimate and estimate.level > LITTLE_NOISE:
         warning = "its noise is the same in all channels, of which a run for colour may leave most: take one for gray"
     return Chosen(restorer, pixels, estimate, kind, warning)
+
+
+def choose_enlarger(enlarger: Restorer, decoded: DecodedImage) -> Chosen:
+    """How a model of super-resolution takes an image. Its noise is not estimated: it is enlarged with the image.
+
+    Args:
+      enlarger: the model.
+      decoded: the image.
+    """
+    pixels = _distinct(decoded.pixels)
+    return Chosen(enlarger, pixels, None, _kind(pixels.shape[2], decoded.pixels.shape[2], enlarger), "")
+
+
+def _distinct(pixels: np.ndarray) -> np.ndarray:
+    """The pixels [h, w, c]; one of their channels if all are the same."""
+    same = all(np.array_equal(pixels[:, :, 0], pixels[:, :, i]) for i in range(1, pixels.shape[2]))
+    return pixels[:, :, :1] if same else pixels
+
+
+def _kind(channels: int, stored: int, restorer: Restorer) -> str:
+    """The colours of an image and how a model takes them, in words.
+
+    Args:
+      channels: those that differ.
+      stored: those of the file.
+      restorer: the model.
+    """
+    kind = ("gray" if channels == 1 else "colour") + " stored as colour" * (channels < stored)
+    if channels == restorer.channels:
+        return kind
+    return kind + (", channel by channel" if restorer.channels == 1 else ", with a run for colour")

@@ -16,15 +16,15 @@ from types import FrameType
 from typing import NoReturn
 
 import aeden
-from aeden.cli import demo, denoise, evaluate, export, models
+from aeden.cli import demo, denoise, enlarge, evaluate, export, models
 from aeden.cli.messages import one_line, quiet_libraries
 
-SUBCOMMANDS = (denoise, demo, evaluate, export, models)
+SUBCOMMANDS = (denoise, enlarge, demo, evaluate, export, models)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="aeden", description="Denoising autoencoders: clean your own images.")
+    parser = argparse.ArgumentParser(prog="aeden", description="Denoising autoencoders: clean or enlarge your own images.")
     parser.add_argument("--version", action="version", version=f"aeden {aeden.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for subcommand in SUBCOMMANDS:

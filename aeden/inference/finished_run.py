@@ -1,4 +1,4 @@
-"""A trained model, ready to restore images: of a finished denoising run, an exported folder or one that ships."""
+"""A trained model, ready to restore or enlarge images: of a finished run, an exported folder or one that ships."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from typing import Any
 from aeden import shipped
 from aeden.inference.exported import is_exported, load_exported
 from aeden.inference.restorer import Restorer
-from aeden.inference.trained_network import MODEL_DEFAULTS, build_network, make_restorer, radius_of, recorded_noise
+from aeden.inference.trained_network import (
+    MODEL_DEFAULTS,
+    build_enlarger,
+    build_network,
+    make_restorer,
+    radius_of,
+    recorded_noise,
+)
 from aeden.nn.unet import Network
 from aeden.runtime import files, run_folder
 from aeden.shapes import PyTree
@@ -21,6 +28,7 @@ __all__ = [
     "MODEL_DEFAULTS",
     "FinishedRun",
     "Restorer",
+    "load_enlarger",
     "load_restorer",
     "load_restorers",
     "load_run",
@@ -28,6 +36,15 @@ __all__ = [
     "radius_of",
     "read_run",
 ]
+
+# Task -> the command that uses its finished runs.
+COMMANDS = {"denoise": "aeden denoise", "super_resolve": "aeden enlarge"}
+# Task -> what such a command takes.
+NAMES = {
+    "denoise": "the folder of a finished denoising run, such as runs/transpose_mnist, an exported folder, or a model "
+    "that `aeden models` lists",
+    "super_resolve": "the folder of a finished run of super-resolution, such as runs/super_resolve_photos",
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,6 +113,24 @@ def load_run(folder: Path) -> Restorer:
     )
 
 
+def load_enlarger(name: str) -> Restorer:
+    """A restorer whose results are larger than its images, of a finished run of super-resolution.
+
+    Args:
+      name: the folder of the run.
+
+    Raises:
+      ValueError, OSError: as of `read_run`.
+    """
+    if not name:
+        raise ValueError("the run has an empty name: name its folder")
+    folder = Path(name)
+    summary, settings = _read_record(folder, "super_resolve")
+    params = _tested_params(folder, summary)
+    model = build_enlarger(folder, settings, params)
+    return make_restorer(model, params, name, recorded_noise(folder, settings["noise"]), settings.get("seed"))
+
+
 def read_run(folder: Path) -> FinishedRun:
     """A finished denoising run, with the checkpoint that it tested, last or best as its config says.
 
@@ -103,29 +138,37 @@ def read_run(folder: Path) -> FinishedRun:
       ValueError: the folder holds no finished denoising run, or its record or checkpoint is damaged.
       OSError: the folder cannot be read.
     """
-    summary, settings = _read_record(folder)
+    summary, settings = _read_record(folder, "denoise")
+    params = _tested_params(folder, summary)
+    model = build_network(folder, settings["model"], params)
+    return FinishedRun(folder, model, params, settings, summary)
+
+
+def _tested_params(folder: Path, summary: dict[str, Any]) -> PyTree:
+    """The parameters of the checkpoint that a run tested.
+
+    Raises:
+      ValueError: they are missing or damaged.
+      OSError: they cannot be read.
+    """
     step, params = newest_params(folder / "checkpoints", summary.get("tested_step"))
     if step != summary.get("tested_step", step):
         raise ValueError(
             f"{folder}: checkpoint {summary['tested_step']}, the result of this run, is missing or damaged: train "
             "again into another --workdir"
         )
-    model = build_network(folder, settings["model"], params)
-    return FinishedRun(folder, model, params, settings, summary)
+    return params
 
 
-def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The summary and the config of a finished denoising run.
+def _read_record(folder: Path, wanted: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary and the config of a finished run of a task, one of `COMMANDS`.
 
     Raises:
       ValueError: there is none.
     """
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
-        raise ValueError(
-            f"{folder} {what}: name the folder of a finished denoising run, such as "
-            "runs/transpose_mnist, an exported folder, or a model that `aeden models` lists"
-        )
+        raise ValueError(f"{folder} {what}: name {NAMES[wanted]}")
     try:
         summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
     except files.DamagedFileError as error:
@@ -138,8 +181,10 @@ def _read_record(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             f"--workdir={folder}"
         )
     task = summary.get("task", config.get("task"))
-    if task != "denoise":
-        raise ValueError(f"{folder} holds a run of the task {task}: take one of the task denoise")
-    if not all(isinstance(config.get(section), dict) for section in ("model", "noise")):
+    if task != wanted:
+        other = f"; `{COMMANDS[task]}` is for this one" if task in COMMANDS else ""
+        raise ValueError(f"{folder} holds a run of the task {task}: take one of the task {wanted}{other}")
+    sections = ("model", "noise", *(("super_resolve",) if wanted == "super_resolve" else ()))
+    if not all(isinstance(config.get(section), dict) for section in sections):
         raise ValueError(f"{folder}/config.json is damaged: take another run")
     return summary, config

@@ -26,6 +26,7 @@ class Restorer:
       compute: (images, level) -> restored images; for `__call__`.
       parameters: how many it has; None if unknown.
       seed: of its training; None if unknown.
+      scale: how many times larger its results are than its images, along each axis.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Restorer:
     compute: Callable[[np.ndarray, float | None], np.ndarray]
     parameters: int | None = None
     seed: int | None = None
+    scale: int = 1
 
     def __call__(self, images: np.ndarray, level: float | None = None) -> np.ndarray:
         """Restores images.
@@ -48,7 +50,7 @@ class Restorer:
           level: the noise level, in the unit of `noise`; only for a network that `takes_level`.
 
         Returns:
-          float32 of the same shape.
+          float32 [n, scale*h, scale*w, channels].
 
         Raises:
           ValueError: a level is missing, or is given to a network that takes none.

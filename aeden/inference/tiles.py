@@ -5,6 +5,8 @@ many pixels, each output pixel is taken from a tile that contains all of these, 
 image. Tiles begin at multiples of the network's stride, so that its pooling windows are those of the whole image, and
 end where the whole image ends, so that its edges are treated alike. All tiles of an image have one size: the network is
 compiled once.
+
+Places are in pixels of the image. A network of super-resolution returns `scale` times as many along each axis.
 """
 
 from __future__ import annotations
@@ -171,24 +173,32 @@ def restored_rows(
       progress: called after each tile and channel.
 
     Returns:
-      (number of the first row, rows [n, w, c]).
+      (number of the first row, rows [n, scale*w, c]), in pixels of the result, of `restorer.scale` times the size.
 
     Raises:
       ArithmeticError: the network returns values that are not finite.
     """
     height, width, channels = shape
-    done, carry = 0, np.zeros((0, width, channels), np.float32)
+    scale = restorer.scale
+    done, carry = 0, np.zeros((0, scale * width, channels), np.float32)
     for i, row in enumerate(grid.rows):
-        band = np.zeros((row.stop - done, width, channels), np.float32)
+        band = np.zeros((scale * (row.stop - done), scale * width, channels), np.float32)
         band[: len(carry)] = carry
         for column in grid.columns:
             tile = _pad(read(row.read(height), column.read(width)), grid.tile, restorer.padding)
-            restored = _restore_channels(restorer, tile, level, progress)[row.inside, column.inside]
+            inside = _scaled(row.inside, scale), _scaled(column.inside, scale)
+            restored = _restore_channels(restorer, tile, level, progress)[inside]
             weights = row.weights[:, None, None] * column.weights[None, :, None]
-            band[row.start - done :, column.start : column.stop] += weights * restored
+            place = slice(scale * (row.start - done), None), slice(scale * column.start, scale * column.stop)
+            band[place] += weights.repeat(scale, 0).repeat(scale, 1) * restored
         final = grid.rows[i + 1].start if i + 1 < len(grid.rows) else height
-        yield done, band[: final - done]
-        done, carry = final, band[final - done :]
+        yield scale * done, band[: scale * (final - done)]
+        done, carry = final, band[scale * (final - done) :]
+
+
+def _scaled(pixels: slice, scale: int) -> slice:
+    """The same part of an image that is so many times larger."""
+    return slice(pixels.start * scale, pixels.stop * scale)
 
 
 def restore_tiled(
@@ -207,14 +217,14 @@ def restore_tiled(
       tile, overlap: see `plan_tiles`.
 
     Returns:
-      float32 [h, w, c].
+      float32 [scale*h, scale*w, c].
 
     Raises:
       ValueError, ArithmeticError: see `plan_tiles` and `restored_rows`.
     """
     height, width, channels = image.shape
     grid = plan_tiles(restorer, (height, width), tile, overlap)
-    restored = np.empty((height, width, channels), np.float32)
+    restored = np.empty((restorer.scale * height, restorer.scale * width, channels), np.float32)
 
     def read(rows: slice, columns: slice) -> np.ndarray:
         return image[rows, columns]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +18,14 @@ from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.decoders import DECODERS
 from aeden.nn.parameters import count_parameters
 from aeden.nn.restore import restore, takes_level
+from aeden.nn.super_resolution import SuperResolver
 from aeden.nn.unet import Network, UNet
 from aeden.shapes import PyTree
 from aeden.tasks.model_from_config import CONV_ONLY, UNET_ONLY, build_model
 from aeden.tasks.network_ranges import check_recorded
+from aeden.tasks.super_resolve.model_from_config import build_super_resolver
+
+Built = TypeVar("Built", bound=Network | SuperResolver)
 
 # The fields of `model` and their defaults, as in `configs/base.py`, for runs that are older than a field. The package
 # is installed without `configs/`.
@@ -46,12 +51,53 @@ def build_network(folder: Path, recorded: dict[str, Any], params: PyTree) -> Net
     Raises:
       ValueError: they do not fit.
     """
-    try:
+
+    def build() -> tuple[Network, tuple[int, ...]]:
         # A number that is far too large would not be refused below, but computed with for hours.
         check_recorded("model", recorded)
         parts = ConfigDict({"model": {**MODEL_DEFAULTS, **recorded}})
         shape = _image_shape(parts.model, params)
-        model = build_model(parts, shape)
+        return build_model(parts, shape), shape
+
+    return _fitting(folder, build, params)
+
+
+def build_enlarger(folder: Path, settings: Mapping[str, Any], params: PyTree) -> SuperResolver:
+    """The network of a recorded config of super-resolution, checked against its parameters.
+
+    Args:
+      folder: where it was found, for messages.
+      settings: its config, as it was written, with the sections `model` and `super_resolve`.
+      params: its parameters.
+
+    Raises:
+      ValueError: they do not fit.
+    """
+
+    def build() -> tuple[SuperResolver, tuple[int, ...]]:
+        model, options = settings["model"], settings["super_resolve"]
+        check_recorded("model", model)
+        check_recorded("super_resolve", options)
+        parts = ConfigDict({"model": {**MODEL_DEFAULTS, **model}, "super_resolve": options})
+        shape = _image_shape(parts.model, params)
+        return build_super_resolver(parts, shape), shape
+
+    return _fitting(folder, build, params)
+
+
+def _fitting(folder: Path, build: Callable[[], tuple[Built, tuple[int, ...]]], params: PyTree) -> Built:
+    """The network that is built, which takes these parameters.
+
+    Args:
+      folder: where it was found, for messages.
+      build: gives the network, and the height, width and channels of an image for it.
+      params: its parameters.
+
+    Raises:
+      ValueError: it cannot be built, or does not fit.
+    """
+    try:
+        model, shape = build()
         wanted = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, *shape)))["params"]
         fits = _shapes(wanted) == _shapes(params)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
@@ -84,7 +130,7 @@ def _image_shape(model: ConfigDict, params: PyTree) -> tuple[int, int, int]:
 
 
 def make_restorer(
-    model: Network, params: PyTree, name: str, noise: dict[str, Any], seed: int | None = None
+    model: Network | SuperResolver, params: PyTree, name: str, noise: dict[str, Any], seed: int | None = None
 ) -> Restorer:
     """A restorer of a network and its parameters.
 
@@ -110,12 +156,15 @@ def make_restorer(
         )
     padding = "reflect" if isinstance(model, UNet) else "edge"
     radius, told = radius_of(model), takes_level(model)
-    return Restorer(name, model.channels, model.stride, radius, noise, None, told, padding, compute, number, seed)
+    scale = model.scale if isinstance(model, SuperResolver) else 1
+    return Restorer(
+        name, model.channels, model.stride, radius, noise, None, told, padding, compute, number, seed, scale
+    )
 
 
 @functools.lru_cache
-def radius_of(model: ConvAutoencoder | UNet) -> int:
-    """The distance, in pixels along an axis, of the farthest input pixel that an output pixel depends on.
+def radius_of(model: ConvAutoencoder | UNet | SuperResolver) -> int:
+    """The distance, in pixels of the input along an axis, of the farthest input pixel that an output pixel depends on.
 
     The decoder `point_sampling` reads where its learnt offsets lead. For it, the distance is that of a bilinear resize
     and two pixels more at the input of each of its layers.

@@ -6,6 +6,7 @@ Tiles that overlap by at least so much are restored as the whole image is.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -19,17 +20,19 @@ from aeden.shapes import Array, Float, Key
 Interval = tuple[int, int]
 
 
-def radius(decoder: Decoder, kernel_size: int, blocks: int, bottom: int) -> int:
-    """The largest distance, along an axis, of an input pixel that an output pixel of a mirrored network depends on.
+def radius(decoder: Decoder, kernel_size: int, blocks: int, bottom: int, pools: Sequence[int] | None = None) -> int:
+    """The largest distance, along an axis, of an input pixel that an output pixel depends on, in pixels of the input.
 
     It is found from the output back to the input, for each position within the total stride. The way through the bottom
     reaches at least as far as every skip connection.
 
     Args:
-      decoder: the decoder; the encoder's max-pools have its factors in reverse order.
+      decoder: the decoder.
       kernel_size: height and width of the encoder's kernels, in pixels.
       blocks: convolutions of each stage of the encoder.
       bottom: convolutions after the last max-pool.
+      pools: factors of the encoder's max-pools, last to first; None for those of the decoder, as in a mirrored network.
+        Where their product is smaller, the output is larger than the input.
 
     Raises:
       ValueError: the decoder reads at points that depend on the image, so that there is no such distance.
@@ -40,6 +43,8 @@ def radius(decoder: Decoder, kernel_size: int, blocks: int, bottom: int) -> int:
             "fixed size: use another decoder, or choose the overlap of tiles"
         )
     reaches = {factor: layer_reach(decoder, factor) for factor in set(decoder.factors)}
+    pools = decoder.factors if pools is None else pools
+    scale = math.prod(decoder.factors) // math.prod(pools)
     largest = 0
     for position in range(math.prod(decoder.factors)):
         interval = _convolved((position, position), decoder.kernel_size)
@@ -47,10 +52,10 @@ def radius(decoder: Decoder, kernel_size: int, blocks: int, bottom: int) -> int:
             interval = _convolved(interval, decoder.kernel_size, decoder.blocks - 1)
             interval = _enlarged(interval, reaches[factor])
         interval = _convolved(interval, kernel_size, bottom)
-        for factor in decoder.factors:
+        for factor in pools:
             interval = interval[0] * factor, interval[1] * factor + factor - 1
             interval = _convolved(interval, kernel_size, blocks)
-        largest = max(largest, position - interval[0], interval[1] - position)
+        largest = max(largest, position // scale - interval[0], interval[1] - position // scale)
     return largest
 
 

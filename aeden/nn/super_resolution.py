@@ -17,9 +17,13 @@ from flax import linen as nn
 
 from aeden.nn.autoencoders import Encoder, pad_to_multiple
 from aeden.nn.decoders import Decoder
+from aeden.nn.receptive_field import radius
 from aeden.nn.resize import interpolate
 from aeden.nn.unet import RESIDUAL_SCALE
 from aeden.shapes import Array, Float
+
+# How far, in pixels of the low resolution, the bicubic enlargement reads.
+BICUBIC_RADIUS = 2
 
 
 class SuperResolver(nn.Module):
@@ -83,11 +87,27 @@ class SuperResolver(nn.Module):
             init_scheme=self.init_scheme,
             name="encoder",
         )
-        code, _ = encoder(pad_to_multiple(x, math.prod(self.factors)))
+        code, _ = encoder(pad_to_multiple(x, self.stride))
         output = self.mirrored()(code)[:, :height, :width]
         if not self.residual:
             return output
         return interpolate(x.astype(jnp.float32), self.scale, "cubic", self.shift) + output
+
+    @property
+    def stride(self) -> int:
+        """Height and width of the squares of low resolution that the encoder makes one pixel of."""
+        return math.prod(self.factors)
+
+    @nn.nowrap
+    def receptive_radius(self) -> int:
+        """The largest distance, in pixels of the low resolution, of an input pixel that an output pixel depends on.
+
+        Raises:
+          ValueError: see `aeden.nn.receptive_field.radius`.
+        """
+        pools = tuple(reversed(self.factors))
+        found = radius(self.mirrored(), self.kernel_size, blocks=1, bottom=0, pools=pools)
+        return max(found, BICUBIC_RADIUS) if self.residual else found
 
     @property
     def scale(self) -> int:
@@ -132,8 +152,7 @@ class SuperResolver(nn.Module):
 
         The bicubic enlargement of `residual` is not counted.
         """
-        stride = math.prod(self.factors)
-        h, w = (-(-size // (self.scale * stride)) * stride for size in (height, width))
+        h, w = (-(-size // (self.scale * self.stride)) * self.stride for size in (height, width))
         total, channels = 0, self.channels
         for features, factor in zip(self.features, self.factors, strict=True):
             total += h * w * self.kernel_size**2 * channels * features

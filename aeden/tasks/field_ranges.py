@@ -14,15 +14,13 @@ from aeden.data import letters, own_images
 from aeden.data.drawn_letters.letter_shapes import SOURCES as SHAPES
 from aeden.nn.gan import DOWNSAMPLINGS
 from aeden.tasks.gan.judge import JUDGES
-from aeden.tasks.network_ranges import CHANNELS, FACTOR, LARGEST, LEVEL, MOST_SEEDS, NETWORK_RANGES, SMALLEST, count
+from aeden.tasks.network_ranges import CHANNELS, LARGEST, LEVEL, MOST_SEEDS, NETWORK_RANGES, SMALLEST, count
 from aeden.tasks.objectives import adversarial
 from aeden.tasks.objectives.restoration import LOSSES
 from aeden.tasks.ranges import Choice, Flag, Number, OrZero, Range, Several, Text, check_value
 from aeden.tasks.segment.task import CLASS_WEIGHTS
 from aeden.tasks.stack.checks import EMBEDDINGS, HEADS
-from aeden.tasks.super_resolve.model_from_config import ENLARGED
 from aeden.training.loop import RESULTS
-from aeden.transforms.downsampling import FACTORS
 
 FLAG, TEXT = Flag(), Text()
 # Share of something: 0 or more, less than 1.
@@ -93,11 +91,6 @@ RANGES: dict[str, Range] = {
     "gan.truncation": Number(0, 1e6),
     "gan.truncations": Several(Number(0, 1e6, above=True), most=100),
     "gan.judge": Choice(tuple(JUDGES)),
-    "super_resolve.factor": Number(min(FACTORS), max(FACTORS), whole=True),
-    "super_resolve.antialias": FLAG,
-    "super_resolve.enlarges": Choice(ENLARGED),
-    "super_resolve.stages": Several(FACTOR),
-    "super_resolve.residual": FLAG,
     "segment.class_weights": Choice(CLASS_WEIGHTS),
     "eval.every": count(),
     "eval.checkpoint": Choice(tuple(RESULTS)),

@@ -1,4 +1,4 @@
-"""The ranges of the fields `noise` and `model`: also of recorded ones, which are built and used without a training."""
+"""The ranges of the fields of networks and noise: also of recorded ones, which are built without a training."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from aeden.nn.initializers import INITS
 from aeden.nn.layers import PLACEMENTS, RESIZE_METHODS
 from aeden.tasks.model_from_config import ARCHITECTURES, DTYPES
 from aeden.tasks.ranges import Choice, Flag, Number, Range, Several, check_value
+from aeden.tasks.super_resolve.model_from_config import ENLARGED
+from aeden.transforms.downsampling import FACTORS
 from aeden.transforms.noise import KINDS
 
 # Steps and examples are counted in int32, seeds are uint32, and numbers are float32.
@@ -51,11 +53,16 @@ NETWORK_RANGES: dict[str, Range] = {
     "model.init": Choice(tuple(INITS)),
     "model.dtype": Choice(tuple(DTYPES)),
     "model.lowering": Choice(tuple(LOWERINGS)),
+    "super_resolve.factor": Number(min(FACTORS), max(FACTORS), whole=True),
+    "super_resolve.antialias": FLAG,
+    "super_resolve.enlarges": Choice(ENLARGED),
+    "super_resolve.stages": Several(FACTOR),
+    "super_resolve.residual": FLAG,
 }
 
 
 def check_recorded(section: str, recorded: Mapping[str, Any]) -> None:
-    """Checks the range of every field of a recorded section, `noise` or `model`. Fields that it lacks pass.
+    """Checks the range of every field of a recorded section: `noise`, `model` or `super_resolve`; absent ones pass.
 
     Raises:
       ValueError: naming the first field that is out of its range, its value and the range.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aeden.cli import restoring, streams
+from aeden.cli import restored_pixels, restoring, streams
 from aeden.cli.main import build_parser, main
 from aeden.data.image_files import decode_image
 from aeden.data.image_limits import Limits
@@ -257,7 +257,7 @@ def test_many_sizes_are_not_all_compiled(run, tmp_path):
     sizes = [(side, 300 - side) for side in range(140, 160)]
     pixels = {side: save(tmp_path / f"in/{side}.png", values(side, width)) for side, width in sizes}
     assert run("in", "-o", "out", "--tile", "256") == 0
-    assert len(shapes) == restoring.OWN_SIZES + 1
+    assert len(shapes) == restored_pixels.OWN_SIZES + 1
     for side, image in pixels.items():
         np.testing.assert_array_equal(decode_image(tmp_path / f"out/{side}.png").pixels, 255 - image)
 

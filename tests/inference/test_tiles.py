@@ -9,6 +9,7 @@ from aeden.inference.finished_run import make_restorer
 from aeden.inference.restorer import Restorer
 from aeden.inference.tiles import calls, plan_tiles, restore_tiled, restored_rows
 from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
+from aeden.nn.super_resolution import SuperResolver
 from aeden.nn.unet import UNet
 
 
@@ -43,6 +44,8 @@ def test_tiles_give_what_the_whole_image_gives(gray, shape):
     "fields",
     [
         {"decoder": "subpixel", "features": (3,), "factors": (3,), "kernel_size": 5, "channels": 3},
+        {"network": SuperResolver, "factors": (1, 1), "enlarge": (3,), "residual": True},
+        {"network": SuperResolver, "factors": (1, 2), "enlarge": (2, 2), "decoder": "transpose"},
         {"network": UNet, "blocks": 1, "residual": True, "level_input": True, "use_bias": False},
     ],
     ids=str,

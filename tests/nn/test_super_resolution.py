@@ -101,3 +101,33 @@ def test_every_decoder_that_can_enlarges_by_every_factor(decoder, factors, enlar
     params = jax.eval_shape(net.init, jax.random.key(0), x)["params"]
     assert jax.eval_shape(net.apply, {"params": params}, x).shape == (1, 5 * net.scale, 6 * net.scale, 1)
     assert net.multiplications(5 * net.scale, 6 * net.scale) > 0
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        SuperResolver("upsample", (2, 2), enlarge=(3,), resize="bilinear"),
+        SuperResolver("upsample", (2,), (1,), residual=True, kernel_size=1),
+        SuperResolver("transpose", (2, 2), (1, 2), (2,), decoder_kernel_size=4),
+    ],
+    ids=["features", "bicubic alone reads so far", "code"],
+)
+def test_the_receptive_radius_by_gradients(net):
+    """As of the U-Net: with positive kernels, and images that grow and fall, gradients reach as far as pixels do."""
+    radius, stride = net.receptive_radius(), net.stride
+    height = (2 * (radius // stride + 2) + 1) * stride
+    middle = (height - stride) // 2
+    ramp = jnp.broadcast_to(jnp.linspace(1.0, 2.0, height)[None, :, None, None], (1, height, stride, 1))
+    params = jax.jit(net.init)(jax.random.key(0), ramp[:, :stride])["params"]
+    params = jax.tree.map(lambda p: jnp.abs(p) + 0.05, params)
+
+    def rows(x):
+        output = net.apply({"params": params}, x)[0]
+        return output[middle * net.scale : (middle + stride) * net.scale].sum(axis=(1, 2))
+
+    jacobian = jax.jit(jax.jacrev(rows))
+    reached = set()
+    for image in (ramp, ramp[:, ::-1]):
+        for position, row in zip(*np.nonzero(np.asarray(jacobian(image))[:, 0].sum(axis=(2, 3))), strict=True):
+            reached.add(abs(int(row) - middle - int(position) // net.scale))
+    assert max(reached) == radius

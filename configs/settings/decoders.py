@@ -29,7 +29,7 @@ TRAINED_NOISES = {
     "strokes": "strokes left out, 0.4",
 }
 # Those of these grids that have been run.
-TRAINED = ("mnist_blind", "notmnist_blind", "mnist_blocks")
+TRAINED = ("mnist_blind", "notmnist_blind", "mnist_blocks", "notmnist_blocks")
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
 LOW = "learning rate of 3e-3 for all, too low"
@@ -201,7 +201,7 @@ def _about_denoising(questions: ConfigDict) -> None:
     questions.holes = question(
         "You fill holes that nothing tells the network of (inpainting)",
         ("noise_*_blocks",),
-        "notMNIST, photos; other shapes and shares; networks that are told the holes; longer training",
+        "photos; other shapes and shares; networks that are told the holes; longer training",
     )
     questions.shifted = question(
         "The noise differs from that of the training",

@@ -24,7 +24,9 @@ SUBCOMMANDS = (denoise, enlarge, demo, evaluate, export, models)
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(prog="aeden", description="Denoising autoencoders: clean or enlarge your own images.")
+    parser = argparse.ArgumentParser(
+        prog="aeden", description="Denoising autoencoders: clean or enlarge your own images."
+    )
     parser.add_argument("--version", action="version", version=f"aeden {aeden.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for subcommand in SUBCOMMANDS:

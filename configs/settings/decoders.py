@@ -32,6 +32,13 @@ TRAINED_NOISES = {
 TRAINED = ("mnist_blind", "notmnist_blind", "mnist_blocks", "notmnist_blocks")
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
+# The grids of super-resolution that have been run: name of the table, heading of their page, and the data if the table
+# does not name them.
+ENLARGED = (
+    ("mnist", "mnist-twice", ""),
+    ("mnist-x4", "mnist-four-times", ""),
+    ("photos", "gray-photos-twice", "gray photos"),
+)
 LOW = "learning rate of 3e-3 for all, too low"
 
 
@@ -128,11 +135,12 @@ def _tables(tables: ConfigDict) -> None:
 
 
 def _super_resolution(tables: ConfigDict) -> None:
-    for name, heading in (("mnist", "mnist-twice"), ("mnist-x4", "mnist-four-times")):
+    for name, heading, data in ENLARGED:
         tables[f"super_resolve_{name.replace('-', '_')}"] = table(
             f"results/super-resolve-{name}.csv",
             task="super_resolve",
             tuned=True,
+            data=data,
             axes=("super_resolve.factor",),
             columns=("ssim", "spectrum_distance_db"),
             baselines=f"results/super-resolve-{name}-baselines.csv",
@@ -231,8 +239,13 @@ def _about_networks(questions: ConfigDict) -> None:
 def _about_other_tasks(questions: ConfigDict) -> None:
     questions.enlarge = question(
         "You enlarge small gray images (super-resolution)",
-        ("super_resolve_*",),
-        "a factor of 3; notMNIST, photos, colour; low resolution with noise; longer training",
+        ("super_resolve_mnist*",),
+        "a factor of 3; notMNIST; low resolution with noise; longer training",
+    )
+    questions.enlarge_photos = question(
+        "You enlarge photos (super-resolution)",
+        ("super_resolve_photos*",),
+        "factors of 3 and 4; colour; low resolution with noise, or made otherwise; longer training; larger networks",
     )
     questions.segment = question(
         "You segment: a class for each pixel",

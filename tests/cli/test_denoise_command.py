@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from saved_images import save
 
 from aeden.cli import restored_pixels, restoring, streams
 from aeden.cli.main import build_parser, main
 from aeden.data.image_files import decode_image
 from aeden.data.image_limits import Limits
-from aeden.data.image_output import Page, write_image
 from aeden.inference.finished_run import load_restorer
 from aeden.inference.restorer import Restorer
 
@@ -48,15 +48,6 @@ def values(height=20, width=30, channels=1, dtype="uint8"):
     top = {"uint8": 255, "uint16": 65535, "float32": 1.0}[dtype]
     noisy = np.random.default_rng(height).normal(0.5, 0.15, (height, width, channels)).clip(0.05, 0.95)
     return (noisy * top).astype(dtype)
-
-
-def save(path, pixels, *more, alpha=None):
-    """Writes an image; several for a TIFF of several pages."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = {".png": "PNG", ".tif": "TIFF", ".jpg": "JPEG", ".webp": "WEBP", ".bmp": "BMP"}[path.suffix]
-    with open(path, "wb") as file:
-        write_image(file, name, [Page(one, alpha) for one in (pixels, *more)])
-    return pixels
 
 
 def tree(folder):

@@ -4,12 +4,12 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
+from saved_images import save
 
 from aeden.cli import restoring
 from aeden.cli.main import main
 from aeden.data.image_files import decode_image
 from aeden.data.image_metadata import EXIF_FOLDERS, metadata_of
-from aeden.data.image_output import Page, write_image
 from aeden.inference.finished_run import load_enlarger
 from aeden.inference.restorer import Restorer
 from aeden.nn.parameters import make_init
@@ -49,11 +49,6 @@ def values(height=20, width=30, channels=1, dtype="uint8"):
     top = {"uint8": 255, "uint16": 65535, "float32": 1.0}[dtype]
     # Far enough from black and white for no bicubic mean to leave them: Pillow clips between its two passes.
     return (np.random.default_rng(height).uniform(0.3, 0.7, (height, width, channels)) * top).astype(dtype)
-
-
-def save(path, *pages, alpha=None):
-    with open(path, "wb") as file:
-        write_image(file, {".png": "PNG", ".tif": "TIFF"}[path.suffix], [Page(one, alpha) for one in pages])
 
 
 @pytest.mark.parametrize(("name", "dtype", "channels"), [("a.png", "uint16", 3), ("a.tif", "float32", 1)])

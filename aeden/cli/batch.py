@@ -14,9 +14,10 @@ import numpy as np
 from aeden.cli.image_arguments import Options
 from aeden.cli.inputs import STANDARD, Input, find_inputs
 from aeden.cli.messages import Messages, one_line
-from aeden.cli.restored_pixels import PixelRestorer, bicubic, describe
+from aeden.cli.restored_pixels import PixelRestorer, bicubic, describe, with_visible_colours
 from aeden.cli.streams import read_standard_input, write_standard_output
 from aeden.cli.targets import Targets, compare_path, make_folder, output_folder, suffix_of
+from aeden.data.enlarged_metadata import enlarged_metadata
 from aeden.data.image_files import DecodedImage, ImageError, decode_image
 from aeden.data.image_metadata import left_out, metadata_of
 from aeden.data.image_output import Page, check_holds, format_of_suffix, write_image
@@ -62,7 +63,7 @@ def restore_files(
     failures = [problem.partition(": ")[0] for problem in found.problems]
     try:
         if found.inputs:
-            targets = Targets(output, folder, options.force, options.compare, found.inputs)
+            targets = Targets(output, folder, options.force, options.compare, options.skip_existing, found.inputs)
             work = Work(load(messages), options, messages, targets, failures)
             outcomes.update(work.restore(one) for one in found.inputs)
     finally:
@@ -161,7 +162,9 @@ class Work:
         return self.targets.path(one, decoded.format, decoded.pixels.dtype.name)
 
     def _decode(self, content: bytes | Path, frame: int) -> DecodedImage:
-        return decode_image(content, frame=frame, value_range=self.options.value_range)
+        decoded = decode_image(content, frame=frame, value_range=self.options.value_range)
+        # Enlarged colours are means of several, among them some that nobody was to see.
+        return decoded if self.pixels.scale == 1 else with_visible_colours(decoded)
 
     def _pages(
         self, one: Input, content: bytes | Path, decoded: DecodedImage, pages: int, lines: list[str]
@@ -191,11 +194,14 @@ class Work:
         if alpha is not None:
             alpha = bicubic(alpha, scale)
         repeats = decoded.pixels.shape[2] // restored.shape[2]
-        return Page(np.repeat(restored, repeats, axis=2), alpha, metadata_of(decoded, content).enlarged(scale))
+        metadata = enlarged_metadata(metadata_of(decoded, content), scale, restored.shape[:2])
+        return Page(np.repeat(restored, repeats, axis=2), alpha, metadata)
 
     def _write_comparison(self, path: Path, decoded: DecodedImage, page: Page) -> None:
         """Writes the image before and after, side by side, with 8 bits; of several pages the first."""
         before = bicubic(decoded.uint8(), self.pixels.scale)
+        if self.options.skip_existing and path.exists():
+            return
         after = dataclasses.replace(decoded, pixels=page.pixels)
         both = Page(np.concatenate([before, after.uint8()], axis=1))
         with files.new_file(path, self.options.force) as file:

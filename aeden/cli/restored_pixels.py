@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from aeden.cli.chosen_model import Chosen
 from aeden.cli.image_arguments import Options
@@ -68,7 +69,8 @@ class PixelRestorer:
                 if self.options.strength < 1:
                     given = read(place, slice(None))
                     rows = given + np.float32(self.options.strength) * (rows - given)
-                result[place] = _as_type(rows * span + black, pixels.dtype)
+                # The weights of tiles that are blended may add up to a little more than 1.
+                result[place] = _as_type(rows.clip(0, 1) * span + black, pixels.dtype)
         return result
 
     def _plan(self, restorer: Restorer, shape: tuple[int, int]) -> Grid:
@@ -126,6 +128,17 @@ def bicubic(pixels: np.ndarray, scale: int) -> np.ndarray:
     image = Image.fromarray(pixels.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
     found = np.asarray(image)
     return _as_type(np.clip(found, 0, 1) if pixels.dtype.kind == "f" else found, pixels.dtype)
+
+
+def with_visible_colours(decoded: DecodedImage) -> DecodedImage:
+    """An image whose pixels that are transparent have the colours of the nearest ones that are not."""
+    if decoded.alpha is None:
+        return decoded
+    hidden = decoded.alpha == 0
+    if not hidden.any() or hidden.all():
+        return decoded
+    rows, columns = ndimage.distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    return dataclasses.replace(decoded, pixels=decoded.pixels[rows, columns])
 
 
 def _as_type(values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -38,6 +39,7 @@ class Targets:
       folder: the output folder, or None.
       force: whether files that exist are replaced.
       compare: whether each result has a second file, with the image before and after.
+      leave: whether a second file that exists is left, and no reason not to write the result.
       inputs: the images, none of which may be overwritten but by its own result.
     """
 
@@ -45,6 +47,7 @@ class Targets:
     folder: Path | None
     force: bool
     compare: bool
+    leave: bool
     inputs: Sequence[Input]
 
     def __post_init__(self) -> None:
@@ -71,8 +74,10 @@ class Targets:
             if relative.suffix.lower() not in FORMATS:
                 relative = relative.with_suffix(suffix_of(stored, dtype))
             path = self.folder / relative
-        for target in (path, *([compare_path(path)] if self.compare else [])):
-            self._take(target, one)
+        self._take(path, one)
+        if self.compare:
+            with contextlib.suppress(*([FileExistsError] if self.leave else [])):
+                self._take(compare_path(path), one)
         return path
 
     def check_early(self, one: Input) -> None:

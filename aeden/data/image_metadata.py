@@ -21,9 +21,6 @@ EXIF_FOLDERS = (0x8769, 0x8825)
 # Chunks of a PNG (specification, third edition, 11.3.2): code points, as of HDR; sRGB; gamma; primaries.
 COLOUR_CHUNKS = (b"cICP", b"sRGB", b"gAMA", b"cHRM")
 LONGEST_CHUNK = 64
-# Tags of EXIF that count pixels: width, height and pixels per unit; in its own folder, also on the sensor.
-MAIN_SIZES = (256, 257, 282, 283)
-EXIF_SIZES = (0xA002, 0xA003, 0xA20E, 0xA20F)
 # The colour space of a profile, bytes 16 to 20, by the number of channels.
 PROFILES = {1: b"GRAY", 3: b"RGB "}
 
@@ -63,27 +60,6 @@ class Metadata:
             return {**{tag: value for tag, value in exif.items() if tag not in EXIF_FOLDERS}, **folders}
         except Exception:  # Pillow raises many types of exceptions for damaged metadata.
             return {}
-
-    def enlarged(self, factor: int) -> Metadata:
-        """That of an image whose sides are so many times as long: of its size, and as large when printed."""
-        if factor == 1:
-            return self
-        dpi = None if self.dpi is None else (self.dpi[0] * factor, self.dpi[1] * factor)
-        return dataclasses.replace(self, dpi=dpi, exif=None if self.exif is None else _exif_enlarged(self.exif, factor))
-
-
-def _exif_enlarged(block: bytes, factor: int) -> bytes:
-    """An EXIF block of an image that is enlarged: its size, and its pixels per inch."""
-    exif = Image.Exif()
-    try:
-        exif.load(block)
-        for folder, tags in ((exif, MAIN_SIZES), (exif.get_ifd(EXIF_FOLDERS[0]), EXIF_SIZES)):
-            for tag in tags:
-                if tag in folder:
-                    folder[tag] = folder[tag] * factor
-        return exif.tobytes()
-    except Exception:  # As above.
-        return block
 
 
 def metadata_of(decoded: DecodedImage, content: bytes | Path) -> Metadata:

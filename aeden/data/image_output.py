@@ -48,6 +48,8 @@ HOLDS = {
 DEPTHS = {"uint8": "8-bit", "uint16": "16-bit", "float32": "float"}
 JPEG_OPTIONS: dict[str, Any] = {"quality": 95, "subsampling": 0}
 # Sides of these formats are limited by the number of bits they are stored in.
+# Pixels per inch that a JPEG can state; Pillow would write the remainder of more.
+MOST_DPI = 65535
 LONGEST = {"JPEG": 65535, "WEBP": 16383}
 
 
@@ -144,6 +146,8 @@ def write_image(file: io.BufferedIOBase, name: str, pages: Iterable[Page]) -> No
 def _options(name: str, metadata: Metadata) -> dict[str, Any]:
     """Options of Pillow for formats other than TIFF."""
     options: dict[str, Any] = {"dpi": metadata.dpi} if metadata.dpi and name != "WEBP" else {}
+    if name == "JPEG" and metadata.dpi and max(metadata.dpi) > MOST_DPI:
+        del options["dpi"]
     if name == "BMP":
         return options
     if metadata.icc_profile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,8 @@ def load_enlarger(name: str) -> Restorer:
     """
     if not name:
         raise ValueError("the run has an empty name: name its folder")
+    if name in {**shipped.SHIPPED, **shipped.GROUPS}:
+        raise ValueError(f"{name} is a model that cleans images, with `aeden denoise`: name {NAMES['super_resolve']}")
     folder = Path(name)
     summary, settings = _read_record(folder, "super_resolve")
     params = _tested_params(folder, summary)
@@ -151,10 +154,13 @@ def _tested_params(folder: Path, summary: dict[str, Any]) -> PyTree:
       ValueError: they are missing or damaged.
       OSError: they cannot be read.
     """
-    step, params = newest_params(folder / "checkpoints", summary.get("tested_step"))
-    if step != summary.get("tested_step", step):
+    tested = summary.get("tested_step")
+    if tested is not None and type(tested) is not int:
+        raise ValueError(f"{folder}/summary.json is damaged: take another run")
+    step, params = newest_params(folder / "checkpoints", tested)
+    if tested not in (None, step):
         raise ValueError(
-            f"{folder}: checkpoint {summary['tested_step']}, the result of this run, is missing or damaged: train "
+            f"{folder}: checkpoint {tested}, the result of this run, is missing or damaged: train "
             "again into another --workdir"
         )
     return params
@@ -172,7 +178,7 @@ def _read_record(folder: Path, wanted: str) -> tuple[dict[str, Any], dict[str, A
     try:
         summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
     except files.DamagedFileError as error:
-        raise ValueError(str(error).partition(":")[0] + ": take another run") from error
+        raise ValueError(re.split(r" \(|: ", str(error))[0] + ": take another run") from error
     if config is None:
         raise ValueError(f"{folder} holds no run (there is no config.json): name the folder of a finished run")
     if summary is None:
@@ -182,7 +188,7 @@ def _read_record(folder: Path, wanted: str) -> tuple[dict[str, Any], dict[str, A
         )
     task = summary.get("task", config.get("task"))
     if task != wanted:
-        other = f"; `{COMMANDS[task]}` is for this one" if task in COMMANDS else ""
+        other = f"; `{COMMANDS[task]}` is for this one" if isinstance(task, str) and task in COMMANDS else ""
         raise ValueError(f"{folder} holds a run of the task {task}: take one of the task {wanted}{other}")
     sections = ("model", "noise", *(("super_resolve",) if wanted == "super_resolve" else ()))
     if not all(isinstance(config.get(section), dict) for section in sections):

@@ -78,6 +78,9 @@ def build_enlarger(folder: Path, settings: Mapping[str, Any], params: PyTree) ->
         model, options = settings["model"], settings["super_resolve"]
         check_recorded("model", model)
         check_recorded("super_resolve", options)
+        missing = [field for field in ("factor", "antialias", "enlarges", "stages", "residual") if field not in options]
+        if missing:
+            raise ValueError(f"super_resolve.{missing[0]} is missing")
         parts = ConfigDict({"model": {**MODEL_DEFAULTS, **model}, "super_resolve": options})
         shape = _image_shape(parts.model, params)
         return build_super_resolver(parts, shape), shape

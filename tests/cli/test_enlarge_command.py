@@ -3,7 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, TiffImagePlugin
 from saved_images import save
 
 from aeden.cli import restoring
@@ -19,7 +20,8 @@ from aeden.tasks.super_resolve.model_from_config import build_super_resolver
 from aeden.training.checkpoints import Checkpoints
 from configs import super_resolve_photos
 
-RESOLUTION, WIDTH, GPS_DATE = 282, 0xA002, 29
+ORIENTATION, X_RESOLUTION, Y_RESOLUTION, GPS_DATE = 274, 282, 283, 29
+WIDTH, HEIGHT, SENSOR_X, SENSOR_Y = 0xA002, 0xA003, 0xA20E, 0xA20F
 
 
 def repeater(channels=1, scale=3):
@@ -72,18 +74,59 @@ def test_opacity_is_enlarged_by_pillow(run, tmp_path):
     np.testing.assert_allclose(decode_image(tmp_path / "b.png").alpha, expected, atol=1.0)
 
 
-def test_it_is_as_large_when_printed_and_metadata_state_the_new_size(run, tmp_path):
+def test_colours_that_nobody_sees_do_not_reach_the_edge(run, tmp_path):
+    """A white square on black that is transparent stays white, as it does by Pillow, which weighs colours by alpha."""
+    alpha = np.zeros((20, 30), np.uint8)
+    alpha[5:15, 10:20] = 255
+    save(tmp_path / "a.png", alpha[..., None].repeat(3, 2), alpha=alpha)
+    assert run("a.png", "-o", "b.png") == 0
+    result = decode_image(tmp_path / "b.png")
+    assert (result.pixels[result.alpha > 0] == 255).all()
+
+
+def photo(path, orientation=1):
+    """A JPEG as cameras write it, whose EXIF is that of a larger image."""
     exif = Image.Exif()
-    exif[RESOLUTION] = 150.0
-    exif.get_ifd(EXIF_FOLDERS[0])[WIDTH] = 30
+    exif[ORIENTATION], exif[X_RESOLUTION], exif[Y_RESOLUTION] = orientation, 100, 200
+    own = exif.get_ifd(EXIF_FOLDERS[0])
+    own[WIDTH], own[HEIGHT] = 4000, 3000
+    own[SENSOR_X], own[SENSOR_Y] = TiffImagePlugin.IFDRational(3_648_000, 875), TiffImagePlugin.IFDRational(0, 0)
     exif.get_ifd(EXIF_FOLDERS[1])[GPS_DATE] = "2026:11:28"
-    Image.fromarray(values()[..., 0]).save(tmp_path / "a.jpg", dpi=(150, 150), exif=exif, quality=95)
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/' exif:PixelXDimension='4000' dc:format='image/jpeg'></x:xmpmeta>"
+    Image.fromarray(values()[..., 0]).save(path, dpi=(100, 200), exif=exif, quality=95, xmp=xmp)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_metadata_state_the_new_size_and_print_it_as_before(run, tmp_path, orientation):
+    photo(tmp_path / "a.jpg", orientation)
     assert run("a.jpg", "-o", "b.jpg") == 0
     after = decode_image(tmp_path / "b.jpg")
-    assert after.pixels.shape == (60, 90, 1)
-    assert after.info["dpi"] == (450, 450)
+    height, width = (60, 90) if orientation == 1 else (90, 60)
+    assert after.pixels.shape == (height, width, 1)
+    assert after.info["dpi"] == ((300, 600) if orientation == 1 else (600, 300))
     tags = metadata_of(after, tmp_path / "b.jpg").exif_tags()
-    assert (tags[RESOLUTION], tags[EXIF_FOLDERS[0]][WIDTH], tags[EXIF_FOLDERS[1]][GPS_DATE]) == (450, 90, "2026:11:28")
+    own = tags[EXIF_FOLDERS[0]]
+    assert (own[WIDTH], own[HEIGHT], tags[EXIF_FOLDERS[1]][GPS_DATE]) == (width, height, "2026:11:28")
+    assert (tags[X_RESOLUTION], tags[Y_RESOLUTION]) == after.info["dpi"]
+    assert float(own[SENSOR_X]) == pytest.approx(3 * 3_648_000 / 875)
+    assert SENSOR_Y not in own
+    assert b"PixelXDimension" not in after.info["xmp"]
+    assert b"dc:format='image/jpeg'" in after.info["xmp"]
+
+
+def test_a_description_by_which_programs_find_pixels_is_left_out(run, tmp_path):
+    pixels = values(dtype="uint16")
+    tifffile.imwrite(tmp_path / "a.tif", pixels[..., 0])
+    assert run("a.tif", "-o", "b.tif") == 0
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        assert not file.pages.first.description
+        assert file.series[0].shape == (60, 90)
+
+
+def test_a_resolution_that_a_jpeg_cannot_state_is_left_out(run, tmp_path):
+    Image.fromarray(values()[..., 0]).save(tmp_path / "a.jpg", dpi=(30_000, 30_000))
+    assert run("a.jpg", "-o", "b.jpg") == 0
+    assert "dpi" not in decode_image(tmp_path / "b.jpg").info
 
 
 def test_every_page_of_a_tiff(run, tmp_path):
@@ -162,21 +205,54 @@ def test_runs_of_the_other_task_are_refused_in_one_line(enlarging_run, finished_
     assert "of the task denoise: take one of the task super_resolve; `aeden denoise` is" in capsys.readouterr().err
     assert main(["denoise", str(enlarging_run[0]), *arguments]) == 1
     assert "of the task super_resolve: take one of the task denoise; `aeden enlarge` is" in capsys.readouterr().err
+    assert main(["enlarge", "text", *arguments]) == 1
+    assert "text is a model that cleans images, with `aeden denoise`: name the folder" in capsys.readouterr().err
     assert main(["enlarge", str(tmp_path / "nowhere"), *arguments]) == 1
     assert "does not exist: name the folder of a finished run of super-resolution" in capsys.readouterr().err
 
 
-def test_a_recorded_value_out_of_range_is_refused(enlarging_run, tmp_path):
+@pytest.fixture
+def altered(enlarging_run, tmp_path):
+    """Loads the run after a change of its config and its summary."""
     folder, _, _ = enlarging_run
-    record = files.read_json(folder / "config.json")
-    record["config"]["super_resolve"]["factor"] = 5
-    files.write_json(tmp_path / "config.json", record)
-    (tmp_path / "summary.json").write_text((folder / "summary.json").read_text())
     (tmp_path / "checkpoints").symlink_to(folder / "checkpoints")
-    with pytest.raises(ValueError, match=r"its network cannot be built .*super_resolve\.factor"):
-        load_enlarger(str(tmp_path))
-    record["config"]["super_resolve"]["factor"] = 3
-    record["config"]["model"]["decoder_features"] = []
-    files.write_json(tmp_path / "config.json", record)
-    with pytest.raises(ValueError, match=r"does not fit its config\.json"):
-        load_enlarger(str(tmp_path))
+
+    def load(config=lambda config: None, **summary):
+        record = files.read_json(folder / "config.json")
+        config(record["config"])
+        files.write_json(tmp_path / "config.json", record)
+        files.write_json(tmp_path / "summary.json", {**files.read_json(folder / "summary.json"), **summary})
+        return load_enlarger(str(tmp_path))
+
+    return load
+
+
+def narrower(config):
+    config["super_resolve"]["factor"] = 3
+    config["model"]["decoder_features"] = []
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (
+            lambda config: config["super_resolve"].update(factor=5),
+            r"its network cannot be built .*super_resolve\.factor",
+        ),
+        (lambda config: config["super_resolve"].pop("stages"), r"super_resolve\.stages is missing"),
+        (lambda config: config.pop("super_resolve"), r"config\.json is damaged"),
+        (narrower, r"does not fit its config\.json"),
+    ],
+)
+def test_a_config_that_is_damaged_is_refused(altered, config, said):
+    with pytest.raises(ValueError, match=said):
+        altered(config)
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"),
+    [({"task": ["super_resolve"]}, "a run of the task"), ({"tested_step": 4.0}, r"summary\.json is damaged")],
+)
+def test_a_summary_that_is_damaged_is_refused(altered, summary, said):
+    with pytest.raises(ValueError, match=said):
+        altered(**summary)

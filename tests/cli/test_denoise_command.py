@@ -90,6 +90,20 @@ def test_opacity_and_metadata_are_kept(run, tmp_path):
     assert result.info["dpi"] == pytest.approx((300, 300), abs=0.1)
 
 
+def test_a_comparison_that_exists_is_left_and_the_result_is_written(run, tmp_path):
+    save(tmp_path / "a.png", values())
+    left = save(tmp_path / "b.compare.png", values(5))
+    assert run("a.png", "-o", "b.png", "--compare", "--skip-existing") == 0
+    assert (tmp_path / "b.png").exists()
+    np.testing.assert_array_equal(decode_image(tmp_path / "b.compare.png").pixels, left)
+
+
+def test_a_float_image_restored_in_blended_tiles_stays_in_its_range(run, tmp_path):
+    save(tmp_path / "a.tif", np.zeros((40, 60, 1), np.float32))
+    assert run("a.tif", "-o", "b.tif", "--tile", "16", "--overlap", "3") == 0
+    assert decode_image(tmp_path / "b.tif").pixels.max() == 1.0
+
+
 def test_an_image_that_lies_on_its_side_is_written_upright(run, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -237,7 +237,7 @@ def narrower(config):
     [
         (
             lambda config: config["super_resolve"].update(factor=5),
-            r"its network cannot be built .*super_resolve\.factor",
+            r"cannot be built .*super_resolve\.factor",
         ),
         (lambda config: config["super_resolve"].pop("stages"), r"super_resolve\.stages is missing"),
         (lambda config: config.pop("super_resolve"), r"config\.json is damaged"),

@@ -29,7 +29,7 @@ TRAINED_NOISES = {
     "strokes": "strokes left out, 0.4",
 }
 # Those of these grids that have been run.
-TRAINED = ("mnist_blind", "notmnist_blind", "mnist_blocks", "notmnist_blocks", "mnist_strokes")
+TRAINED = ("mnist_blind", "notmnist_blind", "mnist_blocks", "notmnist_blocks", "mnist_strokes", "notmnist_strokes")
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
 # The grids of super-resolution that have been run: name of the table, heading of their page, and the data if the table

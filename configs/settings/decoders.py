@@ -29,7 +29,15 @@ TRAINED_NOISES = {
     "strokes": "strokes left out, 0.4",
 }
 # Those of these grids that have been run.
-TRAINED = ("mnist_blind", "notmnist_blind", "mnist_blocks", "notmnist_blocks", "mnist_strokes", "notmnist_strokes")
+TRAINED = (
+    "mnist_blind",
+    "notmnist_blind",
+    "mnist_blocks",
+    "notmnist_blocks",
+    "mnist_strokes",
+    "notmnist_strokes",
+    "mnist_salt_and_pepper",
+)
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
 # The grids of super-resolution that have been run: name of the table, heading of their page, and the data if the table
@@ -210,6 +218,11 @@ def _about_denoising(questions: ConfigDict) -> None:
         "You fill holes that nothing tells the network of (inpainting)",
         ("noise_*_blocks", "noise_*_strokes"),
         "photos; other shapes and shares; networks that are told the holes; longer training",
+    )
+    questions.replaced = question(
+        "Your noise replaces pixels by black and white (salt and pepper)",
+        ("noise_*_salt_and_pepper",),
+        "notMNIST, photos; other levels; longer training",
     )
     questions.shifted = question(
         "The noise differs from that of the training",

@@ -199,9 +199,9 @@ class Work:
 
     def _write_comparison(self, path: Path, decoded: DecodedImage, page: Page) -> None:
         """Writes the image before and after, side by side, with 8 bits; of several pages the first."""
-        before = bicubic(decoded.uint8(), self.pixels.scale)
         if self.options.skip_existing and path.exists():
             return
+        before = bicubic(decoded.uint8(), self.pixels.scale)
         after = dataclasses.replace(decoded, pixels=page.pixels)
         both = Page(np.concatenate([before, after.uint8()], axis=1))
         with files.new_file(path, self.options.force) as file:

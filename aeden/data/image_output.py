@@ -48,9 +48,9 @@ HOLDS = {
 DEPTHS = {"uint8": "8-bit", "uint16": "16-bit", "float32": "float"}
 JPEG_OPTIONS: dict[str, Any] = {"quality": 95, "subsampling": 0}
 # Sides of these formats are limited by the number of bits they are stored in.
+LONGEST = {"JPEG": 65535, "WEBP": 16383}
 # Pixels per inch that a JPEG can state; Pillow would write the remainder of more.
 MOST_DPI = 65535
-LONGEST = {"JPEG": 65535, "WEBP": 16383}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

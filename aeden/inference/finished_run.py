@@ -76,8 +76,7 @@ def load_restorer(name: str) -> Restorer:
     Raises:
       ValueError, OSError: see `load_run` and `aeden.inference.exported.load_exported`.
     """
-    if not name:
-        raise ValueError("the run has an empty name: name its folder")
+    _check_named(name)
     if name in shipped.GROUPS:
         raise ValueError(f"{name} means several models: name one of {', '.join(shipped.members([name]))}")
     if name in shipped.SHIPPED:
@@ -123,9 +122,8 @@ def load_enlarger(name: str) -> Restorer:
     Raises:
       ValueError, OSError: as of `read_run`.
     """
-    if not name:
-        raise ValueError("the run has an empty name: name its folder")
-    if name in {**shipped.SHIPPED, **shipped.GROUPS}:
+    _check_named(name)
+    if name in shipped.SHIPPED or name in shipped.GROUPS:
         raise ValueError(f"{name} is a model that cleans images, with `aeden denoise`: name {NAMES['super_resolve']}")
     folder = Path(name)
     summary, settings = _read_record(folder, "super_resolve")
@@ -145,6 +143,12 @@ def read_run(folder: Path) -> FinishedRun:
     params = _tested_params(folder, summary)
     model = build_network(folder, settings["model"], params)
     return FinishedRun(folder, model, params, settings, summary)
+
+
+def _check_named(name: str) -> None:
+    """Refuses an empty name, which would mean the working directory."""
+    if not name:
+        raise ValueError("the run has an empty name: name its folder")
 
 
 def _tested_params(folder: Path, summary: dict[str, Any]) -> PyTree:

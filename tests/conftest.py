@@ -39,11 +39,14 @@ from PIL import Image  # noqa: E402
 
 from aeden.data import mnist  # noqa: E402
 from aeden.nn.parameters import make_init  # noqa: E402
+from aeden.nn.super_resolution import SuperResolver  # noqa: E402
 from aeden.runtime import files  # noqa: E402
+from aeden.shapes import PyTree  # noqa: E402
 from aeden.tasks import drawing  # noqa: E402
 from aeden.tasks.model_from_config import build_model  # noqa: E402
+from aeden.tasks.super_resolve.model_from_config import build_super_resolver  # noqa: E402
 from aeden.training.checkpoints import Checkpoints  # noqa: E402
-from configs import smoke  # noqa: E402
+from configs import smoke, super_resolve_photos  # noqa: E402
 from configs.ablations import grid_base  # noqa: E402
 
 jax.config.update("jax_num_cpu_devices", 2)
@@ -182,13 +185,30 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config, folder = smoke.get_config(), tmp_path_factory.mktemp("runs") / "run"
     config.model.features = (4, 4)
     params = make_init(build_model(config, (12, 12, 1)), (12, 12, 1))(jax.random.key(0))
-    checkpoints = Checkpoints(folder.joinpath("checkpoints"))
     # Larger than they start: the output then differs clearly from pixel to pixel.
-    checkpoints.save(4, {"params": jax.tree.map(lambda leaf: 2 * leaf, params)})
+    _finish(folder, config, jax.tree.map(lambda leaf: 2 * leaf, params))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def enlarging_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SuperResolver, PyTree]:
+    """The folder of a run of super-resolution as a finished run leaves it, its network and parameters."""
+    config, folder = super_resolve_photos.get_config(), tmp_path_factory.mktemp("runs") / "run"
+    config.model.features, config.model.decoder_features = (4, 4), (4, 6)
+    config.model.decoder, config.super_resolve.factor = "transpose", 4
+    model = build_super_resolver(config, (24, 24, 1))
+    params = jax.tree.map(lambda leaf: 2 * leaf, make_init(model, (6, 6, 1))(jax.random.key(0)))
+    _finish(folder, config, params)
+    return folder, model, params
+
+
+def _finish(folder: Path, config: ConfigDict, params: PyTree) -> None:
+    """Writes what a finished run with these parameters leaves for those who use it."""
+    checkpoints = Checkpoints(folder / "checkpoints")
+    checkpoints.save(4, {"params": params})
     checkpoints.close()
     files.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": {}})
     files.write_json(folder / "summary.json", {"task": config.task, "tested_step": 4})
-    return folder
 
 
 def idx(array: np.ndarray) -> bytes:

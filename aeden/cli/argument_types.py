@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from typing import NamedTuple
 
 
 def positive(text: str) -> int:
@@ -48,3 +49,27 @@ def _whole(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number") from None
+
+
+class Level(NamedTuple):
+    """A noise level: as it was written, and its value."""
+
+    text: str
+    value: float
+
+
+def level(text: str) -> Level:
+    """A noise level, such as 0.1 or 25/255.
+
+    Raises:
+      argparse.ArgumentTypeError: it is none, or not between 0 and 1.
+    """
+    number, slash, unit = text.partition("/")
+    try:
+        value = float(number) / (float(unit) if slash else 1.0)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text} is no level: write it as 0.1 or 25/255") from None
+    if not 0 <= value <= 1:
+        remedy = f": for {text} of 255 write {text}/255" if not slash and 1 < value <= 255 else ": 1 is white"
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1{remedy}")
+    return Level(text, value)

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NamedTuple
+from typing import Any
 
 from aeden.cli import argument_types
 
 DESCRIPTION = """\
-Measure how well trained runs restore your images.
+Measure how well trained runs restore or enlarge your images.
 
-The images are clean. Noise is added to them, the same for every method, and each run restores them. A table says how
-near the results are to the clean images: PSNR and SSIM, mean over the images. Each folder has rows of its own."""
-
-
-class Level(NamedTuple):
-    """A noise level: as it was written, and its value."""
-
-    text: str
-    value: float
-
-
-LEVELS = [Level(f"{level}/255", level / 255) for level in (15, 25, 50)]
+The images are clean. Noise is added to them, the same for every method, and each run restores them. For runs of
+super-resolution they are made smaller, without noise, and enlarged again, also by interpolation. A table says how near
+the results are to the images: PSNR and SSIM, mean over the images. Each folder has rows of its own."""
 
 
 def add_parser(subparsers: Any) -> None:
     """Adds the arguments, see `aeden.cli.main`."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "evaluate",
-        help="measure how well runs restore images",
+        help="measure how well runs restore or enlarge images",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -36,7 +27,8 @@ def add_parser(subparsers: Any) -> None:
         "runs",
         metavar="RUN",
         nargs="*",
-        help="the folder of a finished denoising run, an exported folder, or a model of `aeden models`",
+        help="the folder of a finished run of denoising or super-resolution, an exported folder, or a model of "
+        "`aeden models`",
     )
     parser.add_argument(
         "--images", nargs="+", action="extend", required=True, metavar="IMAGES", help="clean images: folders or files"
@@ -45,10 +37,10 @@ def add_parser(subparsers: Any) -> None:
         "--level",
         nargs="+",
         action="extend",
-        type=_level,
+        type=argument_types.level,
         metavar="L",
         dest="levels",
-        help="noise levels, such as 0.1 or 25/255 (15/255 25/255 50/255)",
+        help="noise levels, such as 0.1 or 25/255 (15/255 25/255 50/255; to enlarge, none)",
     )
     parser.add_argument("--noise", default="gaussian", metavar="KIND", help="kind of the noise (gaussian)")
     parser.add_argument(
@@ -92,19 +84,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError("--tune is for the classical methods: give --classical too")
     if arguments.per_image and not arguments.output:
         raise ValueError("--per-image adds its rows to a file: name one with -o TABLE.csv")
-    arguments.levels = arguments.levels or LEVELS
     from aeden.cli.evaluating import evaluate
 
     return evaluate(arguments)
-
-
-def _level(text: str) -> Level:
-    number, slash, unit = text.partition("/")
-    try:
-        level = float(number) / (float(unit) if slash else 1.0)
-    except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"{text} is no level: write it as 0.1 or 25/255") from None
-    if not 0 <= level <= 1:
-        remedy = f": for {text} of 255 write {text}/255" if not slash and 1 < level <= 255 else ": 1 is white"
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1{remedy}")
-    return Level(text, level)

@@ -1,14 +1,12 @@
-"""How well methods restore images: clean images are corrupted, restored by each method, and compared.
+"""How well methods restore or enlarge images: clean images are made worse, restored by each method, and compared.
 
-All methods get the same noisy pixels. The noise of an image depends on its pixels, the level and a seed, and on nothing
-else: not on its file, the other images, or the methods. Clipped noise is the same noise, clipped.
+How they are made worse is in `conditions.py`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -17,62 +15,30 @@ import jax.numpy as jnp
 import numpy as np
 
 from aeden.inference.classical_photos import CLASSICAL, Classical
+from aeden.inference.conditions import FULL, Condition, Resolution
 from aeden.inference.restorer import Restorer
 from aeden.inference.tiles import restore_tiled
 from aeden.measures import image_quality
-from aeden.random_keys import Stream, stream_key
-from aeden.transforms.noise import corrupt
+from aeden.nn.resize import INTERPOLATIONS, interpolate
+from aeden.transforms.downsampling import grid_shift
 
 NOISY = "noisy"
 
 
-@dataclasses.dataclass(frozen=True)
-class Condition:
-    """How images are corrupted.
-
-    Attributes:
-      kind: of noise, one of `aeden.transforms.noise.KINDS`.
-      level: of the noise, in the unit of its kind.
-      clip: whether the noisy image is clipped to [0, 1].
-      seed: of the noise.
-    """
-
-    kind: str
-    level: float
-    clip: bool
-    seed: int = 0
-
-    def corrupt(self, image: np.ndarray) -> np.ndarray:
-        """The noisy image of a clean one in [0, 1], both float32 [h, w, c]."""
-        key = noise_key(image, self.level, self.seed)
-        noisy = corrupt(key[None], jnp.asarray(image[None]), self.kind, self.level, self.level, self.clip)
-        return np.asarray(noisy[0])
-
-
-def noise_key(image: np.ndarray, level: float, seed: int) -> jax.Array:
-    """The random key of an image's noise at a level: the seed's test key, with a hash of the pixels and the level.
-
-    Args:
-      image: float32 [h, w, c].
-      level: its bits as float32 count.
-      seed: of the noise.
-    """
-    digest = hashlib.sha256(f"{image.shape}".encode() + np.ascontiguousarray(image, np.float32).tobytes()).digest()
-    of_image = jax.random.fold_in(stream_key(seed, Stream.TEST), np.frombuffer(digest[:4], "<u4")[0])
-    return jax.random.fold_in(of_image, np.float32(level).view(np.uint32))
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Method:
-    """Something that restores images.
+    """Something that restores or enlarges images.
 
     Attributes:
       name: what it is called in tables.
-      restore: (noisy image, float32 [h, w, c], its condition) -> restored image of this shape.
+      restore: (`Condition.corrupt` of an image, float32 [h, w, c], the condition) -> an image of the shape of
+        `Condition.target`.
       parameters, seed: of a trained model; None for others.
       strengths: condition -> strength of a classical denoiser.
-      first: the part of an image that is restored once before the time is measured, for each shape of this part. It
-        makes a trained model compile, and other methods import their packages.
+      first: the part of an image that is restored once before the time is measured, for each shape of this part: so
+        many pixels along each axis, None for all. It makes a trained model compile, and other methods import their
+        packages.
+      resolution: of the images that a trained model is for.
     """
 
     name: str
@@ -80,12 +46,28 @@ class Method:
     parameters: int | None = None
     seed: int | None = None
     strengths: dict[Condition, float] = dataclasses.field(default_factory=dict)
-    first: int = 64
+    first: int | None = 64
+    resolution: Resolution = FULL
 
 
 def noisy_method() -> Method:
     """The noisy image itself."""
     return Method(NOISY, lambda noisy, condition: noisy)
+
+
+def interpolation_method(name: str) -> Method:
+    """An enlargement without training.
+
+    Args:
+      name: one of `INTERPOLATIONS`.
+    """
+
+    def restore(low: np.ndarray, condition: Condition) -> np.ndarray:
+        shift = grid_shift(*condition.resolution)
+        large = interpolate(jnp.asarray(low[None]), condition.resolution.factor, INTERPOLATIONS[name], shift)
+        return np.asarray(large[0])
+
+    return Method(name, restore, first=None)
 
 
 def trained_method(name: str, restorer: Restorer, kind: str, tile: int = 512) -> Method:
@@ -112,7 +94,8 @@ def trained_method(name: str, restorer: Restorer, kind: str, tile: int = 512) ->
     def restore(noisy: np.ndarray, condition: Condition) -> np.ndarray:
         return restore_tiled(restorer, noisy, tile, level=condition.level if restorer.takes_level else None)
 
-    return Method(name, restore, restorer.parameters, restorer.seed, first=tile)
+    resolution = Resolution(restorer.scale, restorer.antialias)
+    return Method(name, restore, restorer.parameters, restorer.seed, first=tile, resolution=resolution)
 
 
 def classical_method(name: str, tuned_on: Sequence[np.ndarray], conditions: Sequence[Condition]) -> Method:
@@ -156,7 +139,7 @@ class Score:
       image: its name.
       psnr, ssim: PSNR in dB and SSIM of the restored image, clipped to [0, 1]; see `aeden.measures.image_quality`.
       seconds: wall time of the restoration.
-      pixels: of the image, height x width.
+      pixels: of the restored image, height x width.
     """
 
     method: str
@@ -203,33 +186,36 @@ class Evaluation:
         Args:
           name: of the image.
           clean: float32 [h, w, c] in [0, 1].
+
+        Raises:
+          ValueError: see `Condition.target`.
         """
         for condition in self.conditions:
-            noisy = condition.corrupt(clean)
+            target = condition.target(clean)
+            given = condition.corrupt(target)
             for method in self.methods:
                 self.begun(method.name)
                 if method.name in self.failed:
                     continue
                 try:
-                    restored, seconds = self._restore(method, noisy, condition)
+                    restored, seconds = self._restore(method, given, condition)
+                    if restored.shape != target.shape or not np.isfinite(restored).all():
+                        raise ArithmeticError("its result is not finite, or of another shape than the image")
                 except Exception as error:
                     self.failed[method.name] = error
                     continue
-                psnr, ssim = quality(restored, clean)
-                yield Score(method.name, condition, name, psnr, ssim, seconds, clean.shape[0] * clean.shape[1])
+                psnr, ssim = quality(restored, target)
+                yield Score(method.name, condition, name, psnr, ssim, seconds, target.shape[0] * target.shape[1])
 
-    def _restore(self, method: Method, noisy: np.ndarray, condition: Condition) -> tuple[np.ndarray, float]:
+    def _restore(self, method: Method, given: np.ndarray, condition: Condition) -> tuple[np.ndarray, float]:
         """The restored image and the seconds that it took, without compilation."""
-        part = noisy[: method.first, : method.first]
+        part = given[: method.first, : method.first]
         if (method.name, part.shape) not in self._warm:
             method.restore(part, condition)
             self._warm.add((method.name, part.shape))
         start = time.perf_counter()
-        restored = method.restore(noisy, condition)
-        seconds = time.perf_counter() - start
-        if restored.shape != noisy.shape or not np.isfinite(restored).all():
-            raise ArithmeticError("its result is not finite, or of another shape than the image")
-        return restored, seconds
+        restored = method.restore(given, condition)
+        return restored, time.perf_counter() - start
 
 
 @dataclasses.dataclass(frozen=True)

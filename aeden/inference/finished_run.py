@@ -30,6 +30,7 @@ __all__ = [
     "FinishedRun",
     "Restorer",
     "load_enlarger",
+    "load_model",
     "load_restorer",
     "load_restorers",
     "load_run",
@@ -129,7 +130,27 @@ def load_enlarger(name: str) -> Restorer:
     summary, settings = _read_record(folder, "super_resolve")
     params = _tested_params(folder, summary)
     model = build_enlarger(folder, settings, params)
-    return make_restorer(model, params, name, recorded_noise(folder, settings["noise"]), settings.get("seed"))
+    enlarger = make_restorer(model, params, name, recorded_noise(folder, settings["noise"]), settings.get("seed"))
+    return dataclasses.replace(enlarger, antialias=settings["super_resolve"]["antialias"])
+
+
+def load_model(name: str) -> Restorer:
+    """What `load_enlarger` loads if the name is that of a run of super-resolution, or else `load_restorer`.
+
+    Raises:
+      ValueError, OSError: as of these.
+    """
+    known = name in shipped.SHIPPED or name in shipped.GROUPS
+    return load_enlarger(name) if not known and _task(Path(name)) == "super_resolve" else load_restorer(name)
+
+
+def _task(folder: Path) -> object:
+    """The task of the run in a folder; None if there is no run, or its record is damaged."""
+    try:
+        config = run_folder.recorded_config(folder)
+    except (files.DamagedFileError, OSError):
+        return None
+    return None if config is None else config.get("task")
 
 
 def read_run(folder: Path) -> FinishedRun:

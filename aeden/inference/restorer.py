@@ -27,6 +27,8 @@ class Restorer:
       parameters: how many it has; None if unknown.
       seed: of its training; None if unknown.
       scale: how many times larger its results are than its images, along each axis.
+      antialias: if they are larger, how the images that it was trained on were made smaller, see
+        `aeden.transforms.downsampling`.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Restorer:
     parameters: int | None = None
     seed: int | None = None
     scale: int = 1
+    antialias: bool = True
 
     def __call__(self, images: np.ndarray, level: float | None = None) -> np.ndarray:
         """Restores images.

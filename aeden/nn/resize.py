@@ -11,6 +11,8 @@ from flax import linen as nn
 from aeden.shapes import Array, Float
 
 RESIZE_METHODS = ("nearest", "bilinear", "cubic", "lanczos3", "lanczos5")
+# The interpolations that super-resolution is compared with, by the names of the field.
+INTERPOLATIONS = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "cubic", "lanczos": "lanczos3"}
 
 
 def upsample(

@@ -220,9 +220,14 @@ def _about_denoising(questions: ConfigDict) -> None:
         "photos; other shapes and shares; networks that are told the holes; longer training",
     )
     questions.replaced = question(
-        "Your noise replaces pixels by black and white (salt and pepper)",
-        ("noise_*_salt_and_pepper",),
-        "notMNIST, photos; other levels; longer training",
+        "Your noise replaces single pixels (salt and pepper, masking)",
+        ("noise_*_salt_and_pepper", "noise_*_masking"),
+        "photos; other levels; longer training",
+    )
+    questions.scaled = question(
+        "Your noise grows with brightness (speckle, photon noise)",
+        ("noise_*_speckle", "noise_*_poisson"),
+        "photos; other levels; longer training",
     )
     questions.shifted = question(
         "The noise differs from that of the training",

@@ -13,12 +13,8 @@ from aeden.data.image_files import decode_image
 from aeden.data.image_metadata import EXIF_FOLDERS, metadata_of
 from aeden.inference.finished_run import load_enlarger
 from aeden.inference.restorer import Restorer
-from aeden.nn.parameters import make_init
 from aeden.nn.restore import restore
 from aeden.runtime import files
-from aeden.tasks.super_resolve.model_from_config import build_super_resolver
-from aeden.training.checkpoints import Checkpoints
-from configs import super_resolve_photos
 
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, GPS_DATE = 274, 282, 283, 29
 WIDTH, HEIGHT, SENSOR_X, SENSOR_Y = 0xA002, 0xA003, 0xA20E, 0xA20F
@@ -166,22 +162,6 @@ def test_a_result_too_large_for_its_format_is_refused(run, tmp_path, capsys):
 
 
 # A real run
-
-
-@pytest.fixture(scope="module")
-def enlarging_run(tmp_path_factory):
-    """The folder of a run of super-resolution as a finished run leaves it, its network and parameters."""
-    config, folder = super_resolve_photos.get_config(), tmp_path_factory.mktemp("runs") / "run"
-    config.model.features, config.model.decoder_features = (4, 4), (4, 6)
-    config.model.decoder, config.super_resolve.factor = "transpose", 4
-    model = build_super_resolver(config, (24, 24, 1))
-    params = jax.tree.map(lambda leaf: 2 * leaf, make_init(model, (6, 6, 1))(jax.random.key(0)))
-    checkpoints = Checkpoints(folder / "checkpoints")
-    checkpoints.save(4, {"params": params})
-    checkpoints.close()
-    files.write_json(folder / "config.json", {"config": config.to_dict(), "dataset": {}})
-    files.write_json(folder / "summary.json", {"task": config.task, "tested_step": 4})
-    return folder, model, params
 
 
 def test_a_finished_run_enlarges_in_tiles_as_its_network_does(enlarging_run, tmp_path):

@@ -25,6 +25,7 @@ def runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     loaded = {"half": restorer(lambda images, level: images / 2)}
     monkeypatch.setattr(evaluated_run, "load_restorer", loaded.__getitem__)
+    monkeypatch.setattr(evaluated_run, "load_model", loaded.__getitem__)
     return loaded
 
 

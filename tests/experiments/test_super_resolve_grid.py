@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_report import PROVENANCE, text_of
 
+from aeden.nn.resize import INTERPOLATIONS
 from aeden.runtime.files import write_json
-from aeden.tasks.super_resolve.tested import INTERPOLATIONS
 from configs import super_resolve_mnist
 from configs.ablations import super_resolve_mnist as mnist_grid
 from experiments.ablate import grid, metrics, outcome, pairing, results, tuning_checks

@@ -13,6 +13,7 @@ import numpy as np
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import image_quality
+from aeden.nn.resize import INTERPOLATIONS
 from aeden.nn.super_resolution import SuperResolver
 from aeden.plots.curves import save_curves
 from aeden.plots.restoration import save_super_resolution
@@ -21,7 +22,7 @@ from aeden.tasks.objectives.noisy_images import FixedNoise
 from aeden.tasks.objectives.samples import SAMPLES
 from aeden.tasks.summary import Identification, common_summary, finish_times
 from aeden.tasks.super_resolve import tested
-from aeden.tasks.super_resolve.tested import INTERPOLATIONS, NETWORK, Tested
+from aeden.tasks.super_resolve.tested import NETWORK, Tested
 from aeden.tasks.useless_results import enlargement_warnings
 from aeden.training.loop import Fitted, Training, fit
 

@@ -9,6 +9,7 @@ from aeden.data.dataset import Dataset
 from aeden.measures import checkerboard, image_quality
 from aeden.measures.metric import select
 from aeden.nn.parameters import make_init
+from aeden.nn.resize import INTERPOLATIONS
 from aeden.random_keys import Stream
 from aeden.shapes import Array
 from aeden.tasks import from_config
@@ -17,7 +18,7 @@ from aeden.tasks.summary import Identification, not_tested
 from aeden.tasks.super_resolve.images import fit_images
 from aeden.tasks.super_resolve.model_from_config import build_super_resolver
 from aeden.tasks.super_resolve.run import SuperResolveRun
-from aeden.tasks.super_resolve.tested import INTERPOLATIONS, NETWORK
+from aeden.tasks.super_resolve.tested import NETWORK
 from aeden.tasks.task import Summary, Task
 from aeden.training.gradient_step import part_pixels
 from aeden.transforms import Transform

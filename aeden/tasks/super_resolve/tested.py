@@ -15,7 +15,7 @@ from aeden.data.crops import WholeImages
 from aeden.data.dataset import Dataset
 from aeden.data.splits import Split
 from aeden.measures import image_quality
-from aeden.nn.resize import interpolate
+from aeden.nn.resize import INTERPOLATIONS, interpolate
 from aeden.nn.restore import restore
 from aeden.nn.super_resolution import SuperResolver
 from aeden.shapes import Array, PyTree
@@ -27,9 +27,8 @@ from aeden.training.evaluation import make_means
 from aeden.training.gradient_step import part_pixels
 from aeden.transforms.downsampling import crop_to_multiple
 
-# How a summary names the network's images, and the interpolations with their method in `aeden.nn.resize`.
+# How a summary names the network's images.
 NETWORK = "test"
-INTERPOLATIONS = {"nearest": "nearest", "bilinear": "bilinear", "bicubic": "cubic", "lanczos": "lanczos3"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from aeden.measures import checkerboard, image_quality
+from aeden.nn.resize import INTERPOLATIONS
 from aeden.runtime import files
 from aeden.runtime.files import Row
-from aeden.tasks.super_resolve.tested import INTERPOLATIONS, NETWORK
+from aeden.tasks.super_resolve.tested import NETWORK
 from experiments.ablate import results
 from experiments.ablate.grid import dataset_of
 from experiments.ablate.report import figures

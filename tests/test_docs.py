@@ -35,6 +35,7 @@ COMMANDS = {
     "experiments.ablate": "experiments.ablate.__main__",
     "experiments.ablate.cost": "experiments.ablate.cost",
     "experiments.ablate.trial_pairs": "experiments.ablate.trial_pairs",
+    "experiments.ablate.other_images": "experiments.ablate.other_images",
     "experiments.ablate.draw_convergence": "experiments.ablate.draw_convergence",
     "experiments.settings": "experiments.settings.__main__",
     "experiments.benchmark": "experiments.benchmark.__main__",

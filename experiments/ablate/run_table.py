@@ -11,13 +11,14 @@ from typing import Any
 from aeden.runtime.files import Row
 
 
-def read(path: Path, columns: Mapping[str, Callable[[str], Any]], remedy: str) -> list[Row]:
+def read(path: Path, columns: Mapping[str, Callable[[str], Any]], remedy: str, also: Sequence[str] = ()) -> list[Row]:
     """Some columns of a table.
 
     Args:
       path: a CSV file.
       columns: column -> what makes its value of its text, and raises ValueError if it cannot.
       remedy: what to do about a file that is no such table.
+      also: columns whose text is wanted too, where the table has them.
 
     Raises:
       OSError: the file cannot be read.
@@ -33,7 +34,11 @@ def read(path: Path, columns: Mapping[str, Callable[[str], Any]], remedy: str) -
     for name in columns:
         if name not in rows[0]:
             raise ValueError(f"{path} has no column {name}: {remedy}")
-    return [_parsed(row, columns, f"{path}, line {i}") for i, row in enumerate(rows, 2)]
+    wanted: dict[str, Callable[[str], Any]] = {
+        **columns,
+        **dict.fromkeys((name for name in also if name in rows[0]), str),
+    }
+    return [_parsed(row, wanted, f"{path}, line {i}") for i, row in enumerate(rows, 2)]
 
 
 def _parsed(row: Mapping[str, str | None], columns: Mapping[str, Callable[[str], Any]], where: str) -> Row:

@@ -42,13 +42,13 @@ def add_parser(subparsers: Any) -> None:
         dest="levels",
         help="noise levels, such as 0.1 or 25/255 (15/255 25/255 50/255; to enlarge, none)",
     )
-    parser.add_argument("--noise", default="gaussian", metavar="KIND", help="kind of the noise (gaussian)")
+    parser.add_argument("--noise", metavar="KIND", help="kind of the noise (gaussian)")
     parser.add_argument(
         "--clip",
         action=argparse.BooleanOptionalAction,
         help="clip the noisy images to [0, 1], or do not; both if neither is given",
     )
-    parser.add_argument("--seed", type=argument_types.seed, default=0, metavar="N", help="of the noise (0)")
+    parser.add_argument("--seed", type=argument_types.seed, metavar="N", help="of the noise (0)")
     parser.add_argument("--classical", action="store_true", help="also methods that need no training")
     parser.add_argument(
         "--tune",

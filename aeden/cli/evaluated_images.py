@@ -66,11 +66,11 @@ class Reader:
             if min(height, width) < least:
                 raise ImageError(f"{width} x {height} pixels are too few to be made {least} times smaller")
         except (ImageError, OSError) as error:
-            self.messages.error(f"error: {one.name}: {one_line(error)}")
+            self.messages.error(f"error: {one.name}: {_without_range(one_line(error))}")
             self.failed += 1
             return None
         for note in decoded.notes:
-            self.messages.error(f"note: {one.name}: {note}")
+            self.messages.error(f"note: {one.name}: {_without_range(note)}")
         return decoded.opaque().unit()
 
 
@@ -92,3 +92,8 @@ def tuned_on(names: Sequence[str], sets: dict[str, list[Input]], reader: Reader)
         raise ValueError("no image of --tune can be read: name others")
     reader.messages.error(f"note: classical methods are tuned on {', '.join(one.name for one in inputs)}")
     return images
+
+
+def _without_range(text: str) -> str:
+    """A message without the remedy that `aeden evaluate` does not have."""
+    return text.replace("give them as value_range, ", "").replace("give its values as value_range", "scale it")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from aeden import shipped
 from aeden.cli.argument_types import Level
 from aeden.cli.compiled_programs import keep_programs
 from aeden.cli.evaluated_images import SINGLE, Reader, tuned_on
@@ -44,7 +45,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
       ValueError: an option is out of range, there is no image, or a run cannot be used.
       OSError: a run cannot be read, or the table cannot be written.
     """
-    check_noise(arguments.noise, tuple(level.value for level in arguments.levels or ()))
+    check_noise(_noise_kind(arguments), tuple(level.value for level in arguments.levels or ()))
     output = _output(arguments.output, arguments.force)
     keep_programs()
     messages = Messages(True, 0)
@@ -53,11 +54,11 @@ def evaluate(arguments: argparse.Namespace) -> int:
     _check_spared(output, sets)
     runs = _runs(arguments)
     resolution = common_resolution(runs)
+    if resolution.factor > 1:
+        _check_enlarging(arguments, runs, messages)
     levels = arguments.levels or (NO_NOISE if resolution.factor > 1 else LEVELS)
     texts = {level.value: level.text for level in levels}
     conditions = _conditions(arguments, list(texts), resolution)
-    if resolution.factor > 1 and arguments.classical:
-        raise ValueError("the classical methods remove noise, they do not enlarge: leave out --classical")
     others = [interpolation_method(name) for name in INTERPOLATIONS] if resolution.factor > 1 else [noisy_method()]
     classical = _classical(tuned_on(arguments.tune, sets, reader), conditions, messages) if arguments.classical else []
     methods = [*others, *runs, *classical]
@@ -85,10 +86,40 @@ def _runs(arguments: argparse.Namespace) -> list[Method]:
     Raises:
       ValueError, OSError: see `run_method`.
     """
-    methods = (NOISY, *CLASSICAL, *INTERPOLATIONS)
-    # A folder may be called as a method is.
-    names = {run: f"./{run}" if run in methods else run for run in arguments.runs}
-    return [run_method(name, run, arguments.noise, arguments.tile) for run, name in names.items()]
+    known, taken = (*shipped.SHIPPED, *shipped.GROUPS), (NOISY, *CLASSICAL, *INTERPOLATIONS)
+    # The same folder may be named in several ways, and be called as a method is.
+    runs: dict[str, str] = {}
+    for run in arguments.runs:
+        runs.setdefault(run if run in known else str(Path(run).resolve()), run)
+    named = [(f"./{run}" if run in taken else run, run) for run in runs.values()]
+    return [run_method(name, run, _noise_kind(arguments), arguments.tile) for name, run in named]
+
+
+def _check_enlarging(arguments: argparse.Namespace, runs: Sequence[Method], messages: Messages) -> None:
+    """Refuses options that have no effect for runs of super-resolution; a note on noise that they were trained with.
+
+    Raises:
+      ValueError: such an option is given.
+    """
+    if arguments.classical:
+        raise ValueError("the classical methods remove noise, they do not enlarge: leave out --classical")
+    if arguments.levels:
+        return
+    options = {"--noise": arguments.noise, "--seed": arguments.seed, "--clip or --no-clip": arguments.clip}
+    for option, value in options.items():
+        if value is not None:
+            raise ValueError(f"{option} is for noise, of which there is none here: give --level too, or leave it out")
+    for run in runs:
+        if highest := max(run.noise.get("level") or 0.0, run.noise.get("level_max") or 0.0):
+            messages.error(
+                f"note: {run.name} was trained with {run.noise['kind']} noise, of a level up to {highest:g}, and is "
+                f"measured without: --level {highest:g} adds noise"
+            )
+
+
+def _noise_kind(arguments: argparse.Namespace) -> str:
+    """The kind of noise that is asked for."""
+    return arguments.noise or "gaussian"
 
 
 def _conditions(arguments: argparse.Namespace, levels: Sequence[float], resolution: Resolution) -> list[Condition]:
@@ -96,7 +127,8 @@ def _conditions(arguments: argparse.Namespace, levels: Sequence[float], resoluti
     noisy = resolution.factor == 1 or any(levels)
     both = (False, True) if noisy else (True,)
     clips = both if arguments.clip is None else (arguments.clip,)
-    return [Condition(arguments.noise, level, clip, arguments.seed, resolution) for level in levels for clip in clips]
+    kind, seed = _noise_kind(arguments), arguments.seed or 0
+    return [Condition(kind, level, clip, seed, resolution) for level in levels for clip in clips]
 
 
 def _output(name: str | None, force: bool) -> Path | None:

@@ -11,6 +11,9 @@ from aeden.inference.evaluation import NOISY, Mean, Method, Score, mean
 from aeden.runtime import files
 from aeden.runtime.files import Row
 
+# The columns that describe the noise.
+NOISE = ("noise", "level", "clipped", "noise_seed")
+
 
 def rows_of(label: str, scores: list[Score], methods: list[Method], conditions: Sequence[Condition]) -> Iterator[Row]:
     """The rows of a set of images: means over its images, for each condition and method."""
@@ -52,9 +55,10 @@ def _row(label: str, image: str, method: Method, condition: Condition, values: M
 
 
 def as_csv(rows: list[Row]) -> str:
-    """The rows as a CSV file."""
+    """The rows as a CSV file; the columns of the noise only if there is some."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, files.columns(rows), lineterminator="\n")
+    names = [name for name in files.columns(rows) if name not in NOISE or _noisy(rows)]
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -67,21 +71,24 @@ def markdown(rows: Sequence[Row], texts: dict[float, str]) -> Iterator[str]:
       rows: at least one row, see `_row`.
       texts: level -> how it is written.
     """
-    lines = [_cells(row, texts) for row in rows]
+    lines = [_cells(row, texts, _noisy(rows)) for row in rows]
     yield "| " + " | ".join(lines[0]) + " |"
     yield "|" + "---|" * len(lines[0])
     for line in lines:
         yield "| " + " | ".join(value.replace("|", "\\|") for value in line.values()) + " |"
 
 
-def _cells(row: Row, texts: dict[float, str]) -> dict[str, str]:
-    """Heading of each column -> what it says of a row."""
-    enlarged = "factor" in row
+def _noisy(rows: Sequence[Row]) -> bool:
+    """Whether the table is about noise: images that are enlarged have none unless it is asked for."""
+    return any("factor" not in row or row["level"] for row in rows)
+
+
+def _cells(row: Row, texts: dict[float, str], noisy: bool) -> dict[str, str]:
+    """Heading of each column -> what it says of a row; the columns of the noise only if there is some."""
     cells = {"images": row["set"]}
-    if enlarged:
-        cells["enlarged"] = f"x{row['factor']}"
-    # Images that are enlarged have no noise unless it is asked for.
-    if not enlarged or any(texts):
+    if "factor" in row:
+        cells["enlarged"] = f"x{row['factor']}" + ("" if row["antialias"] else ", not anti-aliased")
+    if noisy:
         cells |= {f"{row['noise']} noise": texts[row["level"]], "clipped": "yes" if row["clipped"] else "no"}
     return cells | {
         "method": row["method"],

@@ -129,6 +129,9 @@ def load_enlarger(name: str) -> Restorer:
     folder = Path(name)
     summary, settings = _read_record(folder, "super_resolve")
     params = _tested_params(folder, summary)
+    tested = summary.get("super_resolve")
+    if tested is not None and tested != settings["super_resolve"]:
+        raise ValueError(f"{folder}: super_resolve is not the same in config.json and summary.json: take another run")
     model = build_enlarger(folder, settings, params)
     enlarger = make_restorer(model, params, name, recorded_noise(folder, settings["noise"]), settings.get("seed"))
     return dataclasses.replace(enlarger, antialias=settings["super_resolve"]["antialias"])
@@ -140,17 +143,31 @@ def load_model(name: str) -> Restorer:
     Raises:
       ValueError, OSError: as of these.
     """
-    known = name in shipped.SHIPPED or name in shipped.GROUPS
-    return load_enlarger(name) if not known and _task(Path(name)) == "super_resolve" else load_restorer(name)
+    _check_named(name)
+    if name in shipped.SHIPPED or name in shipped.GROUPS:
+        return load_restorer(name)
+    folder = Path(name)
+    if not folder.is_dir():
+        raise ValueError(_no_folder(folder, "the folder of a finished run of denoising or super-resolution"))
+    return load_enlarger(name) if _recorded_task(folder) == "super_resolve" else load_restorer(name)
 
 
-def _task(folder: Path) -> object:
-    """The task of the run in a folder; None if there is no run, or its record is damaged."""
+def _recorded_task(folder: Path) -> object:
+    """The task of the finished run in a folder; None if there is none, or its record is damaged."""
     try:
-        config = run_folder.recorded_config(folder)
+        summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
     except (files.DamagedFileError, OSError):
         return None
-    return None if config is None else config.get("task")
+    return _task(summary, config) if summary and config else None
+
+
+def _task(summary: dict[str, Any], settings: dict[str, Any]) -> object:
+    """The task of a run; it is not in the summaries of early versions."""
+    return summary.get("task", settings.get("task"))
+
+
+def _no_folder(folder: Path, wanted: str) -> str:
+    return f"{folder} {'is a file' if folder.exists() else 'does not exist'}: name {wanted}"
 
 
 def read_run(folder: Path) -> FinishedRun:
@@ -198,8 +215,7 @@ def _read_record(folder: Path, wanted: str) -> tuple[dict[str, Any], dict[str, A
       ValueError: there is none.
     """
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise ValueError(f"{folder} {what}: name {NAMES[wanted]}")
+        raise ValueError(_no_folder(folder, NAMES[wanted]))
     try:
         summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
     except files.DamagedFileError as error:
@@ -211,7 +227,7 @@ def _read_record(folder: Path, wanted: str) -> tuple[dict[str, Any], dict[str, A
             f"the run in {folder} is not finished (there is no summary.json): go on with it by its command, with "
             f"--workdir={folder}"
         )
-    task = summary.get("task", config.get("task"))
+    task = _task(summary, config)
     if task != wanted:
         other = f"; `{COMMANDS[task]}` is for this one" if isinstance(task, str) and task in COMMANDS else ""
         raise ValueError(f"{folder} holds a run of the task {task}: take one of the task {wanted}{other}")

@@ -106,7 +106,10 @@ def _window_matrix(size: int) -> np.ndarray:
     radius = min(5, (size - 1) // 2)
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / 1.5) ** 2)
     taps /= taps.sum()
-    return np.stack([np.convolve(np.eye(size)[i], taps, mode="valid") for i in range(size)], axis=1)
+    matrix = np.zeros((size - len(taps) + 1, size))
+    for i, row in enumerate(matrix):
+        row[i : i + len(taps)] = taps
+    return matrix
 
 
 ACCURACY = Metric("accuracy", "accuracy", "", higher_is_better=True, digits=4)

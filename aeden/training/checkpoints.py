@@ -267,19 +267,19 @@ def newest_params(folder: Path, preferred: int | None = None) -> tuple[int, PyTr
       ValueError: there is no valid checkpoint, or it is not that of a single network (a GAN has two).
     """
     if not folder.is_dir():
-        raise ValueError(f"there are no checkpoints in {folder}")
+        raise ValueError(f"there are no checkpoints in {folder}: take another run")
     checkpoints = Checkpoints(folder)
     try:
         steps = [step for step in checkpoints.steps_on_disk() if checkpoints.problem(step) is None]
     finally:
         checkpoints.close()
     if not steps:
-        raise ValueError(f"no checkpoint in {folder} is intact")
+        raise ValueError(f"no checkpoint in {folder} is intact: take another run")
     step = preferred if preferred in steps else steps[0]
     with ocp.PyTreeCheckpointer() as reader:
         tree = reader.metadata(checkpoints.folder / str(step)).item_metadata.tree
         if "params" not in tree:
-            raise ValueError(f"the checkpoints in {folder} are not those of a single network")
+            raise ValueError(f"the checkpoints in {folder} are not those of a single network: take another run")
         # As NumPy arrays: the devices that the checkpoint was written on may not exist here.
         arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
         return step, reader.restore(checkpoints.folder / str(step), restore_args=arguments)["params"]

@@ -25,7 +25,7 @@ def read(path: Path, columns: Mapping[str, Callable[[str], Any]], remedy: str, a
       ValueError: it is no table, a column is missing, a row is cut short, or a text is no such value.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is no CSV table: {remedy}") from error

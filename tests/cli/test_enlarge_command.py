@@ -231,7 +231,11 @@ def test_a_config_that_is_damaged_is_refused(altered, config, said):
 
 @pytest.mark.parametrize(
     ("summary", "said"),
-    [({"task": ["super_resolve"]}, "a run of the task"), ({"tested_step": 4.0}, r"summary\.json is damaged")],
+    [
+        ({"task": ["super_resolve"]}, "a run of the task"),
+        ({"super_resolve": {"factor": 2}}, "super_resolve is not the same in config.json and summary.json"),
+        ({"tested_step": 4.0}, r"summary\.json is damaged"),
+    ],
 )
 def test_a_summary_that_is_damaged_is_refused(altered, summary, said):
     with pytest.raises(ValueError, match=said):

@@ -219,6 +219,31 @@ def test_a_run_that_is_called_as_a_method_is_has_rows_of_its_own(runs, tmp_path)
     assert figures["noisy"][1] == figures["median"][1] == "1"
 
 
+def test_a_run_that_is_named_in_several_ways_has_one_row(runs, tmp_path):
+    clean = save("a.png", 12, 12)
+    for name in ("noisy", "./noisy"):
+        runs[name] = restorer(lambda images, level: images * 0)
+    names = ["noisy", "./noisy", "noisy/", str(tmp_path / "noisy")]
+    assert main(["evaluate", *names, "--images", "a.png", "--level", "0.1", "--no-clip", "-o", "t.csv"]) == 0
+    assert [(row["method"], row["images"]) for row in table()] == [("noisy", "1"), ("./noisy", "1")]
+    assert float(table()[1]["psnr"]) == pytest.approx(psnr(0 * clean, clean), abs=1e-3)
+
+
+def test_the_ssim_of_flat_areas_is_at_most_1(runs):
+    Image.fromarray(np.full((40, 40), 160, np.uint8)).save("a.png")
+    runs["near"] = restorer(lambda images, level: np.full_like(images, np.float32(160 / 255 + 1e-4)))
+    assert main(["evaluate", "near", "--images", "a.png", "--level", "0", "--clip", "-o", "t.csv"]) == 0
+    assert all(0.99 < float(row["ssim"]) <= 1 for row in table())
+
+
+def test_a_remedy_that_this_command_does_not_have_is_not_named(runs, capsys):
+    Image.fromarray(np.full((8, 8), 3.0, np.float32)).save("a.tif")
+    assert main(["evaluate", "half", "--images", "a.tif"]) == 1
+    said = capsys.readouterr().err.splitlines()[0]
+    assert "which are black and white: write them into the file" in said
+    assert "value_range" not in said
+
+
 def test_a_link_that_leads_nowhere_is_no_free_place(runs, tmp_path, capsys):
     save("a.png", 12, 12)
     (tmp_path / "t.csv").symlink_to("gone/t.csv")

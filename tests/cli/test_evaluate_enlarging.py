@@ -23,9 +23,9 @@ PILLOW = {
 }
 
 
-def enlarger(scale=2, antialias=True):
+def enlarger(scale=2, antialias=True, level=0.0):
     """A model that repeats each pixel."""
-    noise = {"kind": "gaussian", "level": 0.0}
+    noise = {"kind": "gaussian", "level": level}
 
     def compute(images, level):
         return images.repeat(scale, 1).repeat(scale, 2)
@@ -73,22 +73,31 @@ def test_interpolations_are_those_of_pillow(runs, pixels, capsys):
         assert float(found[name]["psnr"]) == pytest.approx(psnr(expected, target), abs=1e-3), name
     row = found["repeats"]
     assert (row["psnr"], row["ssim"]) == (found["nearest"]["psnr"], found["nearest"]["ssim"])
-    assert (row["factor"], row["antialias"], row["level"], row["parameters"], row["seed"]) == (
-        *("2", "True", "0.0"),
-        *("12", "3"),
-    )
+    assert (row["factor"], row["antialias"], row["parameters"], row["seed"]) == ("2", "True", "12", "3")
+    assert not {"noise", "level", "clipped", "noise_seed"} & row.keys()
     heading, _, first, *_ = capsys.readouterr().out.splitlines()
     assert heading.startswith("| images | enlarged | method | PSNR, dB |")
     assert first.startswith("| images | x2 | nearest | ")
 
 
-def test_without_anti_aliasing_one_pixel_of_each_square_is_kept(runs, pixels):
+def test_without_anti_aliasing_one_pixel_of_each_square_is_kept(runs, pixels, capsys):
     runs["repeats"] = enlarger(3, antialias=False)
     assert main(["evaluate", "repeats", "--images", "a.png", "-o", "t.csv"]) == 0
     target = pixels[:27, :39]
     expected = psnr(target[1::3, 1::3].repeat(3, 0).repeat(3, 1), target)
     for name in ("nearest", "repeats"):
         assert float(table()[name]["psnr"]) == pytest.approx(expected, abs=1e-3)
+    assert "| images | x3, not anti-aliased | nearest |" in capsys.readouterr().out
+
+
+def test_a_run_trained_with_noise_is_measured_without_and_says_so(runs, pixels, capsys):
+    runs["repeats"] = enlarger(level=0.1)
+    assert main(["evaluate", "repeats", "--images", "a.png"]) == 0
+    assert "note: repeats was trained with gaussian noise, of a level up to 0.1" in capsys.readouterr().err
+    assert main(["evaluate", "repeats", "--images", "a.png", "--level", "0", "0.1"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "| images | x2 | 0 | no | nearest |" in captured.out
 
 
 def test_noise_is_added_to_the_smaller_image(runs, pixels, capsys):
@@ -119,6 +128,9 @@ def test_a_finished_run_has_the_figures_of_its_network(enlarging_run, pixels, tm
         (["x3"], [], "repeats enlarges images 2 times (bicubic means), and x3 enlarges images 3 times (bicubic means)"),
         (["kept"], [], "and kept enlarges images 2 times (one pixel kept of each square): evaluate them by commands"),
         (["clean"], [], "and clean restores images at their own size"),
+        ([], ["--noise", "masking"], "--noise is for noise, of which there is none here: give --level too"),
+        ([], ["--no-clip"], "--clip or --no-clip is for noise"),
+        ([], ["--seed", "0"], "--seed is for noise"),
         ([], ["--classical"], "the classical methods remove noise, they do not enlarge: leave out --classical"),
     ],
 )

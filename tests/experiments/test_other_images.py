@@ -23,22 +23,33 @@ def write(path, *rows):
     return path
 
 
+RUNS = "runs/ablations/mine/runs"
+SHARED = {"images": 2, "factor": 2, "psnr": 25, "ssim": 0.9}
+
+
+def of_run(name, seed=4, **others):
+    return {"contender": name, "seed": seed, "psnr": 30, "learning_rate": 0.02, "folder": f"{name}_{seed}"} | others
+
+
+def of_test(method, images="one", **others):
+    return {"method": method, "set": images, "image": "", **SHARED, **others}
+
+
 @pytest.fixture
 def tables(tmp_path):
-    """Two runs of a grid, and what `aeden evaluate` says of one, of a trial, of single images and an interpolation."""
-    runs = [
-        {"contender": name, "seed": 4, "psnr": 30, "learning_rate": 0.02, "folder": f"{name}_seed4_ab"}
-        for name in ("nearest", "k3")
-    ]
-    k3, shared = "runs/ablations/mine/runs/k3_seed4_ab", {"images": 2, "factor": 2, "psnr": 25, "ssim": 0.9}
-    tests = [
-        {"method": "bicubic", "set": "one", "image": "", **shared},
-        {"method": k3, "set": "one", "image": "", **shared},
-        {"method": k3, "set": "two", "image": "", **shared, "psnr": 26},
-        {"method": k3, "set": "one", "image": "a.png", **shared},
-        {"method": "runs/ablations/mine/runs/k3_seed1000_cd", "set": "one", "image": "", **shared},
-    ]
-    return write(tmp_path / "results.csv", *runs), write(tmp_path / "evaluated.csv", *tests)
+    """Two runs of a grid, one of which diverged, and what `aeden evaluate` says of the other, a trial and bicubic."""
+    write(tmp_path / "results.csv", of_run("nearest", psnr=""), of_run("k3"))
+    write(
+        tmp_path / "evaluated.csv",
+        of_test("bicubic"),
+        of_test("bicubic", "two"),
+        of_test(f"{RUNS}/k3_4"),
+        of_test(f"{RUNS}/k3_4", "two", psnr=26),
+        of_test(f"{RUNS}/k3_4", image="a.png", images="one"),
+        of_test(f"{RUNS}/k3_1000"),
+        of_test(f"{RUNS}/k3_1000", "two"),
+    )
+    return tmp_path
 
 
 def start(monkeypatch, *arguments):
@@ -46,30 +57,58 @@ def start(monkeypatch, *arguments):
     other_images.main()
 
 
-def test_a_row_has_the_contender_of_its_run_and_the_figures_of_its_test(tables, tmp_path, monkeypatch, capsys):
-    output = tmp_path / "other.csv"
-    start(monkeypatch, f"--table={tables[0]}", f"--evaluated={tables[1]}", f"--output={output}")
-    run = {"contender": "k3", "seed": "4", "learning_rate": "0.02", "folder": "k3_seed4_ab"}
-    test = {"images": "2", "ssim": "0.9", "factor": "2"}
-    with output.open() as file:
-        assert list(csv.DictReader(file)) == [
-            {**run, "set": "one", "psnr": "25", **test},
-            {**run, "set": "two", "psnr": "26", **test},
-        ]
-    assert capsys.readouterr().out == f"{output}: 2 rows of 1 runs, one, two\n"
+def test_a_row_has_the_contender_of_its_run_and_the_figures_of_its_test(tables, monkeypatch, capsys):
+    monkeypatch.chdir(tables)
+    start(monkeypatch, "--table=results.csv", "--evaluated=evaluated.csv", "--output=other.csv")
+    with open("other.csv") as file:
+        rows = list(csv.DictReader(file))
+    names = ("contender", "seed", "learning_rate", "set", "images", "factor", "psnr", "ssim", "folder")
+    assert [tuple(row) for row in rows] == [names] * 4
+    assert [tuple(row.values()) for row in rows] == [
+        ("nearest", "4", "0.02", "one", "2", "2", "", "", "nearest_4"),
+        ("nearest", "4", "0.02", "two", "2", "2", "", "", "nearest_4"),
+        ("k3", "4", "0.02", "one", "2", "2", "25", "0.9", "k3_4"),
+        ("k3", "4", "0.02", "two", "2", "2", "26", "0.9", "k3_4"),
+    ]
+    assert capsys.readouterr().out == "other.csv: 4 rows, 2 runs tested with one, two\n"
+
+
+def test_axes_of_the_grid_are_kept(tables, monkeypatch):
+    monkeypatch.chdir(tables)
+    both = [of_run("k3", epochs=epochs, folder=f"k3_{epochs}") for epochs in (1, 4)]
+    write(tables / "results.csv", *both)
+    write(tables / "evaluated.csv", *(of_test(run["folder"]) for run in both))
+    start(monkeypatch, "--table=results.csv", "--evaluated=evaluated.csv", "--output=a.csv", "--axes=epochs")
+    with open("a.csv") as file:
+        assert [row["epochs"] for row in csv.DictReader(file)] == ["1", "4"]
+    with pytest.raises(SystemExit, match=r"two rows with contender=k3, seed=4: name the columns .* in --axes"):
+        start(monkeypatch, "--table=results.csv", "--evaluated=evaluated.csv", "--output=b.csv", "--axes=")
 
 
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        ({"table": "b.csv", "evaluated": "evaluated.csv"}, "b.csv and evaluated.csv have no run in common"),
-        ({"table": "b.csv", "evaluated": "b.csv"}, "b.csv has no column method: use a table of aeden evaluate"),
-        ({"table": "results.csv"}, "name the tables: --table="),
+        ({"table": "b.csv"}, "1 of the 1 runs of b.csv have no row in evaluated.csv, such as elsewhere: evaluate all"),
+        ({"evaluated": "b.csv"}, "b.csv has no column method: use a table of aeden evaluate"),
+        ({"evaluated": "twice.csv"}, "twice.csv has two rows of k3_4 for one test: leave one out"),
+        ({"evaluated": "half.csv"}, "1 of the 2 runs of results.csv have no row in half.csv, such as k3_4"),
+        ({"evaluated": "words.csv"}, "words.csv, line 2: psnr='n.a.' is no value of this column"),
+        ({"evaluated": ""}, "name the tables: --table="),
+        ({"output": "results.csv"}, "results.csv exists already: name another file"),
+        ({"output": "nowhere/c.csv"}, "nowhere is no folder: make it"),
+        ({"axes": "factor"}, "--axes=factor is a column of aeden evaluate"),
     ],
 )
-def test_an_error_is_one_line(tables, tmp_path, monkeypatch, names, said):
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path / "b.csv", {"contender": "k3", "seed": 4, "folder": "elsewhere"})
+def test_an_error_is_one_line(tables, monkeypatch, names, said):
+    monkeypatch.chdir(tables)
+    write(tables / "b.csv", of_run("k3", folder="elsewhere", factor=2))
+    write(tables / "twice.csv", of_test("k3_4"), of_test("k3_4"))
+    write(tables / "half.csv", of_test("k3_4"), of_test("bicubic", "two"))
+    write(tables / "words.csv", of_test("k3_4", psnr="n.a."))
+    if names.get("axes"):
+        write(tables / "results.csv", of_run("k3", factor=2))
+    before = sorted(tables.iterdir())
+    given = {"table": "results.csv", "evaluated": "evaluated.csv", "output": "c.csv", **names}
     with pytest.raises(SystemExit, match=f"^error: {said}"):
-        start(monkeypatch, *(f"--{flag}={name}" for flag, name in names.items()), "--output=c.csv")
-    assert not (tmp_path / "c.csv").exists()
+        start(monkeypatch, *(f"--{flag}={name}" for flag, name in given.items()))
+    assert sorted(tables.iterdir()) == before

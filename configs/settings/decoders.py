@@ -38,6 +38,8 @@ TRAINED = (
     "notmnist_strokes",
     "mnist_salt_and_pepper",
     "notmnist_salt_and_pepper",
+    "mnist_masking",
+    "notmnist_masking",
 )
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
@@ -235,8 +237,8 @@ def _about_denoising(questions: ConfigDict) -> None:
         "photos; other shapes and shares; networks that are told the holes; longer training",
     )
     questions.replaced = question(
-        "Your noise replaces pixels by black and white (salt and pepper)",
-        ("noise_*_salt_and_pepper",),
+        "Your noise replaces single pixels (salt and pepper, masking)",
+        ("noise_*_salt_and_pepper", "noise_*_masking"),
         "photos; other levels; longer training",
     )
     questions.shifted = question(

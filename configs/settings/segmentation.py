@@ -2,7 +2,7 @@
 
 python -m experiments.settings --config=configs/settings/segmentation.py --document=docs/results-segmentation.md
 
-A few seconds. What it reads is named in configs/settings/decoders.py.
+A few seconds. What it reads is named in configs/settings/decoder_tables.py.
 """
 
 from ml_collections import ConfigDict

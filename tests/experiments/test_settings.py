@@ -42,9 +42,9 @@ def named(settings, name):
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "configs/settings").glob("[!_]*.py")))
 def test_a_committed_page_says_what_the_tables_say(name):
     """Its generated parts and the HTML page are those of the tables; the picture has only to exist."""
-    if name == "base":
-        return
     module = importlib.import_module(f"configs.settings.{name}")
+    if name in ("base", "decoder_tables"):  # what the others are made of
+        return
     remedy = next(line for line in module.__doc__.splitlines() if line.startswith("python -m experiments.settings"))
     written, config = ROOT / remedy.partition("--document=")[2], module.get_config()
     text, settings = written.read_text(), settings_of(config, ROOT)

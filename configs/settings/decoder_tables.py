@@ -1,0 +1,186 @@
+"""The tables of the verdict over settings: every committed table in which decoders are compared.
+
+A new table is an entry here; `table` in base.py explains the fields.
+"""
+
+from ml_collections import ConfigDict
+
+from configs.settings.base import table
+
+PAGE = "docs/results-decoders.md"
+TUNED_MNIST = f"{PAGE}#eight-of-them-under-fresh-seeds"
+TUNED_NOTMNIST = f"{PAGE}#notmnist-each-decoder-with-a-learning-rate-that-suits-it"
+# Noises that the networks of the tuned grids were tested with, but not trained on.
+NOISES = {"salt_and_pepper": "salt and pepper 0.2", "speckle": "speckle 0.5", "masking": "masking 0.25"}
+# What networks were trained on and tested with in the grids of configs/ablations/noise_kinds.py.
+TRAINED_NOISES = {
+    "blind": "Gaussian 0.1 to 0.5, blind",
+    "salt_and_pepper": "salt and pepper 0.4",
+    "masking": "masking 0.4",
+    "speckle": "speckle 0.4",
+    "poisson": "photon noise 0.4",
+    "blocks": "blocks left out, 0.4",
+    "strokes": "strokes left out, 0.4",
+}
+# Those of these grids that have been run.
+TRAINED = (
+    "mnist_blind",
+    "notmnist_blind",
+    "mnist_blocks",
+    "notmnist_blocks",
+    "mnist_strokes",
+    "notmnist_strokes",
+    "mnist_salt_and_pepper",
+    "notmnist_salt_and_pepper",
+    "mnist_masking",
+    "notmnist_masking",
+)
+# Those that leave parts of the images out.
+HOLES = ("masking", "blocks", "strokes")
+# The grids of super-resolution that have been run: name of the table, heading of their page, and the data if the table
+# does not name them.
+ENLARGED = (
+    ("mnist", "mnist-twice", ""),
+    ("mnist-x4", "mnist-four-times", ""),
+    ("photos", "gray-photos-twice", "gray photos"),
+)
+# Other photos that the networks for gray photos, twice, were tested with.
+OTHER_PHOTOS = ("BSD68", "Set12")
+LOW = "learning rate of 3e-3 for all, too low"
+
+
+def add(tables: ConfigDict) -> None:
+    """Adds the entries of all tasks, in the order of the map."""
+    _denoising(tables)
+    _other_noises(tables)
+    _other_networks(tables)
+    _super_resolution(tables)
+    _segmentation(tables)
+    _generators(tables)
+    _low_rates(tables)
+
+
+def _denoising(tables: ConfigDict) -> None:
+    tables.mnist = table("results/tuned-mnist.csv", tuned=True, name="Gaussian 0.4", report=TUNED_MNIST)
+    tables.notmnist = table("results/tuned-notmnist.csv", tuned=True, name="Gaussian 0.4", report=TUNED_NOTMNIST)
+    for kind, words in NOISES.items():
+        for data, page in (("mnist", f"{PAGE}#what-else-differs"), ("notmnist", TUNED_NOTMNIST)):
+            tables[f"noises_{data}_{kind}"] = table(
+                f"results/tuned-{data}-noises.csv",
+                tuned=True,
+                name=f"tested with {words}",
+                where={"kind": kind},
+                networks=data,
+                report=page,
+            )
+
+
+def _other_noises(tables: ConfigDict) -> None:
+    for grid in TRAINED:
+        data, _, kind = grid.partition("_")
+        path = f"results/noises/{data}-{kind.replace('_', '-')}"
+        tables[f"noise_{grid}"] = table(
+            f"{path}.csv",
+            tuned=True,
+            name=TRAINED_NOISES[kind],
+            columns=("psnr_inside", "psnr_outside") if kind in HOLES else (),
+            baselines=f"{path}-baselines.csv",
+            report="docs/results-noises.md#each-noise",
+        )
+
+
+def _other_networks(tables: ConfigDict) -> None:
+    tables.mnist_equal = table(
+        "results/tuned-mnist-equal-parameters.csv",
+        tuned=True,
+        name="Gaussian 0.4",
+        equal_parameters=True,
+        report=f"{PAGE}#with-as-many-parameters-as-nearest",
+    )
+    # Its runs of 3 epochs repeat those of `mnist`.
+    for epochs in (12, 48):
+        tables[f"longer_{epochs}"] = table(
+            "results/longer-mnist.csv",
+            tuned=True,
+            name=f"Gaussian 0.4, {epochs} epochs",
+            where={"epochs": float(epochs)},
+            report=f"{PAGE}#longer-training",
+        )
+    tables.skips = table(
+        "results/skips-mnist.csv",
+        axes=("model.skip", "model.stages"),
+        report=f"{PAGE}#skip-connections-and-depth",
+    )
+
+
+def _super_resolution(tables: ConfigDict) -> None:
+    for name, heading, data in ENLARGED:
+        tables[f"super_resolve_{name.replace('-', '_')}"] = table(
+            f"results/super-resolve-{name}.csv",
+            task="super_resolve",
+            tuned=True,
+            data=data,
+            axes=("super_resolve.factor",),
+            columns=("ssim", "spectrum_distance_db"),
+            baselines=f"results/super-resolve-{name}-baselines.csv",
+            report=f"docs/results-super-resolution.md#{heading}",
+        )
+    for name in OTHER_PHOTOS:
+        tables[f"super_resolve_photos_{name.lower()}"] = table(
+            "results/super-resolve-photos-other.csv",
+            task="super_resolve",
+            tuned=True,
+            data="gray photos",
+            name=f"x2, tested with {name}",
+            where={"set": name},
+            columns=("ssim",),
+            networks="super_resolve_photos, super_resolve.factor=2",
+            report="docs/results-super-resolution.md#other-photos",
+        )
+
+
+def _segmentation(tables: ConfigDict) -> None:
+    tables.segment_skip = table(
+        "results/segment-letters-skip.csv",
+        task="segment",
+        tuned=True,
+        axes=("model.skip",),
+        metric="mean_iou",
+        margin=0.01,
+        columns=("boundary_f1", "boundary_f1_2", "accuracy"),
+        baselines="results/segment-letters-skip-baselines.csv",
+        report="docs/results-segmentation.md#with-skip-connections",
+    )
+
+
+def _generators(tables: ConfigDict) -> None:
+    tables.gans = table(
+        "results/ablations/gans-mnist.csv",
+        task="gan",
+        name="KID, lower is better",
+        metric="kid",
+        rename={"upsample": "nearest", "transpose": "k3"},
+        report="docs/results-generators.md#figures",
+    )
+
+
+def _low_rates(tables: ConfigDict) -> None:
+    tables.low_mnist = table(
+        "results/ablations/decoders-mnist.csv", name="Gaussian 0.4", left_out=LOW, report=f"{PAGE}#mnist"
+    )
+    tables.low_notmnist = table(
+        "results/ablations/decoders-notmnist.csv", name="Gaussian 0.4", left_out=LOW, report=f"{PAGE}#notmnist-small"
+    )
+    tables.low_mnist_equal = table(
+        "results/ablations/decoders-mnist-equal-parameters.csv",
+        name="Gaussian 0.4",
+        equal_parameters=True,
+        left_out=LOW,
+        report=f"{PAGE}#mnist",
+    )
+    tables.small_data = table(
+        "results/ablations/decoders-mnist-small-data.csv",
+        axes=("data.train_limit",),
+        left_out=LOW,
+        report=f"{PAGE}#few-training-images",
+    )

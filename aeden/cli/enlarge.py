@@ -24,7 +24,9 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_images(parser, "the folder of a finished run of super-resolution", "bicubic and enlarged")
+    add_images(
+        parser, "the folder of a finished run of super-resolution, or an exported folder", "bicubic and enlarged"
+    )
     parser.set_defaults(run=run)
 
 

@@ -6,10 +6,11 @@ import argparse
 from typing import Any
 
 DESCRIPTION = """\
-Write the network of a finished denoising run to a folder that others can load: model.safetensors, config.json and
-README.md, a model card with the front matter of Hugging Face. `aeden denoise` takes the folder in place of a run.
+Write the network of a finished run of denoising or super-resolution to a folder that others can load:
+model.safetensors, config.json and README.md, a model card with the front matter of Hugging Face. `aeden denoise`, or
+`aeden enlarge`, takes the folder in place of a run.
 
-What was written is read again and compared with the run; if it restores other pixels, nothing is left."""
+What was written is read again and compared with the run; if it gives other pixels, nothing is left."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,7 +21,9 @@ def add_parser(subparsers: Any) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run_folder", metavar="RUN", help="the folder of a finished denoising run")
+    parser.add_argument(
+        "run_folder", metavar="RUN", help="the folder of a finished run of denoising or super-resolution"
+    )
     parser.add_argument("output", metavar="OUT", help="the folder to write")
     parser.add_argument("--half", action="store_true", help="parameters of 16 bits: half the size")
     parser.add_argument(
@@ -61,9 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     done = export_run(Path(arguments.run_folder), Path(arguments.output), options)
     written = ", ".join(f"{name} {size / 1e6:.2f} MB" if size >= 1e4 else name for name, size in done.sizes.items())
     print(f"{arguments.run_folder} -> {arguments.output}: {written}")
-    print(
-        f"restores as the run does: pixels differ by at most {done.difference:.1g} of 1 (allowed: {done.tolerance:.2g})"
-    )
+    allowed = f"allowed: {done.tolerance:.2g}"
+    print(f"gives the pixels of the run: they differ by at most {done.difference:.1g} of 1 ({allowed})")
     if done.unchecked:
         print(
             f"note: {done.unchecked} was not compared with the run: install onnxruntime and export again with --force"

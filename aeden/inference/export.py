@@ -17,18 +17,21 @@ import aeden
 from aeden import shipped
 from aeden.inference import exported
 from aeden.inference.exported import CARD, FILES, ONNX, PROGRAM, SETTINGS, WEIGHTS
-from aeden.inference.finished_run import FinishedRun, read_run
-from aeden.inference.jax_program import load_program, make_program
+from aeden.inference.finished_run import FinishedRun, read_run, recorded_task
+from aeden.inference.jax_program import check_program, load_program, make_program
 from aeden.inference.model_card import model_card, plain
 from aeden.inference.onnx_program import can_run_onnx, check_onnx, load_onnx, make_onnx
 from aeden.inference.restorer import Restorer
-from aeden.inference.trained_network import MODEL_DEFAULTS, make_restorer
+from aeden.inference.trained_network import MODEL_DEFAULTS
 from aeden.nn.parameters import count_parameters
 from aeden.nn.restore import is_linear
+from aeden.nn.super_resolution import SuperResolver
 from aeden.runtime import files
 from aeden.runtime.new_folder import new_folder
 
 FORMATS = ("safetensors", "jax", "onnx")
+# Task -> what `format` in config.json is.
+FORMAT_OF = {task: name for name, task in exported.FORMATS.items()}
 # Largest difference of an export from its run, for pixels in [0, 1]: of float32 parameters; of float16 ones, one
 # gray level of 255; and of a program whose run computes in bfloat16, where another order of sums is another result.
 TOLERANCE, HALF_TOLERANCE, BFLOAT16_TOLERANCE = 1e-5, 1 / 255, 2e-2
@@ -75,7 +78,7 @@ class Export:
 
 
 def export_run(run_folder: Path, out: Path, options: Options) -> Export:
-    """Exports a finished denoising run.
+    """Exports a finished run of denoising or super-resolution.
 
     Raises:
       ValueError: the run cannot be used, an option is invalid, `out` holds something else, or the export does not
@@ -85,7 +88,9 @@ def export_run(run_folder: Path, out: Path, options: Options) -> Export:
     _check_options(options)
     check_target(out, options.force)
     _check_is_no_export(run_folder)
-    run = read_run(run_folder)
+    run = read_run(run_folder, "super_resolve" if recorded_task(run_folder) == "super_resolve" else "denoise")
+    if options.format == "jax":
+        check_program(run.model)
     if options.format == "onnx":
         check_onnx(run.model)
     with new_folder(out, lambda path: check_target(path, options.force)) as folder:
@@ -133,12 +138,13 @@ def describe(run: FinishedRun, restorer: Restorer, options: Options) -> dict[str
       restorer: its restorer.
       options: of the export.
     """
-    config, summary = run.settings, run.summary
+    config, summary, enlarges = run.settings, run.summary, isinstance(run.model, SuperResolver)
     return {
-        "format": exported.FORMAT,
+        "format": FORMAT_OF["super_resolve" if enlarges else "denoise"],
         "format_version": exported.FORMAT_VERSION,
         "aeden_version": aeden.__version__,
         "model": {**MODEL_DEFAULTS, **config["model"]},
+        **({"super_resolve": config["super_resolve"], "scale": restorer.scale} if enlarges else {}),
         "parameters": count_parameters(run.params),
         "dtype": "float16" if options.half else "float32",
         "channels": restorer.channels,
@@ -182,14 +188,10 @@ def _write(folder: Path, run: FinishedRun, options: Options, name: str) -> None:
     for file_name, content in contents.items():
         with files.new_file(folder / file_name) as file:
             file.write(content)
-    settings = describe(run, _restorer(run), options)
+    settings = describe(run, run.restorer(str(run.folder)), options)
     settings["sha256"] = {each: hashlib.sha256(content).hexdigest() for each, content in contents.items()}
     files.write_json(folder / SETTINGS, settings)
     files.write_text(folder / CARD, model_card(settings, run.summary, name, options.format))
-
-
-def _restorer(run: FinishedRun) -> Restorer:
-    return make_restorer(run.model, run.params, str(run.folder), dict(run.settings["noise"]), run.settings.get("seed"))
 
 
 def _check(folder: Path, run: FinishedRun, options: Options) -> tuple[float, float]:
@@ -198,8 +200,9 @@ def _check(folder: Path, run: FinishedRun, options: Options) -> tuple[float, flo
     Raises:
       ValueError: it is larger.
     """
-    reference = _restorer(run)
-    loaded: list[tuple[str, Callable[..., Any]]] = [(WEIGHTS, exported.load_exported(folder))]
+    reference = run.restorer(str(run.folder))
+    written = exported.load_exported(folder, task=exported.task_of(folder))
+    loaded: list[tuple[str, Callable[..., Any]]] = [(WEIGHTS, written)]
     if options.format == "jax":
         loaded.append((PROGRAM, _per_image(load_program(_written(folder, PROGRAM)))))
     if options.format == "onnx" and can_run_onnx():

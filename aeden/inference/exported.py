@@ -22,15 +22,17 @@ from safetensors import numpy as tensors
 
 import aeden
 from aeden.inference.restorer import Restorer
-from aeden.inference.trained_network import build_network, make_restorer, recorded_noise
+from aeden.inference.trained_network import build_enlarger, build_network, restorer_of
 from aeden.runtime import files
 from aeden.shapes import PyTree
 
 SETTINGS, WEIGHTS, CARD, PROGRAM = "config.json", "model.safetensors", "README.md", "model.jax"
 ONNX = "model.onnx"
 FILES = (SETTINGS, WEIGHTS, CARD, PROGRAM, ONNX)
-# What `format` in config.json is. The version grows when older code cannot read a folder any more.
-FORMAT, FORMAT_VERSION = "aeden-denoiser", 1
+# What `format` in config.json is -> the task. The version grows when older code cannot read a folder any more.
+FORMATS, FORMAT_VERSION = {"aeden-denoiser": "denoise", "aeden-enlarger": "super_resolve"}, 1
+# Task -> what such a model does, and the command for it.
+DOES = {"denoise": "cleans images, with `aeden denoise`", "super_resolve": "enlarges images, with `aeden enlarge`"}
 # How the first bytes of a file begin that Git LFS has not fetched yet.
 LFS_POINTER = b"version https://git-lfs"
 
@@ -43,26 +45,40 @@ def is_exported(folder: Path) -> bool:
         settings = files.read_json(folder / SETTINGS)
     except (OSError, ValueError):
         return False
-    return isinstance(settings, dict) and settings.get("format") == FORMAT
+    return isinstance(settings, dict) and settings.get("format") in FORMATS
 
 
-def load_exported(folder: Path, name: str | None = None) -> Restorer:
+def load_exported(folder: Path, name: str | None = None, task: str = "denoise") -> Restorer:
     """The restorer of an exported folder.
 
     Args:
       folder: the folder.
       name: what it is called in messages; None for the folder.
+      task: what it is to do, one of `DOES`.
 
     Raises:
-      ValueError: a file is missing, damaged or of a newer format.
+      ValueError: a file is missing, damaged or of a newer format, or the model is for another task.
       OSError: the folder cannot be read.
     """
     settings = read_settings(folder)
+    found = FORMATS[settings["format"]]
+    if found != task:
+        raise ValueError(
+            f"{name or folder} is a model that {DOES[found]}: take one that {DOES[task].partition(',')[0]}"
+        )
     params = read_weights(checked_file(folder, WEIGHTS, settings))
-    model = build_network(folder, settings["model"], params)
-    return make_restorer(
-        model, params, name or str(folder), recorded_noise(folder, settings["noise"]), settings.get("seed")
-    )
+    enlarges = task == "super_resolve"
+    model = build_enlarger(folder, settings, params) if enlarges else build_network(folder, settings["model"], params)
+    return restorer_of(folder, model, params, settings, name or str(folder))
+
+
+def task_of(folder: Path) -> str:
+    """The task of the model of an exported folder.
+
+    Raises:
+      ValueError, OSError: see `read_settings`.
+    """
+    return FORMATS[read_settings(folder)["format"]]
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -79,7 +95,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
         settings = files.read_json(path)
     except ValueError as error:
         raise ValueError(f"{path} is damaged: copy or export the folder again") from error
-    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
+    if not isinstance(settings, dict) or settings.get("format") not in FORMATS:
         raise ValueError(f"{path} is not that of a model exported by aeden: take another folder")
     version = settings.get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:
@@ -87,7 +103,8 @@ def read_settings(folder: Path) -> dict[str, Any]:
             f"{folder} was exported by aeden {settings.get('aeden_version')}, in a format that this version, "
             f"{aeden.__version__}, does not know yet: install a newer aeden"
         )
-    if not all(isinstance(settings.get(section), dict) for section in ("model", "noise", "sha256")):
+    sections = ["model", "noise", "sha256"] + ["super_resolve"] * (FORMATS[settings["format"]] == "super_resolve")
+    if not all(isinstance(settings.get(section), dict) for section in sections):
         raise ValueError(f"{path} is damaged: copy or export the folder again")
     return settings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aeden import shipped
-from aeden.inference.exported import is_exported, load_exported
+from aeden.inference.exported import DOES, is_exported, load_exported, task_of
 from aeden.inference.restorer import Restorer
 from aeden.inference.trained_network import (
     MODEL_DEFAULTS,
@@ -18,8 +18,9 @@ from aeden.inference.trained_network import (
     build_network,
     make_restorer,
     radius_of,
-    recorded_noise,
+    restorer_of,
 )
+from aeden.nn.super_resolution import SuperResolver
 from aeden.nn.unet import Network
 from aeden.runtime import files, run_folder
 from aeden.shapes import PyTree
@@ -45,13 +46,14 @@ COMMANDS = {"denoise": "aeden denoise", "super_resolve": "aeden enlarge"}
 NAMES = {
     "denoise": "the folder of a finished denoising run, such as runs/transpose_mnist, an exported folder, or a model "
     "that `aeden models` lists",
-    "super_resolve": "the folder of a finished run of super-resolution, such as runs/super_resolve_photos",
+    "super_resolve": "the folder of a finished run of super-resolution, such as runs/super_resolve_photos, or an "
+    "exported folder",
 }
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A finished denoising run.
+    """A finished run of denoising or super-resolution.
 
     Attributes:
       folder: the run folder.
@@ -62,10 +64,21 @@ class FinishedRun:
     """
 
     folder: Path
-    model: Network
+    model: Network | SuperResolver
     params: PyTree
     settings: dict[str, Any]
     summary: dict[str, Any]
+
+    def restorer(self, name: str) -> Restorer:
+        """Its restorer.
+
+        Args:
+          name: what it is called in messages.
+
+        Raises:
+          ValueError: the noise in its config cannot be used.
+        """
+        return restorer_of(self.folder, self.model, self.params, self.settings, name)
 
 
 def load_restorer(name: str) -> Restorer:
@@ -108,37 +121,29 @@ def load_run(folder: Path) -> Restorer:
     Raises:
       ValueError, OSError: see `read_run`.
     """
-    run = read_run(folder)
-    return make_restorer(
-        run.model, run.params, str(folder), recorded_noise(folder, run.settings["noise"]), run.settings.get("seed")
-    )
+    return read_run(folder).restorer(str(folder))
 
 
 def load_enlarger(name: str) -> Restorer:
-    """A restorer whose results are larger than its images, of a finished run of super-resolution.
+    """A restorer whose results are larger than its images: of a finished run of super-resolution, or exported.
 
     Args:
-      name: the folder of the run.
+      name: the folder.
 
     Raises:
-      ValueError, OSError: as of `read_run`.
+      ValueError, OSError: see `read_run` and `aeden.inference.exported.load_exported`.
     """
     _check_named(name)
     if name in shipped.SHIPPED or name in shipped.GROUPS:
-        raise ValueError(f"{name} is a model that cleans images, with `aeden denoise`: name {NAMES['super_resolve']}")
+        raise ValueError(f"{name} is a model that {DOES['denoise']}: name {NAMES['super_resolve']}")
     folder = Path(name)
-    summary, settings = _read_record(folder, "super_resolve")
-    params = _tested_params(folder, summary)
-    tested = summary.get("super_resolve")
-    if tested is not None and tested != settings["super_resolve"]:
-        raise ValueError(f"{folder}: super_resolve is not the same in config.json and summary.json: take another run")
-    model = build_enlarger(folder, settings, params)
-    enlarger = make_restorer(model, params, name, recorded_noise(folder, settings["noise"]), settings.get("seed"))
-    return dataclasses.replace(enlarger, antialias=settings["super_resolve"]["antialias"])
+    if is_exported(folder):
+        return load_exported(folder, task="super_resolve")
+    return read_run(folder, "super_resolve").restorer(name)
 
 
 def load_model(name: str) -> Restorer:
-    """What `load_enlarger` loads if the name is that of a run of super-resolution, or else `load_restorer`.
+    """What `load_enlarger` loads if the name is that of a model that enlarges images, or else `load_restorer`.
 
     Raises:
       ValueError, OSError: as of these.
@@ -149,10 +154,11 @@ def load_model(name: str) -> Restorer:
     folder = Path(name)
     if not folder.is_dir():
         raise ValueError(_no_folder(folder, "the folder of a finished run of denoising or super-resolution"))
-    return load_enlarger(name) if _recorded_task(folder) == "super_resolve" else load_restorer(name)
+    task = task_of(folder) if is_exported(folder) else recorded_task(folder)
+    return load_enlarger(name) if task == "super_resolve" else load_restorer(name)
 
 
-def _recorded_task(folder: Path) -> object:
+def recorded_task(folder: Path) -> object:
     """The task of the finished run in a folder; None if there is none, or its record is damaged."""
     try:
         summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
@@ -170,17 +176,25 @@ def _no_folder(folder: Path, wanted: str) -> str:
     return f"{folder} {'is a file' if folder.exists() else 'does not exist'}: name {wanted}"
 
 
-def read_run(folder: Path) -> FinishedRun:
-    """A finished denoising run, with the checkpoint that it tested, last or best as its config says.
+def read_run(folder: Path, task: str = "denoise") -> FinishedRun:
+    """A finished run, with the checkpoint that it tested, last or best as its config says.
+
+    Args:
+      folder: its folder.
+      task: what it is to have been trained for, one of `COMMANDS`.
 
     Raises:
-      ValueError: the folder holds no finished denoising run, or its record or checkpoint is damaged.
+      ValueError: the folder holds no finished run of this task, or its record or checkpoint is damaged.
       OSError: the folder cannot be read.
     """
-    summary, settings = _read_record(folder, "denoise")
+    summary, settings = _read_record(folder, task)
     params = _tested_params(folder, summary)
-    model = build_network(folder, settings["model"], params)
-    return FinishedRun(folder, model, params, settings, summary)
+    if task == "denoise":
+        return FinishedRun(folder, build_network(folder, settings["model"], params), params, settings, summary)
+    tested = summary.get("super_resolve")
+    if tested is not None and tested != settings["super_resolve"]:
+        raise ValueError(f"{folder}: super_resolve is not the same in config.json and summary.json: take another run")
+    return FinishedRun(folder, build_enlarger(folder, settings, params), params, settings, summary)
 
 
 def _check_named(name: str) -> None:

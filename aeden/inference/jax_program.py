@@ -16,23 +16,41 @@ from jax import export
 
 from aeden.nn.autoencoders import DenseAutoencoder
 from aeden.nn.restore import restore, takes_level
+from aeden.nn.super_resolution import SuperResolver
 from aeden.nn.unet import Network, UNet
 from aeden.shapes import Array, Float, PyTree
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
-def make_program(model: Network, params: PyTree, half: bool = False) -> bytes:
+def check_program(model: Network | SuperResolver) -> None:
+    """Refuses a network that continues images in one place and adds them, as they are, in another.
+
+    Raises:
+      ValueError: it does.
+    """
+    if isinstance(model, SuperResolver) and model.residual and model.stride > 1:
+        raise ValueError(
+            "there is no program of a network with super_resolve.enlarges=code and residual=True: export the "
+            "parameters alone, with --format=safetensors"
+        )
+
+
+def make_program(model: Network | SuperResolver, params: PyTree, half: bool = False) -> bytes:
     """The program of a network, serialised.
 
-    It maps float32 [n, h, w, channels] to restored images of the same shape in [0, 1]; that of a network which is told
-    the noise level takes float32 [n] as well.
+    It maps float32 [n, h, w, channels] to restored images of the same shape in [0, 1], those of super-resolution s
+    times as high and wide; that of a network which is told the noise level takes float32 [n] as well.
 
     Args:
       model: the network.
       params: its parameters.
       half: whether the parameters are kept as float16; they are computed with in float32.
+
+    Raises:
+      ValueError: see `check_program`.
     """
+    check_program(model)
     with np.errstate(over="ignore"):
         kept = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16 if half else np.float32), params)
 
@@ -60,7 +78,7 @@ def load_program(content: bytes) -> Callable[..., Any]:
     return export.deserialize(bytearray(content)).call
 
 
-def _any_size(model: Network, params: PyTree, images: Float[Array, "n h w c"], *levels: Array) -> Array:
+def _any_size(model: Network | SuperResolver, params: PyTree, images: Float[Array, "n h w c"], *levels: Array) -> Array:
     """Restores images whose height and width are not known when the network is traced.
 
     The network itself asks whether they are multiples of its stride. Here they are continued to such multiples by
@@ -72,8 +90,9 @@ def _any_size(model: Network, params: PyTree, images: Float[Array, "n h w c"], *
     for axis, size in ((1, height), (2, width)):
         images = jnp.take(images, _continued(size, model.stride, isinstance(model, UNet)), axis=axis, mode="clip")
     restored = restore(model, params, images, *levels)
+    scale = model.scale if isinstance(model, SuperResolver) else 1
     for axis, size in ((1, height), (2, width)):
-        restored = jnp.take(restored, jnp.arange(size), axis=axis, mode="clip")
+        restored = jnp.take(restored, jnp.arange(scale * size), axis=axis, mode="clip")
     return restored
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from aeden.inference import enlarger_card
+from aeden.inference.onnx_program import ENDS
+
+NOT_TESTED = "The run was not tested.\n"
 HEADER = "| noise | noisy: PSNR, dB | restored: PSNR, dB | noisy: SSIM | restored: SSIM |"
 JAX_SNIPPET = """\
 `model.jax` needs jax alone (`pip install jax flatbuffers`):
@@ -15,9 +19,9 @@ import numpy
 from jax import export
 
 with open("model.jax", "rb") as file:
-    restore = export.deserialize(bytearray(file.read())).call
-noisy = numpy.random.uniform(size=({example})).astype("float32")  # values in [0, 1]
-restored = restore({arguments})
+    {verb} = export.deserialize(bytearray(file.read())).call
+{given} = numpy.random.uniform(size=({example})).astype("float32")  # values in [0, 1]
+{result} = {verb}({arguments})
 ```
 
 It takes {shape}, and runs on CPUs, CUDA, ROCm and TPUs. jax loads
@@ -31,8 +35,8 @@ import numpy
 import onnxruntime
 
 session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
-noisy = numpy.random.uniform(size=({example})).astype("float32")  # values in [0, 1]
-(restored,) = session.run(None, {arguments})
+{given} = numpy.random.uniform(size=({example})).astype("float32")  # values in [0, 1]
+({result},) = session.run(None, {arguments})
 ```
 
 It takes {shape}.
@@ -70,7 +74,8 @@ def _front_matter(settings: dict[str, Any]) -> str:
     """YAML, whose strings are written as those of JSON, which YAML takes."""
     model, data = settings["model"], settings["dataset"]["name"]
     network = "autoencoder" if model["architecture"] != "unet" else "unet"
-    tags = ["denoising", "image-restoration", network, "jax", "flax"]
+    purposes = enlarger_card.TAGS if _enlarges(settings) else ("denoising", "image-restoration", network)
+    tags = [*purposes, "jax", "flax"]
     lines = [
         f"license: {json.dumps(str(settings['license']).lower())}",
         "library_name: aeden",
@@ -96,10 +101,14 @@ def _introduction(settings: dict[str, Any]) -> str:
     size = f" of {settings['size'][0]} x {settings['size'][1]} pixels" if settings["size"] else " of any size"
     bits = {"float16": "half precision", "float32": "float32"}[settings["dtype"]]
     purpose = f"{_line(settings['purpose'])}\n\n" if settings["purpose"] else ""
-    return (
-        f"{purpose}Removes noise from {colour} images{size}: a {kind}{decoder} of {settings['parameters']:,} "
-        f"parameters, kept in {bits}.\n"
-    )
+    task = f"Removes noise from {colour} images{size}: a {kind}"
+    if _enlarges(settings):
+        task = enlarger_card.task(settings, colour)
+    return f"{purpose}{task}{decoder} of {settings['parameters']:,} parameters, kept in {bits}.\n"
+
+
+def _enlarges(settings: dict[str, Any]) -> bool:
+    return "super_resolve" in settings
 
 
 def _line(text: str) -> str:
@@ -108,10 +117,13 @@ def _line(text: str) -> str:
 
 
 def _use(settings: dict[str, Any], file_format: str) -> str:
-    level = " --level 0.1" if settings["takes_level"] else ""
+    command = "denoise FOLDER noisy.png -o clean.png" + " --level 0.1" * settings["takes_level"]
+    verb, (given, result) = "restore", ENDS["denoise"]
+    if _enlarges(settings):
+        command, verb, (given, result) = "enlarge FOLDER small.png -o large.png", "enlarge", ENDS["super_resolve"]
     text = (
         f"With aeden {settings['aeden_version']} or newer, in the folder above this one, called FOLDER here:\n\n"
-        f"    aeden denoise FOLDER noisy.png -o clean.png{level}\n"
+        f"    aeden {command}\n"
     )
     if file_format not in ("jax", "onnx"):
         return text
@@ -127,9 +139,13 @@ def _use(settings: dict[str, Any], file_format: str) -> str:
     levels = 'numpy.full(2, 0.1, "float32")'
     if file_format == "onnx":
         told = f', "level": {levels}' if settings["takes_level"] else ""
-        return text + "\n" + ONNX_SNIPPET.format(example=example, arguments=f'{{"noisy": noisy{told}}}', shape=shape)
-    arguments = f"noisy, {levels}" if settings["takes_level"] else "noisy"
-    return text + "\n" + JAX_SNIPPET.format(example=example, arguments=arguments, shape=shape)
+        fed = f'{{"{given}": {given}{told}}}'
+        return (
+            text + "\n" + ONNX_SNIPPET.format(given=given, result=result, example=example, arguments=fed, shape=shape)
+        )
+    fed = f"{given}, {levels}" if settings["takes_level"] else given
+    names = {"verb": verb, "given": given, "result": result}
+    return text + "\n" + JAX_SNIPPET.format(**names, example=example, arguments=fed, shape=shape)
 
 
 def _training(settings: dict[str, Any], summary: dict[str, Any]) -> str:
@@ -139,13 +155,18 @@ def _training(settings: dict[str, Any], summary: dict[str, Any]) -> str:
     counts = summary.get("examples")
     if isinstance(counts, dict):
         lines.append("- examples: " + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
-    if summary.get("noise", {}).get("kind") == "pairs":
+    if _enlarges(settings):
+        lines.append(enlarger_card.training(settings))
+    if _enlarges(settings) and not _highest(noise):
+        lines.append("- noise: none")
+    elif summary.get("noise", {}).get("kind") == "pairs":
         lines.append("- noise: that of the noisy images that came with the clean ones")
     else:
         clipped = "clipped to [0, 1]" if noise.get("clip", True) else "not clipped"
         lines.append(f"- noise: {noise.get('kind', 'gaussian')}, level {levels_of(noise)}, {clipped}")
-    told = "is told the noise level" if settings["takes_level"] else "is not told the noise level"
-    lines.append(f"- the network {told}")
+    if not _enlarges(settings):
+        told = "is told the noise level" if settings["takes_level"] else "is not told the noise level"
+        lines.append(f"- the network {told}")
     if "steps" in summary:
         seconds = summary.get("wall_seconds")
         where = _hardware(summary.get("hardware", {}))
@@ -169,6 +190,11 @@ def levels_of(noise: dict[str, Any]) -> str:
     return f"{_level(low)} to {_level(high)}" if high > low else _level(low)
 
 
+def _highest(noise: dict[str, Any]) -> float:
+    """The highest level of a training."""
+    return max(noise.get("level") or 0.0, noise.get("level_max") or 0.0)
+
+
 def _level(level: float) -> str:
     """A noise level as its users write it: "0.1", or "25/255" if it is a whole number of 255 and no short decimal."""
     of_255 = round(level * 255)
@@ -178,6 +204,11 @@ def _level(level: float) -> str:
 
 def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
     """Figures of the test of the run, before the export."""
+    count = summary["examples"]["test"] if "examples" in summary else None
+    of = "On the test images" if count is None else f"On {count:,} test image{'s' * (count != 1)}"
+    about = f"{of}." + ("" if settings["seed"] is None else f" One run, seed {settings['seed']}.")
+    if _enlarges(settings):
+        return enlarger_card.results(summary, about) if summary.get("test") else NOT_TESTED
     rows = {"that of the training": summary, **(summary.get("levels") or {}), **(summary.get("noises") or {})}
     lines = []
     for noise, row in rows.items():
@@ -187,14 +218,13 @@ def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
             figures = f"{noisy['psnr']:.2f} | {restored['psnr']:.2f} | {noisy['ssim']:.4f} | {restored['ssim']:.4f}"
             lines.append(f"| {name} | {figures} |")
     if not lines:
-        return "The run was not tested.\n"
-    count = summary["examples"]["test"] if "examples" in summary else None
-    of = "On the test images" if count is None else f"On {count:,} test image{'s' * (count != 1)}"
-    seed = f" One run, seed {settings['seed']}." if settings["seed"] is not None else ""
-    return "\n".join([f"{of}.{seed}\n", HEADER, "|---|---|---|---|---|", *lines]) + "\n"
+        return NOT_TESTED
+    return "\n".join([f"{about}\n", HEADER, "|---|---|---|---|---|", *lines]) + "\n"
 
 
 def _limits(settings: dict[str, Any]) -> str:
+    if _enlarges(settings):
+        return enlarger_card.limits()
     noise = settings["noise"]
     return (
         "It restores what it was trained for: images like those of its data, with noise like that of its training "

@@ -77,15 +77,19 @@ class Graph:
         )
 
     def enlarge(self, x: str, factor: int, method: str) -> str:
-        """A resize by an integer factor with half-pixel centres: "nearest" or "bilinear"."""
+        """A resize by an integer factor with half-pixel centres: "nearest", "bilinear" or "cubic"."""
         if factor == 1:
             return x
         scales = self.constant(np.asarray([1, 1, factor, factor], np.float32))
         if method == "nearest":
             # floor(i / factor) is the pixel whose centre is nearest.
             how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        else:
+        elif method == "bilinear":
             how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+        else:
+            # Keys' kernel; the weights of pixels outside the image are left out, as by jax.image.resize.
+            how = {"mode": "cubic", "coordinate_transformation_mode": "half_pixel"}
+            return self.node("Resize", x, "", scales, **how, cubic_coeff_a=-0.5, exclude_outside=1)
         return self.node("Resize", x, "", scales, **how)
 
     def size(self, x: str, axis: int) -> str:
@@ -109,23 +113,28 @@ class Graph:
         # After the last pixel itself, without a reflection.
         return self.node("Gather", x, self.node("Min", places, last), axis=axis)
 
-    def cropped(self, x: str, like: str) -> str:
-        """The top left part of x that is as high and wide as another."""
+    def cropped(self, x: str, like: str, times: int = 1) -> str:
+        """The top left part of x that is as high and wide as another, or so many times."""
         ends = self.node("Slice", self.node("Shape", like), *map(self.constant, ([2], [4])))
+        if times > 1:
+            ends = self.node("Mul", ends, self.constant(times))
         return self.node("Slice", x, self.constant([0, 0]), ends, self.constant([2, 3]))
 
-    def file(self, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]], made_with: str) -> bytes:
+    def file(
+        self, name: str, inputs: Mapping[str, Sequence[Any]], outputs: Mapping[str, Sequence[Any]], made_with: str
+    ) -> bytes:
         """The content of a file, checked.
 
         Args:
+          name: of the graph.
           inputs, outputs: name -> shape, each size a number or the name of one that is not known; float32.
           made_with: the program that made it.
         """
-        ends = [
+        first, last = (
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)) for name, shape in each.items()]
             for each in (inputs, outputs)
-        ]
-        graph = helper.make_graph(self._nodes, "denoiser", *ends, initializer=self._constants)
+        )
+        graph = helper.make_graph(self._nodes, name, first, last, initializer=self._constants)
         opset = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, producer_name=made_with, opset_imports=opset, ir_version=IR_VERSION)
         checker.check_model(model, full_check=True)

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import aeden
-from aeden.nn.autoencoders import ConvAutoencoder
+from aeden.inference.jax_program import check_program
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.decoders import Decoder
 from aeden.nn.restore import is_linear, takes_level
+from aeden.nn.super_resolution import SuperResolver
 from aeden.nn.unet import Network, UNet
 from aeden.shapes import PyTree
 
@@ -25,17 +27,26 @@ if TYPE_CHECKING:
 INSTALL = "pip install 'aeden[onnx]'"
 DECODERS = ("upsample", "transpose", "subpixel")
 RESIZES = ("nearest", "bilinear")
+# Task -> what input and output are called.
+ENDS = {"denoise": ("noisy", "restored"), "super_resolve": ("low", "large")}
 
 
-def check_onnx(model: Network) -> None:
+def check_onnx(model: Network | SuperResolver) -> None:
     """Refuses what cannot be written.
 
     Raises:
       ValueError: the network has no ONNX form here, or the library `onnx` is not installed.
     """
     other = "use --format=jax, which takes every network"
-    if not isinstance(model, UNet | ConvAutoencoder):
+    if isinstance(model, DenseAutoencoder):
         raise ValueError(f"there is no ONNX form of a dense network: {other}")
+    if isinstance(model, SuperResolver):
+        check_program(model)
+        if model.residual and model.shift:
+            raise ValueError(
+                "there is no ONNX form of a bicubic enlargement of pixels that lie elsewhere than in the middle of "
+                f"what they stand for (super_resolve.antialias=False, an even factor): {other}"
+            )
     if model.decoder not in DECODERS:
         raise ValueError(f"there is no ONNX form of the decoder {model.decoder!r}, only of {_list(DECODERS)}: {other}")
     if model.decoder == "upsample" and model.resize not in RESIZES:
@@ -49,12 +60,12 @@ def can_run_onnx() -> bool:
     return importlib.util.find_spec("onnxruntime") is not None
 
 
-def make_onnx(model: Network, params: PyTree, half: bool = False) -> bytes:
+def make_onnx(model: Network | SuperResolver, params: PyTree, half: bool = False) -> bytes:
     """The content of an ONNX file of a network.
 
-    Its input `noisy`, float32 [n, height, width, channels] with values in [0, 1], may have any number, height and
-    width; the output `restored` has the same shape. A network that is told the noise level also has the input `level`,
-    float32 [n].
+    Its input, float32 [n, height, width, channels] with values in [0, 1], may have any number, height and width. It is
+    called `noisy`, and the output, of the same shape, `restored`; of a network of super-resolution `low` and `large`,
+    of s times the height and width. A network that is told the noise level also has the input `level`, float32 [n].
 
     Args:
       model: the network.
@@ -65,13 +76,14 @@ def make_onnx(model: Network, params: PyTree, half: bool = False) -> bytes:
       ValueError: see `check_onnx`.
     """
     check_onnx(model)
-    assert isinstance(model, UNet | ConvAutoencoder)
+    assert not isinstance(model, DenseAutoencoder)
     from aeden.inference.onnx_graph import Graph
 
     graph = Graph(half)
+    given, result = ENDS["super_resolve" if isinstance(model, SuperResolver) else "denoise"]
     shape = ["n", "height", "width", model.channels]
-    inputs: dict[str, list[Any]] = {"noisy": shape}
-    images = graph.node("Transpose", "noisy", perm=[0, 3, 1, 2])
+    inputs: dict[str, list[Any]] = {given: shape}
+    images = graph.node("Transpose", given, perm=[0, 3, 1, 2])
     seen = images
     if takes_level(model):
         inputs["level"] = ["n"]
@@ -79,15 +91,21 @@ def make_onnx(model: Network, params: PyTree, half: bool = False) -> bytes:
     for axis in (2, 3):
         seen = graph.continued(seen, axis, model.stride, by_reflection=isinstance(model, UNet))
     features, pooled = _encode(graph, model, params, seen)
-    output = graph.cropped(_decode(graph, model.mirrored(), params["decoder"], features, pooled), like=images)
+    scale = model.scale if isinstance(model, SuperResolver) else 1
+    output = graph.cropped(_decode(graph, model.mirrored(), params["decoder"], features, pooled), images, scale)
     if is_linear(model):
-        output = graph.node("Sub", images, output)
+        if isinstance(model, SuperResolver):
+            output = graph.node("Add", graph.enlarge(images, scale, "cubic"), output)
+        else:
+            output = graph.node("Sub", images, output)
         limits = [graph.constant(np.asarray(limit, np.float32)) for limit in (0, 1)]
         output = graph.node("Clip", output, *limits)
     else:
         output = graph.node("Sigmoid", output)
-    graph.node("Transpose", output, output="restored", perm=[0, 2, 3, 1])
-    return graph.file(inputs, {"restored": shape}, f"aeden {aeden.__version__}")
+    graph.node("Transpose", output, output=result, perm=[0, 2, 3, 1])
+    sizes = shape if scale == 1 else ["n", "large_height", "large_width", model.channels]
+    name = "denoiser" if scale == 1 else "enlarger"
+    return graph.file(name, inputs, {result: sizes}, f"aeden {aeden.__version__}")
 
 
 def load_onnx(content: bytes) -> Callable[..., np.ndarray]:
@@ -105,7 +123,9 @@ def load_onnx(content: bytes) -> Callable[..., np.ndarray]:
     return compute
 
 
-def _encode(graph: Graph, model: UNet | ConvAutoencoder, params: PyTree, x: str) -> tuple[str, list[str]]:
+def _encode(
+    graph: Graph, model: UNet | ConvAutoencoder | SuperResolver, params: PyTree, x: str
+) -> tuple[str, list[str]]:
     """The features at the bottom, and those of each stage before its pooling."""
     pooled = []
     for i, factor in enumerate(model.factors):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Callable, Mapping
@@ -163,6 +164,26 @@ def make_restorer(
     return Restorer(
         name, model.channels, model.stride, radius, noise, None, told, padding, compute, number, seed, scale
     )
+
+
+def restorer_of(
+    folder: Path, model: Network | SuperResolver, params: PyTree, settings: Mapping[str, Any], name: str
+) -> Restorer:
+    """A restorer of what `build_network` or `build_enlarger` built.
+
+    Args:
+      folder: where it was found, for messages.
+      model, params: the network.
+      settings: its config, as it was written, with the section `noise`, and `super_resolve` if it enlarges.
+      name: what it is called in messages.
+
+    Raises:
+      ValueError: see `recorded_noise`.
+    """
+    made = make_restorer(model, params, name, recorded_noise(folder, settings["noise"]), settings.get("seed"))
+    if not isinstance(model, SuperResolver):
+        return made
+    return dataclasses.replace(made, antialias=settings["super_resolve"]["antialias"])
 
 
 @functools.lru_cache

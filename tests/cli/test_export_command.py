@@ -26,7 +26,7 @@ def test_an_exported_folder_and_a_shipped_name_are_taken_in_place_of_a_run(worki
     assert main(["export", "run", "package/tiny", "--license", "mit"]) == 0
     said = capsys.readouterr().out
     assert "model.safetensors" in said
-    assert "restores as the run does" in said
+    assert "gives the pixels of the run" in said
     assert "note:" not in said
     monkeypatch.setattr(shipped, "FOLDER", working / "package")
     monkeypatch.setattr(shipped, "SHIPPED", {"tiny": "digits of tests"})

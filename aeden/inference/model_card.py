@@ -179,7 +179,8 @@ def _hardware(hardware: dict[str, Any]) -> str:
     if not hardware:
         return ""
     if hardware.get("platform", "cpu") == "cpu":
-        return f" on {hardware.get('cores', '?')} cores of {hardware.get('processor', '?')}"
+        cores = hardware.get("cores", "?")
+        return f" on {cores} core{'s' * (cores != 1)} of {hardware.get('processor', '?')}"
     devices = hardware.get("devices", 1)
     return f" on {'one' if devices == 1 else devices} {hardware.get('device_kind', hardware['platform'])}"
 

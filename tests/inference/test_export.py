@@ -117,7 +117,7 @@ def networks():
     yield "dense", DenseAutoencoder((6, 5, 3), (4,)), (6, 5, 3)
     yield "told the level", UNet(features=(2,), factors=(2,), blocks=1, residual=True, level_input=True), (8, 8, 1)
     for decoder in DECODERS:
-        options = {"features": (2, 2), "decoder": decoder, "decoder_kernel_size": 5}
+        options = {"features": (4, 4), "decoder": decoder, "decoder_kernel_size": 5}
         yield f"conv {decoder}", ConvAutoencoder(**options), (8, 8, 1)
         options = {"features": (4, 4), "factors": (2, 2), "decoder": decoder, "decoder_kernel_size": 5}
         yield f"unet {decoder}", UNet(channels=3, residual=True, **options), (8, 8, 3)

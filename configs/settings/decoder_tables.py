@@ -34,6 +34,7 @@ TRAINED = (
     "notmnist_salt_and_pepper",
     "mnist_masking",
     "notmnist_masking",
+    "mnist_speckle",
 )
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")

@@ -80,6 +80,11 @@ def _about_denoising(questions: ConfigDict) -> None:
         ("noise_*_salt_and_pepper", "noise_*_masking"),
         "photos; other levels; longer training",
     )
+    questions.scaled = question(
+        "Your noise grows with brightness (speckle, photon noise)",
+        ("noise_*_speckle", "noise_*_poisson"),
+        "photon noise; notMNIST, photos; other levels; longer training",
+    )
     questions.shifted = question(
         "The noise differs from that of the training",
         ("noises_*",),

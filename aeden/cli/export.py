@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         made_by=arguments.made_by,
         force=arguments.force,
     )
-    done = export_run(Path(arguments.run_folder), Path(arguments.output), options)
+    done = export_run(arguments.run_folder, Path(arguments.output), options)
     written = ", ".join(f"{name} {size / 1e6:.2f} MB" if size >= 1e4 else name for name, size in done.sizes.items())
     print(f"{arguments.run_folder} -> {arguments.output}: {written}")
     allowed = f"allowed: {done.tolerance:.2g}"

@@ -21,12 +21,13 @@ def training(settings: dict[str, Any]) -> str:
     return f"- low resolution: {options['factor']} times smaller along each axis, {made}"
 
 
-def results(summary: dict[str, Any], about: str) -> str:
+def results(summary: dict[str, Any], about: str, noise: str) -> str:
     """Figures of the test of the run, before the export, beside interpolation of the same images.
 
     Args:
       summary: summary.json of the run.
       about: on which images, and how many runs.
+      noise: that of the training and the test, such as "gaussian, level 0.1"; "" for none.
     """
     rows = {"this network": summary.get("test"), **{name: summary.get(name) for name in INTERPOLATIONS}}
     lines = [
@@ -34,14 +35,24 @@ def results(summary: dict[str, Any], about: str) -> str:
         for name, row in rows.items()
         if row and "psnr" in row and "ssim" in row
     ]
-    return "\n".join([f"{about}\n", "| enlarged by | PSNR, dB | SSIM |", "|---|---|---|", *lines]) + "\n"
+    noisy = f" The images of low resolution have noise ({noise})." if noise else ""
+    return "\n".join([f"{about}{noisy}\n", "| enlarged by | PSNR, dB | SSIM |", "|---|---|---|", *lines]) + "\n"
 
 
-def limits() -> str:
-    """What it is not for."""
+def limits(noise: str) -> str:
+    """What it is not for.
+
+    Args:
+      noise: see `results`.
+    """
+    matter = (
+        f"It expects noise like that of its training ({noise}), and removes detail that looks like it"
+        if noise
+        else "Their noise and blocks are enlarged too"
+    )
     return (
         "It has learnt to undo one way of making images smaller, that of its training. Photos that a camera or a "
-        "website has sharpened, blurred or compressed are another matter: their noise and blocks are enlarged too. A "
+        f"website has sharpened, blurred or compressed are another matter. {matter}. A "
         "result is a guess at what is likely, so do not use it where a pixel is evidence, as in medicine or "
         "forensics.\n"
     )

@@ -17,7 +17,7 @@ import aeden
 from aeden import shipped
 from aeden.inference import exported
 from aeden.inference.exported import CARD, FILES, ONNX, PROGRAM, SETTINGS, WEIGHTS
-from aeden.inference.finished_run import FinishedRun, read_run, recorded_task
+from aeden.inference.finished_run import FinishedRun, read_run
 from aeden.inference.jax_program import check_program, load_program, make_program
 from aeden.inference.model_card import model_card, plain
 from aeden.inference.onnx_program import can_run_onnx, check_onnx, load_onnx, make_onnx
@@ -36,7 +36,7 @@ FORMAT_OF = {task: name for name, task in exported.FORMATS.items()}
 # gray level of 255; and of a program whose run computes in bfloat16, where another order of sums is another result.
 TOLERANCE, HALF_TOLERANCE, BFLOAT16_TOLERANCE = 1e-5, 1 / 255, 2e-2
 # Fields of a config that name places on the machine of whoever trained.
-PRIVATE = {"data": ("dir",), "stack": ("pretrained",)}
+PRIVATE = {"data": ("dir", "photos"), "stack": ("pretrained",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,8 +77,13 @@ class Export:
     unchecked: str = ""
 
 
-def export_run(run_folder: Path, out: Path, options: Options) -> Export:
+def export_run(run_folder: str | Path, out: Path, options: Options) -> Export:
     """Exports a finished run of denoising or super-resolution.
+
+    Args:
+      run_folder: its folder, as it was named.
+      out: the folder to write.
+      options: of the export.
 
     Raises:
       ValueError: the run cannot be used, an option is invalid, `out` holds something else, or the export does not
@@ -88,7 +93,7 @@ def export_run(run_folder: Path, out: Path, options: Options) -> Export:
     _check_options(options)
     check_target(out, options.force)
     _check_is_no_export(run_folder)
-    run = read_run(run_folder, "super_resolve" if recorded_task(run_folder) == "super_resolve" else "denoise")
+    run = read_run(Path(run_folder), ("denoise", "super_resolve"))
     if options.format == "jax":
         check_program(run.model)
     if options.format == "onnx":
@@ -100,10 +105,10 @@ def export_run(run_folder: Path, out: Path, options: Options) -> Export:
     return Export(sizes, difference, tolerance, ONNX if options.format == "onnx" and not can_run_onnx() else "")
 
 
-def _check_is_no_export(run_folder: Path) -> None:
-    """Refuses a model that is exported already."""
+def _check_is_no_export(run_folder: str | Path) -> None:
+    """Refuses a model that is exported already. `./text` is a folder, `text` a model that ships."""
     shipped_name = str(run_folder) in (*shipped.SHIPPED, *shipped.GROUPS)
-    if shipped_name or exported.is_exported(run_folder):
+    if shipped_name or exported.is_exported(Path(run_folder)):
         copied = f": its folders are in {shipped.FOLDER}" if shipped_name else ": copy the folder"
         raise ValueError(f"{run_folder} is exported already{copied}; another format takes the run it was made of")
 
@@ -247,7 +252,8 @@ def _difference(reference: Restorer, restore: Callable[..., Any]) -> float:
     """The largest difference between two restorers, for images of two sizes; NaN if one gives it."""
     stride, random, worst = reference.stride, np.random.default_rng(0), 0.0
     # One size is no multiple of the stride; in the other, most pixels are far from the border.
-    sizes = [reference.size] if reference.size else [(2 * stride + 3, 3 * stride + 1), (8 * stride, 9 * stride)]
+    side = 8 * stride if stride > 1 else max(8, 4 * reference.radius)
+    sizes = [reference.size] if reference.size else [(2 * stride + 3, 3 * stride + 1), (side, side + stride)]
     level = float(reference.noise.get("level") or 0.1) if reference.takes_level else None
     for height, width in sizes:
         images = random.uniform(size=(2, height, width, reference.channels)).astype(np.float32)

@@ -45,7 +45,7 @@ def is_exported(folder: Path) -> bool:
         settings = files.read_json(folder / SETTINGS)
     except (OSError, ValueError):
         return False
-    return isinstance(settings, dict) and settings.get("format") in FORMATS
+    return isinstance(settings, dict) and _task_of(settings) is not None
 
 
 def load_exported(folder: Path, name: str | None = None, task: str = "denoise") -> Restorer:
@@ -67,8 +67,16 @@ def load_exported(folder: Path, name: str | None = None, task: str = "denoise") 
             f"{name or folder} is a model that {DOES[found]}: take one that {DOES[task].partition(',')[0]}"
         )
     params = read_weights(checked_file(folder, WEIGHTS, settings))
-    enlarges = task == "super_resolve"
-    model = build_enlarger(folder, settings, params) if enlarges else build_network(folder, settings["model"], params)
+    if task == "denoise":
+        network = build_network(folder, settings["model"], params)
+        return restorer_of(folder, network, params, settings, name or str(folder))
+    model, training = build_enlarger(folder, settings, params), settings.get("training")
+    trained = training.get("super_resolve") if isinstance(training, dict) else None
+    if model.scale != settings.get("scale") or trained != settings["super_resolve"]:
+        raise ValueError(
+            f"{folder}/{SETTINGS} is damaged, its parts do not say the same of super_resolve: copy or export the "
+            "folder again"
+        )
     return restorer_of(folder, model, params, settings, name or str(folder))
 
 
@@ -95,18 +103,25 @@ def read_settings(folder: Path) -> dict[str, Any]:
         settings = files.read_json(path)
     except ValueError as error:
         raise ValueError(f"{path} is damaged: copy or export the folder again") from error
-    if not isinstance(settings, dict) or settings.get("format") not in FORMATS:
+    task = _task_of(settings) if isinstance(settings, dict) else None
+    if task is None:
         raise ValueError(f"{path} is not that of a model exported by aeden: take another folder")
     version = settings.get("format_version")
-    if isinstance(version, int) and version > FORMAT_VERSION:
+    if type(version) is int and version > FORMAT_VERSION:
         raise ValueError(
             f"{folder} was exported by aeden {settings.get('aeden_version')}, in a format that this version, "
             f"{aeden.__version__}, does not know yet: install a newer aeden"
         )
-    sections = ["model", "noise", "sha256"] + ["super_resolve"] * (FORMATS[settings["format"]] == "super_resolve")
-    if not all(isinstance(settings.get(section), dict) for section in sections):
+    sections = ["model", "noise", "sha256"] + ["super_resolve"] * (task == "super_resolve")
+    if type(version) is not int or not all(isinstance(settings.get(section), dict) for section in sections):
         raise ValueError(f"{path} is damaged: copy or export the folder again")
     return settings
+
+
+def _task_of(settings: dict[str, Any]) -> str | None:
+    """The task of the model that a config.json describes; None if it is not that of an exported one."""
+    found = settings.get("format")
+    return FORMATS.get(found) if isinstance(found, str) else None
 
 
 def checked_file(folder: Path, name: str, settings: dict[str, Any]) -> bytes:

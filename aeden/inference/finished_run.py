@@ -42,12 +42,14 @@ __all__ = [
 
 # Task -> the command that uses its finished runs.
 COMMANDS = {"denoise": "aeden denoise", "super_resolve": "aeden enlarge"}
-# Task -> what such a command takes.
+# Tasks -> what a command for them takes.
+EXPORTED = "an exported folder, or a model that `aeden models` lists"
 NAMES = {
-    "denoise": "the folder of a finished denoising run, such as runs/transpose_mnist, an exported folder, or a model "
-    "that `aeden models` lists",
-    "super_resolve": "the folder of a finished run of super-resolution, such as runs/super_resolve_photos, or an "
+    ("denoise",): f"the folder of a finished denoising run, such as runs/transpose_mnist, {EXPORTED}",
+    ("super_resolve",): "the folder of a finished run of super-resolution, such as runs/super_resolve_photos, or an "
     "exported folder",
+    ("denoise", "super_resolve"): "the folder of a finished run of denoising or super-resolution, such as "
+    "runs/transpose_mnist",
 }
 
 
@@ -135,11 +137,11 @@ def load_enlarger(name: str) -> Restorer:
     """
     _check_named(name)
     if name in shipped.SHIPPED or name in shipped.GROUPS:
-        raise ValueError(f"{name} is a model that {DOES['denoise']}: name {NAMES['super_resolve']}")
+        raise ValueError(f"{name} is a model that {DOES['denoise']}: name {NAMES[('super_resolve',)]}")
     folder = Path(name)
     if is_exported(folder):
         return load_exported(folder, task="super_resolve")
-    return read_run(folder, "super_resolve").restorer(name)
+    return read_run(folder, ("super_resolve",)).restorer(name)
 
 
 def load_model(name: str) -> Restorer:
@@ -153,12 +155,12 @@ def load_model(name: str) -> Restorer:
         return load_restorer(name)
     folder = Path(name)
     if not folder.is_dir():
-        raise ValueError(_no_folder(folder, "the folder of a finished run of denoising or super-resolution"))
-    task = task_of(folder) if is_exported(folder) else recorded_task(folder)
+        raise ValueError(_no_folder(folder, f"{NAMES['denoise', 'super_resolve']}, {EXPORTED}"))
+    task = task_of(folder) if is_exported(folder) else _recorded_task(folder)
     return load_enlarger(name) if task == "super_resolve" else load_restorer(name)
 
 
-def recorded_task(folder: Path) -> object:
+def _recorded_task(folder: Path) -> object:
     """The task of the finished run in a folder; None if there is none, or its record is damaged."""
     try:
         summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
@@ -176,20 +178,20 @@ def _no_folder(folder: Path, wanted: str) -> str:
     return f"{folder} {'is a file' if folder.exists() else 'does not exist'}: name {wanted}"
 
 
-def read_run(folder: Path, task: str = "denoise") -> FinishedRun:
+def read_run(folder: Path, tasks: tuple[str, ...] = ("denoise",)) -> FinishedRun:
     """A finished run, with the checkpoint that it tested, last or best as its config says.
 
     Args:
       folder: its folder.
-      task: what it is to have been trained for, one of `COMMANDS`.
+      tasks: what it may have been trained for, one of `NAMES`.
 
     Raises:
-      ValueError: the folder holds no finished run of this task, or its record or checkpoint is damaged.
+      ValueError: the folder holds no finished run of these tasks, or its record or checkpoint is damaged.
       OSError: the folder cannot be read.
     """
-    summary, settings = _read_record(folder, task)
+    summary, settings = _read_record(folder, tasks)
     params = _tested_params(folder, summary)
-    if task == "denoise":
+    if _task(summary, settings) == "denoise":
         return FinishedRun(folder, build_network(folder, settings["model"], params), params, settings, summary)
     tested = summary.get("super_resolve")
     if tested is not None and tested != settings["super_resolve"]:
@@ -222,8 +224,8 @@ def _tested_params(folder: Path, summary: dict[str, Any]) -> PyTree:
     return params
 
 
-def _read_record(folder: Path, wanted: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The summary and the config of a finished run of a task, one of `COMMANDS`.
+def _read_record(folder: Path, wanted: tuple[str, ...]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary and the config of a finished run of one of some tasks.
 
     Raises:
       ValueError: there is none.
@@ -242,10 +244,10 @@ def _read_record(folder: Path, wanted: str) -> tuple[dict[str, Any], dict[str, A
             f"--workdir={folder}"
         )
     task = _task(summary, config)
-    if task != wanted:
+    if task not in wanted:
         other = f"; `{COMMANDS[task]}` is for this one" if isinstance(task, str) and task in COMMANDS else ""
-        raise ValueError(f"{folder} holds a run of the task {task}: take one of the task {wanted}{other}")
-    sections = ("model", "noise", *(("super_resolve",) if wanted == "super_resolve" else ()))
+        raise ValueError(f"{folder} holds a run of the task {task}: take one of the task {' or '.join(wanted)}{other}")
+    sections = ("model", "noise", *(("super_resolve",) if task == "super_resolve" else ()))
     if not all(isinstance(config.get(section), dict) for section in sections):
         raise ValueError(f"{folder}/config.json is damaged: take another run")
     return summary, config

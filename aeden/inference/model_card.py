@@ -191,6 +191,12 @@ def levels_of(noise: dict[str, Any]) -> str:
     return f"{_level(low)} to {_level(high)}" if high > low else _level(low)
 
 
+def _noise(settings: dict[str, Any]) -> str:
+    """The noise of a training in a few words; "" for none."""
+    noise = settings["noise"]
+    return f"{noise.get('kind', 'gaussian')}, level {levels_of(noise)}" if _highest(noise) else ""
+
+
 def _highest(noise: dict[str, Any]) -> float:
     """The highest level of a training."""
     return max(noise.get("level") or 0.0, noise.get("level_max") or 0.0)
@@ -209,7 +215,7 @@ def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
     of = "On the test images" if count is None else f"On {count:,} test image{'s' * (count != 1)}"
     about = f"{of}." + ("" if settings["seed"] is None else f" One run, seed {settings['seed']}.")
     if _enlarges(settings):
-        return enlarger_card.results(summary, about) if summary.get("test") else NOT_TESTED
+        return enlarger_card.results(summary, about, _noise(settings)) if summary.get("test") else NOT_TESTED
     rows = {"that of the training": summary, **(summary.get("levels") or {}), **(summary.get("noises") or {})}
     lines = []
     for noise, row in rows.items():
@@ -225,7 +231,7 @@ def _results(settings: dict[str, Any], summary: dict[str, Any]) -> str:
 
 def _limits(settings: dict[str, Any]) -> str:
     if _enlarges(settings):
-        return enlarger_card.limits()
+        return enlarger_card.limits(_noise(settings))
     noise = settings["noise"]
     return (
         "It restores what it was trained for: images like those of its data, with noise like that of its training "

@@ -35,6 +35,7 @@ TRAINED = (
     "mnist_masking",
     "notmnist_masking",
     "mnist_speckle",
+    "notmnist_speckle",
 )
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")

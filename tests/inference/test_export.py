@@ -88,7 +88,7 @@ def test_half_precision(finished_run, tmp_path):
 def test_the_config_says_how_to_build_the_network_and_names_no_place(finished_run, unchecked, tmp_path):
     folder = shutil.copytree(finished_run, tmp_path / "run")
     record = files.read_json(folder / "config.json")
-    record["config"]["data"] |= {"dir": "/home/me/secret", "name": "/home/me/pictures"}
+    record["config"]["data"] |= {"dir": "/home/me/secret", "name": "/home/me/pictures", "photos": "/home/me/photos"}
     files.write_json(folder / "config.json", record)
     export_run(folder, tmp_path / "out", Options())
     text = (tmp_path / "out/config.json").read_text()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -149,6 +150,58 @@ def test_the_card_says_what_a_reader_needs(whole):
         assert said in text, said
     assert "noise level" not in text
     assert "was not tested" in model_card(settings, {}, "photos")
+
+
+def test_the_card_of_a_network_that_expects_noise(whole):
+    settings = files.read_json(whole[0] / "config.json") | {"noise": {"kind": "gaussian", "level": 0.1}}
+    text = model_card(settings, {"test": {"psnr": 20.0, "ssim": 0.5}}, "photos")
+    assert "On the test images. The images of low resolution have noise (gaussian, level 0.1)." in text
+    assert "It expects noise like that of its training (gaussian, level 0.1)" in text
+    assert "enlarged too" not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scale": 2}, "do not say the same of super_resolve"),
+        ({"super_resolve": {"antialias": False}}, "do not say the same of super_resolve"),
+        ({"super_resolve": {"residual": False}}, "do not say the same of super_resolve"),
+        ({"format": []}, "not that of a model exported by aeden"),
+        ({"format": {}}, "not that of a model exported by aeden"),
+        ({"format_version": "1"}, r"config\.json is damaged"),
+    ],
+)
+def test_an_export_that_was_edited_is_refused(whole, tmp_path, change, said):
+    out = shutil.copytree(whole[0], tmp_path / "out")
+    settings = files.read_json(out / "config.json")
+    if "super_resolve" in change:
+        change = {"super_resolve": settings["super_resolve"] | change["super_resolve"]}
+    files.write_json(out / "config.json", settings | change)
+    for load in (load_enlarger, load_model):
+        with pytest.raises(ValueError, match=said):
+            load(str(out))
+
+
+def test_what_cannot_be_exported_is_said_in_words_that_fit(enlarging_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "nowhere", "out"]) == 1
+    said = capsys.readouterr().err
+    assert "nowhere does not exist: name the folder of a finished run of denoising or super-resolution" in said
+    assert "aeden models" not in said
+    assert main(["evaluate", "nowhere", "--images", "."]) == 1
+    Image.new("L", (8, 8)).save("a.png")
+    assert main(["evaluate", "nowhere", "--images", "a.png"]) == 1
+    assert "runs/transpose_mnist, an exported folder, or a model that `aeden models` lists" in capsys.readouterr().err
+    shutil.copytree(enlarging_run[0], tmp_path / "text")
+    assert main(["export", "text", "out"]) == 1
+    assert "text is exported already" in capsys.readouterr().err
+    assert main(["export", "./text", "out"]) == 0
+    record = files.read_json(tmp_path / "text/config.json")
+    files.write_json(tmp_path / "text/config.json", record)
+    summary = files.read_json(tmp_path / "text/summary.json") | {"task": "gan"}
+    files.write_json(tmp_path / "text/summary.json", summary)
+    assert main(["export", "./text", "out2"]) == 1
+    assert "a run of the task gan: take one of the task denoise or super_resolve" in capsys.readouterr().err
 
 
 def test_an_export_without_its_section_is_damaged(whole, tmp_path):

@@ -36,6 +36,7 @@ TRAINED = (
     "notmnist_masking",
     "mnist_speckle",
     "notmnist_speckle",
+    "mnist_poisson",
 )
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")

@@ -145,7 +145,7 @@ def load_enlarger(name: str) -> Restorer:
 
 
 def load_model(name: str) -> Restorer:
-    """What `load_enlarger` loads if the name is that of a model that enlarges images, or else `load_restorer`.
+    """A restorer, or a model that enlarges images, by its name: what `load_restorer` or `load_enlarger` loads.
 
     Raises:
       ValueError, OSError: as of these.
@@ -156,17 +156,9 @@ def load_model(name: str) -> Restorer:
     folder = Path(name)
     if not folder.is_dir():
         raise ValueError(_no_folder(folder, f"{NAMES['denoise', 'super_resolve']}, {EXPORTED}"))
-    task = task_of(folder) if is_exported(folder) else _recorded_task(folder)
-    return load_enlarger(name) if task == "super_resolve" else load_restorer(name)
-
-
-def _recorded_task(folder: Path) -> object:
-    """The task of the finished run in a folder; None if there is none, or its record is damaged."""
-    try:
-        summary, config = run_folder.finished(folder), run_folder.recorded_config(folder)
-    except (files.DamagedFileError, OSError):
-        return None
-    return _task(summary, config) if summary and config else None
+    if is_exported(folder):
+        return load_exported(folder, task=task_of(folder))
+    return read_run(folder, ("denoise", "super_resolve")).restorer(name)
 
 
 def _task(summary: dict[str, Any], settings: dict[str, Any]) -> object:

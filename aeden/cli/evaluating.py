@@ -29,6 +29,7 @@ from aeden.inference.evaluation import (
     interpolation_method,
     noisy_method,
 )
+from aeden.inference.noise_level import highest_level
 from aeden.nn.resize import INTERPOLATIONS
 from aeden.runtime import files
 from aeden.transforms.noise import check_noise
@@ -110,7 +111,7 @@ def _check_enlarging(arguments: argparse.Namespace, runs: Sequence[Method], mess
         if value is not None:
             raise ValueError(f"{option} is for noise, of which there is none here: give --level too, or leave it out")
     for run in runs:
-        if highest := max(run.noise.get("level") or 0.0, run.noise.get("level_max") or 0.0):
+        if highest := highest_level(run.noise):
             messages.error(
                 f"note: {run.name} was trained with {run.noise['kind']} noise, of a level up to {highest:g}, and is "
                 f"measured without: --level {highest:g} adds noise"

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from aeden.inference import enlarger_card
+from aeden.inference.noise_level import highest_level
 from aeden.inference.onnx_program import ENDS
 
 NOT_TESTED = "The run was not tested.\n"
@@ -157,7 +158,7 @@ def _training(settings: dict[str, Any], summary: dict[str, Any]) -> str:
         lines.append("- examples: " + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
     if _enlarges(settings):
         lines.append(enlarger_card.training(settings))
-    if _enlarges(settings) and not _highest(noise):
+    if _enlarges(settings) and not highest_level(noise):
         lines.append("- noise: none")
     elif summary.get("noise", {}).get("kind") == "pairs":
         lines.append("- noise: that of the noisy images that came with the clean ones")
@@ -194,12 +195,7 @@ def levels_of(noise: dict[str, Any]) -> str:
 def _noise(settings: dict[str, Any]) -> str:
     """The noise of a training in a few words; "" for none."""
     noise = settings["noise"]
-    return f"{noise.get('kind', 'gaussian')}, level {levels_of(noise)}" if _highest(noise) else ""
-
-
-def _highest(noise: dict[str, Any]) -> float:
-    """The highest level of a training."""
-    return max(noise.get("level") or 0.0, noise.get("level_max") or 0.0)
+    return f"{noise.get('kind', 'gaussian')}, level {levels_of(noise)}" if highest_level(noise) else ""
 
 
 def _level(level: float) -> str:

@@ -101,6 +101,11 @@ def channels_share_noise(pixels: np.ndarray) -> bool:
     return noise(between) <= SHARED * math.sqrt(2.0) * noise(bands)
 
 
+def highest_level(noise: dict[str, Any]) -> float:
+    """The highest level of a section `noise` of a config, in the unit of its kind; 0 if there is no noise."""
+    return max(noise.get("level") or 0.0, noise.get("level_max") or 0.0)
+
+
 def far_from_training(noise: Mapping[str, Any], estimate: NoiseEstimate | None) -> str:
     """What is to be said if the noise of an image is far from what a run was trained on; "" if it is not.
 
@@ -113,7 +118,7 @@ def far_from_training(noise: Mapping[str, Any], estimate: NoiseEstimate | None) 
     if estimate is None or noise["kind"] != "gaussian":
         return ""
     low = float(noise["level"])
-    high = max(low, float(noise.get("level_max", 0.0)))
+    high = float(highest_level(noise))
     trained = f"{low:g}" if low == high else f"{low:g} to {high:g}"
     if estimate.level > FAR * high:
         return f"its noise, about {estimate.level:.3f}, is far above the {trained} of the run: much of it may stay"

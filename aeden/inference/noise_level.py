@@ -101,7 +101,7 @@ def channels_share_noise(pixels: np.ndarray) -> bool:
     return noise(between) <= SHARED * math.sqrt(2.0) * noise(bands)
 
 
-def highest_level(noise: dict[str, Any]) -> float:
+def highest_level(noise: Mapping[str, Any]) -> float:
     """The highest level of a section `noise` of a config, in the unit of its kind; 0 if there is no noise."""
     return max(noise.get("level") or 0.0, noise.get("level_max") or 0.0)
 

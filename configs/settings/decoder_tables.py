@@ -15,29 +15,13 @@ NOISES = {"salt_and_pepper": "salt and pepper 0.2", "speckle": "speckle 0.5", "m
 # What networks were trained on and tested with in the grids of configs/ablations/noise_kinds.py.
 TRAINED_NOISES = {
     "blind": "Gaussian 0.1 to 0.5, blind",
+    "blocks": "blocks left out, 0.4",
+    "strokes": "strokes left out, 0.4",
     "salt_and_pepper": "salt and pepper 0.4",
     "masking": "masking 0.4",
     "speckle": "speckle 0.4",
     "poisson": "photon noise 0.4",
-    "blocks": "blocks left out, 0.4",
-    "strokes": "strokes left out, 0.4",
 }
-# Those of these grids that have been run.
-TRAINED = (
-    "mnist_blind",
-    "notmnist_blind",
-    "mnist_blocks",
-    "notmnist_blocks",
-    "mnist_strokes",
-    "notmnist_strokes",
-    "mnist_salt_and_pepper",
-    "notmnist_salt_and_pepper",
-    "mnist_masking",
-    "notmnist_masking",
-    "mnist_speckle",
-    "notmnist_speckle",
-    "mnist_poisson",
-)
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
 # The grids of super-resolution that have been run: name of the table, heading of their page, and the data if the table
@@ -79,17 +63,17 @@ def _denoising(tables: ConfigDict) -> None:
 
 
 def _other_noises(tables: ConfigDict) -> None:
-    for grid in TRAINED:
-        data, _, kind = grid.partition("_")
-        path = f"results/noises/{data}-{kind.replace('_', '-')}"
-        tables[f"noise_{grid}"] = table(
-            f"{path}.csv",
-            tuned=True,
-            name=TRAINED_NOISES[kind],
-            columns=("psnr_inside", "psnr_outside") if kind in HOLES else (),
-            baselines=f"{path}-baselines.csv",
-            report="docs/results-noises.md#each-noise",
-        )
+    for kind, words in TRAINED_NOISES.items():
+        for data in ("mnist", "notmnist"):
+            path = f"results/noises/{data}-{kind.replace('_', '-')}"
+            tables[f"noise_{data}_{kind}"] = table(
+                f"{path}.csv",
+                tuned=True,
+                name=words,
+                columns=("psnr_inside", "psnr_outside") if kind in HOLES else (),
+                baselines=f"{path}-baselines.csv",
+                report="docs/results-noises.md#each-noise",
+            )
 
 
 def _other_networks(tables: ConfigDict) -> None:

@@ -83,7 +83,7 @@ def _about_denoising(questions: ConfigDict) -> None:
     questions.scaled = question(
         "Your noise grows with brightness (speckle, photon noise)",
         ("noise_*_speckle", "noise_*_poisson"),
-        "photon noise on notMNIST; photos; other levels; longer training",
+        "photos; other levels; longer training",
     )
     questions.shifted = question(
         "The noise differs from that of the training",

@@ -3,6 +3,8 @@
 A new table is an entry here; `table` in base.py explains the fields.
 """
 
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from configs.settings.base import table
@@ -102,28 +104,30 @@ def _other_networks(tables: ConfigDict) -> None:
 
 def _super_resolution(tables: ConfigDict) -> None:
     for name, heading, data in ENLARGED:
-        tables[f"super_resolve_{name.replace('-', '_')}"] = table(
-            f"results/super-resolve-{name}.csv",
-            task="super_resolve",
-            tuned=True,
+        tables[f"super_resolve_{name.replace('-', '_')}"] = _enlarging(
+            name,
+            heading,
             data=data,
             axes=("super_resolve.factor",),
             columns=("ssim", "spectrum_distance_db"),
             baselines=f"results/super-resolve-{name}-baselines.csv",
-            report=f"docs/results-super-resolution.md#{heading}",
         )
     for name in OTHER_PHOTOS:
-        tables[f"super_resolve_photos_{name.lower()}"] = table(
-            "results/super-resolve-photos-other.csv",
-            task="super_resolve",
-            tuned=True,
+        tables[f"super_resolve_photos_{name.lower()}"] = _enlarging(
+            "photos-other",
+            "other-photos",
             data="gray photos",
             name=f"x2, tested with {name}",
             where={"set": name},
             columns=("ssim",),
             networks="super_resolve_photos, super_resolve.factor=2",
-            report="docs/results-super-resolution.md#other-photos",
         )
+
+
+def _enlarging(path: str, heading: str, **others: Any) -> ConfigDict:
+    """A table of super-resolution and its heading in the page about it."""
+    report = f"docs/results-super-resolution.md#{heading}"
+    return table(f"results/super-resolve-{path}.csv", task="super_resolve", tuned=True, report=report, **others)
 
 
 def _segmentation(tables: ConfigDict) -> None:

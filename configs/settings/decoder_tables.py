@@ -31,6 +31,7 @@ HOLES = ("masking", "blocks", "strokes")
 ENLARGED = (
     ("mnist", "mnist-twice", ""),
     ("mnist-x4", "mnist-four-times", ""),
+    ("notmnist", "notmnist-twice", ""),
     ("photos", "gray-photos-twice", "gray photos"),
 )
 # Other photos that the networks for gray photos, twice, were tested with.

@@ -113,8 +113,8 @@ def _about_networks(questions: ConfigDict) -> None:
 def _about_other_tasks(questions: ConfigDict) -> None:
     questions.enlarge = question(
         "You enlarge small gray images (super-resolution)",
-        ("super_resolve_mnist*",),
-        "a factor of 3; notMNIST; low resolution with noise; longer training",
+        ("super_resolve_mnist*", "super_resolve_notmnist*"),
+        "a factor of 3; low resolution with noise; longer training",
     )
     questions.enlarge_photos = question(
         "You enlarge photos (super-resolution)",

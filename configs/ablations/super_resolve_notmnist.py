@@ -3,8 +3,8 @@
 python -m experiments.ablate --config=configs/ablations/super_resolve_notmnist.py:2
 python -m experiments.ablate --config=configs/ablations/super_resolve_notmnist.py:4
 
-42 trials and 54 runs of four epochs, 472 steps, each. Twice took half an hour on two cores of an Intel Xeon with
-AVX-512 (docs/results-super-resolution.md); four times has not been measured yet.
+42 trials and 54 runs of four epochs, 472 steps, each: half an hour for each factor, on two cores of an Intel Xeon with
+AVX-512 (docs/results-super-resolution.md).
 """
 
 from ml_collections import ConfigDict

@@ -32,6 +32,7 @@ ENLARGED = (
     ("mnist", "mnist-twice", ""),
     ("mnist-x4", "mnist-four-times", ""),
     ("notmnist", "notmnist-twice", ""),
+    ("notmnist-x4", "notmnist-four-times", ""),
     ("photos", "gray-photos-twice", "gray photos"),
 )
 # Other photos that the networks for gray photos, twice, were tested with.

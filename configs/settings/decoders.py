@@ -111,9 +111,14 @@ def _about_networks(questions: ConfigDict) -> None:
 
 
 def _about_other_tasks(questions: ConfigDict) -> None:
-    questions.enlarge = question(
-        "You enlarge small gray images (super-resolution)",
-        ("super_resolve_mnist*", "super_resolve_notmnist*"),
+    questions.enlarge_twice = question(
+        "You enlarge small gray images twice (super-resolution)",
+        ("super_resolve_mnist,*", "super_resolve_notmnist,*"),
+        "low resolution with noise; longer training",
+    )
+    questions.enlarge_four_times = question(
+        "You enlarge small gray images four times",
+        ("super_resolve_mnist_x4*", "super_resolve_notmnist_x4*"),
         "a factor of 3; low resolution with noise; longer training",
     )
     questions.enlarge_photos = question(

@@ -24,6 +24,8 @@ TRAINED_NOISES = {
     "speckle": "speckle 0.4",
     "poisson": "photon noise 0.4",
 }
+# Standard deviations of 255 at which photos are tested.
+PHOTO_LEVELS = (15, 25, 50)
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
 # The grids of super-resolution that have been run: name of the table, heading of their page, and the data if the table
@@ -96,6 +98,17 @@ def _other_networks(tables: ConfigDict) -> None:
             name=f"Gaussian 0.4, {epochs} epochs",
             where={"epochs": float(epochs)},
             report=f"{PAGE}#longer-training",
+        )
+    # The larger of the two sets of photos that these networks were tested with.
+    for level in PHOTO_LEVELS:
+        tables[f"photos_gray_{level}"] = table(
+            "results/photos-gray.csv",
+            data="gray photos",
+            name=f"Gaussian {level} of 255, tested with BSD68",
+            runs=r"(?P<contender>\w+)-seed(?P<seed>\d+)",
+            where={"set": "BSD68", "clipped": False, "level": level / 255},
+            networks="photos_gray",
+            report="docs/results-photos.md#which-decoder",
         )
     tables.skips = table(
         "results/skips-mnist.csv",

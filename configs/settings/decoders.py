@@ -52,7 +52,7 @@ def _about_denoising(questions: ConfigDict) -> None:
     questions.free = question(
         "You denoise small gray images, and three times the parameters do no harm",
         ("mnist", "notmnist"),
-        "larger and natural images, colour, other levels of noise in training, longer training",
+        "larger and natural images, colour; in training, weaker or stronger noise of one level; longer training of notMNIST",
     )
     questions.equal = question(
         "The same, with as many parameters as `nearest`",
@@ -91,15 +91,21 @@ def _about_denoising(questions: ConfigDict) -> None:
         "other levels; networks trained on these noises",
     )
 
+    questions.photos = question(
+        "You denoise photos with a U-Net",
+        ("photos_gray_*",),
+        "more than three seeds; any decoder but `nearest`, `k3` and `k4`; a learning rate for each; colour",
+    )
+
 
 def _about_networks(questions: ConfigDict) -> None:
     questions.skip = question(
-        "Your network has skip connections (U-Net)",
+        "You denoise with a network that has skip connections (U-Net)",
         ("skips, model.skip=True*",),
         "sub-pixel convolution; notMNIST; a learning rate for each decoder",
     )
     questions.plain = question(
-        "Your network has one to three stages without skip connections",
+        "You denoise with a network of one to three stages without skip connections",
         ("skips, model.skip=False*",),
         "sub-pixel convolution; notMNIST; a learning rate for each decoder",
     )
@@ -122,9 +128,9 @@ def _about_other_tasks(questions: ConfigDict) -> None:
         "a factor of 3; low resolution with noise; longer training",
     )
     questions.enlarge_photos = question(
-        "You enlarge photos (super-resolution)",
+        "You enlarge gray photos twice: the same networks, tested with three sets",
         ("super_resolve_photos*",),
-        "factors of 3 and 4; colour; low resolution with noise, or made otherwise; longer training; larger networks",
+        "other factors; colour; low resolution with noise, or made otherwise; longer training; larger networks",
     )
     questions.segment = question(
         "You segment: a class for each pixel",

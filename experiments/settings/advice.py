@@ -20,6 +20,7 @@ class Advice:
       situation: what the reader does.
       take: contender with the best evidence; the reference if none is shown to be better.
       chosen: its summary over the settings of the question; None for the reference.
+      as_often: others that could be taken, are better in the same share of settings, and ahead on average -> summary.
       settings: these settings.
       worse: contender -> number of settings at which it is shown to be worse.
       strength: "strong", "moderate", "weak" or "none", see `strength`.
@@ -29,6 +30,7 @@ class Advice:
     situation: str
     take: str
     chosen: Summary | None
+    as_often: Mapping[str, Summary]
     settings: Sequence[Setting]
     worse: Mapping[str, int]
     strength: str
@@ -61,7 +63,11 @@ def answer(question: Any, settings: Sequence[Setting], contenders: Sequence[str]
     take = max(able, key=lambda name: _rank(found[name]), default=reference)
     worse = {name: one.counts["worse"] for name, one in found.items() if one.counts["worse"]}
     summary = found.get(take)
-    return Advice(question.situation, take, summary, chosen, worse, strength(summary, chosen), question.untested)
+    rivals = {name: found[name] for name in able if name != take}
+    as_often = {name: one for name, one in rivals.items() if summary and _ties(one, summary)}
+    return Advice(
+        question.situation, take, summary, as_often, chosen, worse, strength(summary, chosen), question.untested
+    )
 
 
 def _can_be_taken(one: Summary, settings: int, most: Mapping[str, float]) -> bool:
@@ -70,8 +76,21 @@ def _can_be_taken(one: Summary, settings: int, most: Mapping[str, float]) -> boo
 
 
 def _rank(one: Summary) -> tuple[float, float]:
-    mean = one.over_networks.mean if one.over_networks else 0.0
-    return one.counts["better"] / one.settings, mean
+    return _share(one), _mean(one)
+
+
+def _ties(one: Summary, best: Summary) -> bool:
+    """Whether a contender is better as often as the best one, and ahead of the reference over all settings."""
+    return _share(one) == _share(best) and _mean(one) >= 0
+
+
+def _mean(one: Summary) -> float:
+    return one.over_networks.mean if one.over_networks else 0.0
+
+
+def _share(one: Summary) -> float:
+    """In how many of its settings a contender is shown to be better; 1 for all."""
+    return one.counts["better"] / one.settings
 
 
 def strength(summary: Summary | None, settings: Sequence[Setting]) -> str:
@@ -87,7 +106,7 @@ def strength(summary: Summary | None, settings: Sequence[Setting]) -> str:
     """
     if summary is None:
         return "none"
-    share, data = summary.counts["better"] / summary.settings, len(summary.better_on)
+    share, data = _share(summary), len(summary.better_on)
     tuned = all(one.tuned and not one.left_out for one in settings)
     nested = summary.over_data
     if tuned and share >= 2 / 3 and data >= FEWEST and nested is not None and nested.predicted_low > 0:

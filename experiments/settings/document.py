@@ -91,11 +91,25 @@ def _evidence(one: Advice, reference: str) -> str:
     worse = "".join(f"; `{name}` worse in {number}" for name, number in one.worse.items())
     if one.chosen is None:
         return f"none shown to be better than `{reference}`{worse} ({where}, {tuned})"
-    scale, pooled = scale_of(one.settings), one.chosen.over_networks
-    size = f", {scale.number(pooled.mean)} {scale}" if pooled else ""
-    costs = ", ".join(f"{value:.1f} times the {COSTS[name]}" for name, value in one.chosen.costs.items())
-    better = f"better than `{reference}` in {one.chosen.counts['better']} of {one.chosen.settings}{size}"
-    return f"{better}{worse} ({where}, {tuned}){f'; {costs}' if costs else ''}"
+    scale = scale_of(one.settings)
+    counts = f"{one.chosen.counts['better']} of {one.chosen.settings}"
+    better = ", ".join(filter(None, [f"better than `{reference}` in {counts}", _size(one.chosen, scale)]))
+    costs = f"; {costs}" if (costs := ", ".join(_costs(one.chosen))) else ""
+    others = ", ".join(
+        f"`{name}` ({', '.join(filter(None, [_size(other, scale), *_costs(other)]))})"
+        for name, other in one.as_often.items()
+    )
+    return f"{better}{worse} ({where}, {tuned}){costs}" + (f". Better as often: {others}" if others else "")
+
+
+def _size(summary: Summary, scale: Scale) -> str:
+    """The mean difference with its unit; "" for none."""
+    pooled = summary.over_networks
+    return f"{scale.number(pooled.mean)} {scale}" if pooled else ""
+
+
+def _costs(summary: Summary) -> list[str]:
+    return [f"{value:.1f} times the {COSTS[name]}" for name, value in summary.costs.items()]
 
 
 def _data(settings: Sequence[Setting]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,29 @@ def read_rows(path: Path) -> tuple[list[Row], set[str]]:
         reader = csv.DictReader(file)
         rows = [{name: _value(text) for name, text in row.items() if text} for row in reader]
         return rows, set(reader.fieldnames or ())
+
+
+def runs_named(rows: Iterable[Row], pattern: str) -> list[Row]:
+    """The rows of runs among those of methods, with the columns `contender` and `seed`.
+
+    Args:
+      rows: of a table that `aeden evaluate` wrote: `method` says whose figures they are.
+      pattern: regular expression for the whole name of a run, with the groups `contender` and `seed`.
+
+    Raises:
+      ValueError: the pattern is none or has not these groups, or no row matches it.
+    """
+    try:
+        groups = set(re.compile(pattern).groupindex)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression ({error}): correct `runs`") from error
+    if groups != {"contender", "seed"}:
+        raise ValueError(f"the pattern {pattern!r} has not the groups contender and seed: correct `runs`")
+    matches = [(row, re.fullmatch(pattern, str(row.get("method")))) for row in rows]
+    found = [{**row, "contender": match["contender"], "seed": int(match["seed"])} for row, match in matches if match]
+    if not found:
+        raise ValueError(f"no method of the table is a run by {pattern!r}: correct `runs`")
+    return found
 
 
 def _value(text: str) -> Any:

@@ -18,7 +18,7 @@ from aeden.tasks.from_config import check_choice
 from experiments.ablate import metrics, seed_values, verdict
 from experiments.ablate.grid import kind
 from experiments.settings.baselines import methods_at
-from experiments.settings.rows import read_rows
+from experiments.settings.rows import read_rows, runs_named
 
 # What a contender costs, where the table says so: column -> its name in text.
 COSTS = {"parameters": "parameters", "multiplications": "multiplications"}
@@ -174,6 +174,8 @@ def _rows(path: Path, entry: Any) -> list[Row]:
     if not path.is_file():
         raise ValueError("there is no such table: correct its path")
     rows, columns = read_rows(path)
+    if entry.runs:
+        rows, columns = runs_named(rows, entry.runs), columns | {"contender", "seed"}
     where = flatten(entry.where.to_dict())
     for column in ("contender", "seed", entry.metric, *entry.axes, *where, *(() if entry.data else ("dataset",))):
         if column not in columns:

@@ -180,6 +180,17 @@ def test_an_entry_adds_the_settings_of_a_table(make):
     assert page.columns([first], config) == ["b"]
 
 
+def test_the_runs_of_a_table_by_method_are_found_by_name(make):
+    """What `aeden evaluate` writes has methods without training too, and no column `contender`."""
+    plain = rows_of({"a": LOW, "b": HIGH})
+    rows = [{"method": f"{row['contender']}-seed{row['seed']}", "psnr": row["psnr"], "seed": ""} for row in plain]
+    methods = [{"method": name, "psnr": 1.0, "seed": ""} for name in ("median", "a-seed", "b-seed1-half", "other-1")]
+    fields = {"runs": r"(?P<contender>\w+)-seed(?P<seed>\d+)", "data": "photos"}
+    _, (named, usual) = make({"named": ([*methods, *rows], fields), "usual": (plain, {"data": "photos"})})
+    assert named.effects["b"].comparison == usual.effects["b"].comparison
+    assert (named.effects["b"].by_seed, named.reference) == (usual.effects["b"].by_seed, usual.reference)
+
+
 def test_a_metric_of_which_less_is_better_and_other_units(make):
     """mse with a margin: what is lower counts as positive; means are of the metric that most settings have."""
     rows = [{**row, "mse": 1.0 - row["psnr"] / 100} for row in rows_of({"a": LOW, "b": HIGH})]
@@ -287,6 +298,9 @@ PLAIN = rows_of({"a": LOW, "b": HIGH})
         (PLAIN, {"axes": ("epochs",)}, "has no column epochs"),
         (PLAIN, {"where": {"dataset": "photos"}}, "no row has dataset=photos"),
         (PLAIN, {"task": "sing"}, "unknown task 'sing'"),
+        (PLAIN, {"runs": "(?P<contender>.)"}, "has not the groups contender and seed"),
+        (PLAIN, {"runs": "(?P<contender>."}, "is no regular expression"),
+        (PLAIN, {"runs": r"(?P<contender>.)(?P<seed>\d)"}, "no method of the table is a run"),
         ([*PLAIN, *PLAIN], {}, "two rows of a have seed 0: name the column"),
         ([*PLAIN, {**PLAIN[0], "dataset": "x", "seed": 9}], {}, "several data sets"),
         (rows_of({"a": LOW, "d": HIGH}), {}, "contender 'd' is unknown"),
@@ -361,6 +375,20 @@ def test_a_contender_that_costs_too_much_is_not_recommended(make):
     for limit, take in ((1.0, "a"), (2.0, "b")):
         asked = question("you", ("t",), "", most={"parameters": limit})
         assert advice.answer(asked, settings, list(config.contenders), "a").take == take
+
+
+def test_others_that_are_better_as_often_are_named(make):
+    """c is better by less, with fewer parameters, so b is taken; where c is worse somewhere it is not named."""
+    low, high = LOW + LOW, HIGH + HIGH  # of two comparisons, six seeds cannot show one
+    rows = rows_of({"a": low, "b": high, "c": list(np.add(low, 0.8 * np.subtract(high, low)))})
+    rows = [{**row, "parameters": {"a": 10, "b": 30, "c": 20}[row["contender"]]} for row in rows]
+    worse = rows_of({"a": high, "c": low}, dataset="y")
+    for tables, named in (({"x": (rows, {})}, True), ({"x": (rows, {}), "y": (worse, {})}, False)):
+        config, settings = make(tables)
+        found = advice.answer(question("you", ("*",), ""), settings, list(config.contenders), "a")
+        assert (found.take, list(found.as_often)) == ("b", ["c"] if named else [])
+        line = document.advice_table([found], config)
+        assert ("3.0 times the parameters. Better as often: `c` (+0.40 dB, 2.0 times the parameters)" in line) == named
 
 
 def test_three_data_sets_predict_another(make):

@@ -8,9 +8,9 @@ k3         transposed convolution, kernel 3, stride 2: uneven overlap
 
 Each run is one of configs/photos_gray.py, on your photos: name their folder, here Train400. It has its own test, on
 whole images that it was not trained on; `aeden evaluate` measures the runs on other images, such as BSD68 and Set12.
-All contenders have the same widths and the same rate, which was not tuned. Three seeds cannot show a difference at the
-5 % level: that takes six (--config.seeds=6). --jobs=1 gives each run all cores. Results:
-docs/results-photos.md.
+All contenders have the same widths and the same rate, the best of three that were tried for nearest. Three seeds cannot
+show a difference at the 5 % level: with two comparisons that takes seven (--config.seeds=7). --jobs=1 gives each run
+all cores. Results: docs/results-photos.md.
 """
 
 from ml_collections import ConfigDict

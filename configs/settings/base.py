@@ -50,7 +50,7 @@ def table(
     entry.path, entry.task, entry.tuned, entry.name, entry.report = path, task, tuned, name, report
     entry.axes = ()  # columns whose values tell the settings of the table apart
     entry.runs = ""  # in a table by `method`: pattern of the names of runs, with the groups `contender` and `seed`
-    entry.where = ConfigDict()  # column -> value: only these rows count
+    entry.where = ConfigDict()  # column -> value, or several in a tuple: only these rows count
     entry.rename = ConfigDict()  # contender in the table -> its name in `contenders`, where they differ
     entry.metric = "psnr"  # column that is compared
     entry.margin = 0.0  # smallest difference to act on, in the metric's unit; 0: its own (0.1 dB for psnr), -1: none

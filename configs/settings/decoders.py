@@ -52,7 +52,7 @@ def _about_denoising(questions: ConfigDict) -> None:
     questions.free = question(
         "You denoise small gray images, and three times the parameters do no harm",
         ("mnist", "notmnist"),
-        "larger and natural images, colour; in training, weaker or stronger noise of one level; longer training of notMNIST",
+        "larger and natural images, colour; other levels of noise in training; longer training of notMNIST",
     )
     questions.equal = question(
         "The same, with as many parameters as `nearest`",

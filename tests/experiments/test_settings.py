@@ -170,7 +170,9 @@ def test_an_entry_adds_the_settings_of_a_table(make):
         for kind in ("x", "y")
         for row in rows_of({"old": LOW, "b": HIGH}, dataset=None)
     ]
-    fields = {"axes": ("epochs",), "where": {"kind": "x"}, "rename": {"old": "a"}, "data": "photos", "tuned": True}
+    rows += [{**row, "epochs": 48} for row in rows if row["epochs"] == 3]
+    where = {"kind": "x", "epochs": (3, 12)}
+    fields = {"axes": ("epochs",), "where": where, "rename": {"old": "a"}, "data": "photos", "tuned": True}
     config, (first, second) = make({"longer": (rows, fields)})
     assert (first.name, second.words) == ("longer, epochs=3", "photos, 12 epochs")
     assert first.effects.keys() == {"b"}

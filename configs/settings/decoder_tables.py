@@ -36,6 +36,7 @@ ENLARGED = (
     ("notmnist", "notmnist-twice", ""),
     ("notmnist-x4", "notmnist-four-times", ""),
     ("photos", "gray-photos-twice", "gray photos"),
+    ("photos-x4", "gray-photos-four-times", "gray photos"),
 )
 # Other photos that the networks for gray photos, twice, were tested with.
 OTHER_PHOTOS = ("BSD68", "Set12")

@@ -127,10 +127,15 @@ def _about_other_tasks(questions: ConfigDict) -> None:
         ("super_resolve_mnist_x4*", "super_resolve_notmnist_x4*"),
         "a factor of 3; low resolution with noise; longer training",
     )
-    questions.enlarge_photos = question(
+    questions.enlarge_photos_twice = question(
         "You enlarge gray photos twice: the same networks, tested with three sets",
-        ("super_resolve_photos*",),
-        "other factors; colour; low resolution with noise, or made otherwise; longer training; larger networks",
+        ("super_resolve_photos,*", "super_resolve_photos_bsd68", "super_resolve_photos_set12"),
+        "colour; low resolution with noise, or made otherwise; longer training; larger networks",
+    )
+    questions.enlarge_photos_four_times = question(
+        "You enlarge gray photos four times",
+        ("super_resolve_photos_x4*",),
+        "a factor of 3; colour; low resolution with noise, or made otherwise; longer training; larger networks",
     )
     questions.segment = question(
         "You segment: a class for each pixel",

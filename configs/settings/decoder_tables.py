@@ -38,8 +38,9 @@ ENLARGED = (
     ("photos", "gray-photos-twice", "gray photos"),
     ("photos-x4", "gray-photos-four-times", "gray photos"),
 )
-# Other photos that the networks for gray photos, twice, were tested with.
+# Other photos that the networks for gray photos were tested with, and these networks: name, factor, heading.
 OTHER_PHOTOS = ("BSD68", "Set12")
+TESTED = (("photos", 2, "other-photos"), ("photos-x4", 4, "other-photos-four-times"))
 LOW = "learning rate of 3e-3 for all, too low"
 
 
@@ -127,16 +128,18 @@ def _super_resolution(tables: ConfigDict) -> None:
             columns=("ssim", "spectrum_distance_db"),
             baselines=f"results/super-resolve-{name}-baselines.csv",
         )
-    for name in OTHER_PHOTOS:
-        tables[f"super_resolve_photos_{name.lower()}"] = _enlarging(
-            "photos-other",
-            "other-photos",
-            data="gray photos",
-            name=f"x2, tested with {name}",
-            where={"set": name},
-            columns=("ssim",),
-            networks="super_resolve_photos, super_resolve.factor=2",
-        )
+    for name, factor, heading in TESTED:
+        trained = f"super_resolve_{name.replace('-', '_')}"
+        for photos in OTHER_PHOTOS:
+            tables[f"{trained}_{photos.lower()}"] = _enlarging(
+                f"{name}-other",
+                heading,
+                data="gray photos",
+                name=f"x{factor}, tested with {photos}",
+                where={"set": photos},
+                columns=("ssim",),
+                networks=f"{trained}, super_resolve.factor={factor}",
+            )
 
 
 def _enlarging(path: str, heading: str, **others: Any) -> ConfigDict:

@@ -133,7 +133,7 @@ def _about_other_tasks(questions: ConfigDict) -> None:
         "colour; low resolution with noise, or made otherwise; longer training; larger networks",
     )
     questions.enlarge_photos_four_times = question(
-        "You enlarge gray photos four times",
+        "You enlarge gray photos four times: the same networks, tested with three sets",
         ("super_resolve_photos_x4*",),
         "a factor of 3; colour; low resolution with noise, or made otherwise; longer training; larger networks",
     )

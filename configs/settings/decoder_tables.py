@@ -24,10 +24,10 @@ TRAINED_NOISES = {
     "speckle": "speckle 0.4",
     "poisson": "photon noise 0.4",
 }
-# Standard deviations of 255 at which photos are tested.
-PHOTO_LEVELS = (15, 25, 50)
 # Those that leave parts of the images out.
 HOLES = ("masking", "blocks", "strokes")
+# Standard deviations of 255 at which photos are tested.
+PHOTO_LEVELS = (15, 25, 50)
 # The grids of super-resolution that have been run: name of the table, heading of their page, and the data if the table
 # does not name them.
 ENLARGED = (

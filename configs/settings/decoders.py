@@ -90,7 +90,6 @@ def _about_denoising(questions: ConfigDict) -> None:
         ("noises_*",),
         "other levels; networks trained on these noises",
     )
-
     questions.photos = question(
         "You denoise photos with a U-Net",
         ("photos_gray_*",),

@@ -196,8 +196,6 @@ def test_what_cannot_be_exported_is_said_in_words_that_fit(enlarging_run, tmp_pa
     assert main(["export", "text", "out"]) == 1
     assert "text is exported already" in capsys.readouterr().err
     assert main(["export", "./text", "out"]) == 0
-    record = files.read_json(tmp_path / "text/config.json")
-    files.write_json(tmp_path / "text/config.json", record)
     summary = files.read_json(tmp_path / "text/summary.json") | {"task": "gan"}
     files.write_json(tmp_path / "text/summary.json", summary)
     assert main(["export", "./text", "out2"]) == 1

@@ -52,6 +52,7 @@ def table(
     entry.runs = ""  # in a table by `method`: pattern of the names of runs, with the groups `contender` and `seed`
     entry.where = ConfigDict()  # column -> value, or several in a tuple: only these rows count
     entry.rename = ConfigDict()  # contender in the table -> its name in `contenders`, where they differ
+    entry.not_decoders = ()  # contenders of the table that are no decoders: their figures are shown, not compared
     entry.metric = "psnr"  # column that is compared
     entry.margin = 0.0  # smallest difference to act on, in the metric's unit; 0: its own (0.1 dB for psnr), -1: none
     entry.columns = ()  # metrics that the table of its contenders shows beside `metric`

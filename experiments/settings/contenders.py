@@ -39,8 +39,9 @@ def contender_tables(settings: Sequence[Setting], config: Any, folder: Path, roo
     for one in settings:
         shown = _metrics(one, config.tables[one.entry].columns)
         heads, rows = _columns(one, shown), []
+        names = [*config.tables[one.entry].not_decoders, *config.contenders]
         rows += [_method(row, one, shown, len(heads)) for row in one.methods]
-        rows += [_contender(name, one, shown, config.reference) for name in config.contenders if _runs(one, name)]
+        rows += [_contender(name, one, shown, config.reference) for name in names if _runs(one, name)]
         source = link(Path(one.table).name, one.table, folder, root)
         title = f"{one.words} ({source}):\n\n" if len(settings) > 1 else ""
         parts.append(title + table(heads, rows))

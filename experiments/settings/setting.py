@@ -124,7 +124,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
     rows, axes = _rows(root / entry.path, entry), list(entry.axes)
     contenders = list(config.contenders)
     _check(rows, contenders, axes, config.reference, entry)
-    values = seed_values.by_seed(rows, contenders, axes, metric)
+    values = seed_values.by_seed(_of_decoders(rows, entry), contenders, axes, metric)
     compared = verdict.compared(seed_values.paired(values, config.reference), metric, entry.margin, entry.tuned)
     size = verdict.size_of(entry.margin, metric)
     settings = []
@@ -159,7 +159,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
                 methods_at(root / entry.baselines, metric, here) if entry.baselines else [],
                 float(np.mean(list(seed_values.finite(reference).values()))),
                 effects,
-                seed_values.gaps(mine, contenders, axes, config.reference, metric).sentences(metric),
+                seed_values.gaps(_of_decoders(mine, entry), contenders, axes, config.reference, metric).sentences(metric),
             )
         )
     return settings
@@ -188,6 +188,10 @@ def _rows(path: Path, entry: Any) -> list[Row]:
     return [{**row, "contender": rename.get(row["contender"], row["contender"])} for row in chosen]
 
 
+def _of_decoders(rows: Sequence[Row], entry: Any) -> list[Row]:
+    return [row for row in rows if row["contender"] not in entry.not_decoders]
+
+
 def _check(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str, entry: Any) -> None:
     """Refuses rows of unknown contenders, no row of the reference, and two runs where one is expected.
 
@@ -195,8 +199,15 @@ def _check(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], 
       ValueError: naming the contender or the rows.
     """
     present = {row["contender"] for row in rows}
-    for name in sorted(present - set(contenders)):
-        raise ValueError(f"the contender {name!r} is unknown: add it to config.contenders, or rename it in the entry")
+    for name in sorted(present - set(contenders) - set(entry.not_decoders)):
+        raise ValueError(
+            f"the contender {name!r} is unknown: add it to config.contenders, rename it in the entry, or name it in its "
+            "`not_decoders`"
+        )
+    for name in entry.not_decoders:
+        if name in contenders or name not in present:
+            where = "is in config.contenders" if name in contenders else "has no run in the table"
+            raise ValueError(f"{name!r} in `not_decoders` {where}: correct it")
     if reference not in present:
         raise ValueError(f"the table has no run of the reference {reference}")
     seen = set()

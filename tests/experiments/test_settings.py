@@ -279,6 +279,22 @@ def test_the_table_of_an_entry_has_rates_costs_figures_and_verdicts(make, tmp_pa
         contenders.contender_tables(settings[:2], config, tmp_path, tmp_path)
 
 
+def test_a_contender_that_is_no_decoder_is_shown_and_not_compared(make, tmp_path):
+    """It changes no comparison, no p-value and no mean; its figures are a row of the table of the entry."""
+    plain = rows_of({"a": LOW, "b": HIGH, "c": LOW})
+    other = rows_of({"random": [10.0, 12.0, 14.0, float("nan")]})
+    tables = {"all": ([*other, *plain], {"not_decoders": ("random",)}), "usual": (plain, {})}
+    config, (one, usual) = make(tables)
+    assert one.effects == usual.effects
+    assert one.notes == usual.notes == []
+    assert page.columns([one], config) == ["b", "c"]
+    text = contenders.contender_tables([one], config, tmp_path, tmp_path)
+    rest = contenders.contender_tables([usual], config, tmp_path, tmp_path)
+    row = "| `random` | 10 | 12.0 ± 2.0 |  |  |  | not compared |\n"
+    assert text.count(row) == 1
+    assert text.replace(row, "") == rest
+
+
 def decoders_like(settings):
     return SimpleNamespace(contenders={"a": "", "b": ""}, reference="a")
 
@@ -307,6 +323,8 @@ PLAIN = rows_of({"a": LOW, "b": HIGH})
         ([*PLAIN, {**PLAIN[0], "dataset": "x", "seed": 9}], {}, "several data sets"),
         (rows_of({"a": LOW, "d": HIGH}), {}, "contender 'd' is unknown"),
         (rows_of({"b": LOW}), {}, "no run of the reference a"),
+        (PLAIN, {"not_decoders": ("random",)}, "'random' in `not_decoders` has no run in the table"),
+        (PLAIN, {"not_decoders": ("b",)}, "'b' in `not_decoders` is in config.contenders"),
     ],
 )
 def test_a_table_that_is_not_what_its_entry_says_is_refused(make, rows, fields, said):

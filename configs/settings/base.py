@@ -17,6 +17,7 @@ def get_config() -> ConfigDict:
     config.data = ConfigDict({"mnist": "MNIST", "notmnist/small": "notMNIST"})  # data set in tables -> its name in text
     config.page = True  # whether the heat map is also written as an HTML page
     config.axes = _axes()
+    config.places = (("stack.labels", 0, "all labels"),)  # axis, value, and its words where those of `axes` do not fit
     config.tables = ConfigDict(sort_keys=False)  # name of an entry -> `table(...)`
     config.questions = ConfigDict(sort_keys=False)  # name -> `question(...)`, a line of "if you do this, take that"
     return config
@@ -29,6 +30,7 @@ def _axes() -> ConfigDict:
     axes.level = "noise {}"
     axes.data = {"train_limit": "{} training images"}
     axes.super_resolve = {"factor": "x{}"}
+    axes.stack = {"labels": "{} labels"}
     axes.model = {"stages": "{}-stage network", "skip": "{} skip connections"}
     return axes
 

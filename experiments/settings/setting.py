@@ -260,8 +260,9 @@ def _data(rows: Sequence[Row], entry: Any, config: Any) -> str:
 def _place(setting: Mapping[str, Any], config: Any) -> list[str]:
     """The place on each axis in plain words."""
     templates = flatten(config.axes.to_dict())
+    special = {(axis, value): words for axis, value, words in config.places}
     return [
-        templates.get(axis, f"{axis} {{}}").format(_in_words(value))
+        special.get((axis, value)) or templates.get(axis, f"{axis} {{}}").format(_in_words(value))
         for axis, value in setting.items()
         if axis != "dataset"
     ]

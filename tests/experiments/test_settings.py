@@ -182,6 +182,12 @@ def test_an_entry_adds_the_settings_of_a_table(make):
     assert page.columns([first], config) == ["b"]
 
 
+def test_a_place_is_named_in_words(make):
+    rows = [{**row, "stack.labels": labels} for labels in (100, 0, 1000) for row in rows_of({"a": LOW, "b": HIGH})]
+    _, settings = make({"t": (rows, {"axes": ("stack.labels",)})})
+    assert [one.words for one in settings] == ["MNIST, 100 labels", "MNIST, all labels", "MNIST, 1,000 labels"]
+
+
 def test_the_runs_of_a_table_by_method_are_found_by_name(make):
     """What `aeden evaluate` writes has methods without training too, and no column `contender`."""
     plain = rows_of({"a": LOW, "b": HIGH})

@@ -1,4 +1,4 @@
-"""Encoder and autoencoders, built from plain arguments.
+"""Autoencoders, built from plain arguments.
 
 Images are [batch, height, width, channels] with values in [0, 1]. Models return logits; their sigmoid is the image.
 """
@@ -15,47 +15,12 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 
 from aeden.nn.activations import relu
-from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
+from aeden.nn.encoder import pad_to_multiple
 from aeden.nn.initializers import Initializer, convolution_init, default_kernel_init
-from aeden.nn.pooling import max_pool
+from aeden.nn.network_fields import decoder_of, encoder_of
 from aeden.nn.receptive_field import radius
 from aeden.shapes import Array, Float
-
-
-class Encoder(nn.Module):
-    """Convolution, max-pool and ReLU per stage: [b, h, w, c] -> [b, h/s, w/s, features[-1]], s the product of factors.
-
-    The Keras example applies the ReLU before the max-pool. ReLU and max-pool commute, so pooling first is equivalent
-    and cheaper.
-
-    Attributes:
-      features: channels of each stage, first to last.
-      factors: how many times each stage shrinks height and width; s must divide both.
-      kernel_size: height and width of the kernels, in pixels.
-      dtype: type of the computation; parameters stay float32.
-      lowering: implementation of the convolutions, see `aeden.nn.layers`.
-      init_scheme: initial values, one of `aeden.nn.initializers.INITS`.
-    """
-
-    features: Sequence[int] = (32, 32)
-    factors: Sequence[int] = (2, 2)
-    kernel_size: int = 3
-    dtype: Any = None
-    lowering: str = "auto"
-    init_scheme: str = "he"
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> tuple[Float[Array, "b H W f"], list[Array]]:
-        """The code, and the features of each stage before the pooling, for decoders that need them."""
-        options: dict[str, Any] = {"dtype": self.dtype, "lowering": self.lowering}
-        pooled = []
-        for i, (width, factor) in enumerate(zip(self.features, self.factors, strict=True)):
-            initial = convolution_init(self.init_scheme, self.kernel_size, x.shape[-1])
-            x = convolution(width, self.kernel_size, name=f"stage{i}", initial=initial, **options)(x)
-            pooled.append(x)
-            x = relu(max_pool(x, factor))
-        return x, pooled
 
 
 class ConvAutoencoder(nn.Module):
@@ -99,33 +64,18 @@ class ConvAutoencoder(nn.Module):
     outputs: int = 0
 
     def setup(self) -> None:
-        self.encoder = Encoder(
-            features=self.features,
-            factors=self.factors,
-            kernel_size=self.kernel_size,
-            dtype=self.dtype,
-            lowering=self.lowering,
-            init_scheme=self.init_scheme,
-        )
+        self.encoder = encoder_of(self)
         self.decoder_net = self.mirrored()
 
     @nn.nowrap
     def mirrored(self) -> Decoder:
         """The decoder, whose stages undo those of the encoder in reverse order."""
-        return Decoder(
-            kind=self.decoder,
-            features=tuple(self.decoder_features or reversed(self.features)),
-            factors=tuple(reversed(self.factors)),
-            kernel_size=self.kernel_size,
+        return decoder_of(
+            self,
+            self.decoder_features or tuple(reversed(self.features)),
+            tuple(reversed(self.factors)),
             channels=self.outputs or self.channels,
-            resize=self.resize,
-            placement=self.placement,
-            dtype=self.dtype,
-            lowering=self.lowering,
-            grow_kernel_size=self.decoder_kernel_size,
-            init_scheme=self.init_scheme,
             skip=tuple(self.features) if self.skip else (),
-            name="decoder",
         )
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w k"]:
@@ -163,11 +113,9 @@ class ConvAutoencoder(nn.Module):
         `aeden.nn.decoders.DecoderKind`).
         """
         h, w = (-(-size // self.stride) * self.stride for size in (height, width))
-        total, channels = 0, self.channels
-        for features, factor in zip(self.features, self.factors, strict=True):
-            total += h * w * self.kernel_size**2 * channels * features
-            h, w, channels = h // factor, w // factor, features
-        return total + self.mirrored().multiplications(h, w, channels)
+        encoding = encoder_of(self).multiplications(h, w, self.channels)
+        stride = self.stride
+        return encoding + self.mirrored().multiplications(h // stride, w // stride, self.features[-1])
 
     def encode(self, x: Float[Array, "b h w c"]) -> Float[Array, "b H W f"]:
         """The code of images: [b, h, w, channels] -> [b, ceil(h/s), ceil(w/s), features[-1]], s the total stride."""
@@ -266,11 +214,3 @@ class Affine(nn.Module):
 
 
 SingleAutoencoder = ConvAutoencoder | DenseAutoencoder
-
-
-def pad_to_multiple(x: Float[Array, "b h w c"], multiple: int) -> Float[Array, "b H W c"]:
-    """Repeats the bottom and right edge until height and width are multiples of `multiple`."""
-    bottom, right = (-size % multiple for size in x.shape[1:3])
-    if not bottom and not right:
-        return x
-    return jnp.pad(x, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="edge")

@@ -15,8 +15,9 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from aeden.nn.autoencoders import Encoder, pad_to_multiple
 from aeden.nn.decoders import Decoder
+from aeden.nn.encoder import pad_to_multiple
+from aeden.nn.network_fields import decoder_of, encoder_of
 from aeden.nn.receptive_field import radius
 from aeden.nn.resize import interpolate
 from aeden.nn.unet import RESIDUAL_SCALE
@@ -78,16 +79,7 @@ class SuperResolver(nn.Module):
         if x.shape[-1] != self.channels:
             raise ValueError(f"this network takes [batch, height, width, {self.channels}], not {x.shape}")
         height, width = (size * self.scale for size in x.shape[1:3])
-        encoder = Encoder(
-            features=self.features,
-            factors=self.factors,
-            kernel_size=self.kernel_size,
-            dtype=self.dtype,
-            lowering=self.lowering,
-            init_scheme=self.init_scheme,
-            name="encoder",
-        )
-        code, _ = encoder(pad_to_multiple(x, self.stride))
+        code, _ = encoder_of(self)(pad_to_multiple(x, self.stride))
         output = self.mirrored()(code)[:, :height, :width]
         if not self.residual:
             return output
@@ -124,20 +116,11 @@ class SuperResolver(nn.Module):
         undone = [(width, factor) for width, factor in zip(self.features, self.factors, strict=True) if factor > 1]
         widths, factors = [width for width, _ in reversed(undone)], [factor for _, factor in reversed(undone)]
         last = widths[-1] if widths else self.features[-1]
-        decoder = Decoder(
-            kind=self.decoder,
-            features=tuple(self.decoder_features or (*widths, *[last] * len(self.enlarge))),
-            factors=(*factors, *self.enlarge),
-            kernel_size=self.kernel_size,
-            channels=self.channels,
-            resize=self.resize,
-            placement=self.placement,
-            dtype=self.dtype,
-            lowering=self.lowering,
-            grow_kernel_size=self.decoder_kernel_size,
-            init_scheme=self.init_scheme,
+        decoder = decoder_of(
+            self,
+            self.decoder_features or (*widths, *[last] * len(self.enlarge)),
+            (*factors, *self.enlarge),
             out_scale=RESIDUAL_SCALE if self.residual else 1.0,
-            name="decoder",
         )
         if decoder.find_kind().unpools:
             raise ValueError(
@@ -153,8 +136,6 @@ class SuperResolver(nn.Module):
         The bicubic enlargement of `residual` is not counted.
         """
         h, w = (-(-size // (self.scale * self.stride)) * self.stride for size in (height, width))
-        total, channels = 0, self.channels
-        for features, factor in zip(self.features, self.factors, strict=True):
-            total += h * w * self.kernel_size**2 * channels * features
-            h, w, channels = h // factor, w // factor, features
-        return total + self.mirrored().multiplications(h, w, channels)
+        encoding = encoder_of(self).multiplications(h, w, self.channels)
+        stride = self.stride
+        return encoding + self.mirrored().multiplications(h // stride, w // stride, self.features[-1])

@@ -20,6 +20,7 @@ from aeden.nn.autoencoders import SingleAutoencoder
 from aeden.nn.convolution import convolution
 from aeden.nn.decoders import Decoder
 from aeden.nn.initializers import convolution_init
+from aeden.nn.network_fields import decoder_of
 from aeden.nn.pooling import max_pool
 from aeden.nn.receptive_field import radius
 from aeden.shapes import Array, Float
@@ -113,23 +114,15 @@ class UNet(nn.Module):
     @nn.nowrap
     def mirrored(self) -> Decoder:
         """The decoder, whose stages undo those of the encoder in reverse order."""
-        return Decoder(
-            kind=self.decoder,
-            features=tuple(self.decoder_features or reversed(self.features)),
-            factors=tuple(reversed(self.factors)),
-            kernel_size=self.kernel_size,
+        return decoder_of(
+            self,
+            self.decoder_features or tuple(reversed(self.features)),
+            tuple(reversed(self.factors)),
             channels=self.outputs or self.channels,
-            resize=self.resize,
-            placement=self.placement,
-            dtype=self.dtype,
-            lowering=self.lowering,
-            grow_kernel_size=self.decoder_kernel_size,
-            init_scheme=self.init_scheme,
             skip=tuple(self.features),
             blocks=self.blocks,
             use_bias=self.use_bias,
             out_scale=RESIDUAL_SCALE if self.residual else 1.0,
-            name="decoder",
         )
 
     @nn.nowrap

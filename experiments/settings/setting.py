@@ -138,6 +138,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
             if label in compared
             for costs in [_costs(mine, contender, config.reference)]
         }
+        gaps = seed_values.gaps(_of_decoders(mine, entry), contenders, axes, config.reference, metric)
         data = _data(mine, entry, config)
         settings.append(
             Setting(
@@ -159,7 +160,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
                 methods_at(root / entry.baselines, metric, here) if entry.baselines else [],
                 float(np.mean(list(seed_values.finite(reference).values()))),
                 effects,
-                seed_values.gaps(_of_decoders(mine, entry), contenders, axes, config.reference, metric).sentences(metric),
+                gaps.sentences(metric),
             )
         )
     return settings
@@ -201,8 +202,8 @@ def _check(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], 
     present = {row["contender"] for row in rows}
     for name in sorted(present - set(contenders) - set(entry.not_decoders)):
         raise ValueError(
-            f"the contender {name!r} is unknown: add it to config.contenders, rename it in the entry, or name it in its "
-            "`not_decoders`"
+            f"the contender {name!r} is unknown: add it to config.contenders, rename it in the entry, or name it in "
+            "the entry's `not_decoders`"
         )
     for name in entry.not_decoders:
         if name in contenders or name not in present:

@@ -8,8 +8,9 @@ from flax import linen as nn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, Encoder, pad_to_multiple
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.decoders import DECODERS
+from aeden.nn.encoder import Encoder, pad_to_multiple
 from aeden.nn.parameters import apply, count_parameters
 
 

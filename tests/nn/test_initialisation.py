@@ -11,8 +11,9 @@ import pytest
 from conftest import ROOT
 
 from aeden.data.glyphs import load
-from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder, Encoder
+from aeden.nn.autoencoders import ConvAutoencoder, DenseAutoencoder
 from aeden.nn.decoders import DECODERS, Decoder
+from aeden.nn.encoder import Encoder
 from aeden.nn.initializers import INITS, added_mean_square, convolution_init
 from aeden.nn.layers import SubpixelConv, TransposeConv, UpsampleConv
 

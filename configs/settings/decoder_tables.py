@@ -138,6 +138,7 @@ def _super_resolution(tables: ConfigDict) -> None:
                 name=f"x{factor}, tested with {photos}",
                 where={"set": photos},
                 columns=("ssim",),
+                baselines=f"results/super-resolve-{name}-other-baselines.csv",
                 networks=f"{trained}, super_resolve.factor={factor}",
             )
 

@@ -2,11 +2,12 @@
 
     aeden evaluate runs/ablations/NAME/runs/*_seed?_* --images my_test_photos -o evaluated.csv
     python -m experiments.ablate.other_images --table=runs/ablations/NAME/results.csv --evaluated=evaluated.csv \
-        --output=other.csv
+        --output=other.csv --baselines=other-baselines.csv
 
-The result has a row for each run and set of images, with the contender and the seed of the run, so that it can be an
-entry of a verdict (configs/settings/base.py). Runs that the grid's table has not, such as the trials of a tuning, and
-methods without training are left out. A run that diverged has rows without figures, as in the grid's table.
+The first result has a row for each run and set of images, with the contender and the seed of the run, so that it can be
+an entry of a verdict (configs/settings/base.py). Runs that the grid's table has not, such as the trials of a tuning,
+are left out. A run that diverged has rows without figures, as in the grid's table. The second has the methods that need
+no training: the `baselines` of that entry.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ TABLE = flags.DEFINE_string("table", None, "The runs: the results.csv of a grid.
 EVALUATED = flags.DEFINE_string("evaluated", None, "Their figures: the table of aeden evaluate.", flag_values=FLAGS)
 AXES = flags.DEFINE_list("axes", [], "Columns of the grid that tell its settings apart.", flag_values=FLAGS)
 OUTPUT = flags.DEFINE_string("output", None, "The CSV file to write.", flag_values=FLAGS)
+BASELINES = flags.DEFINE_string(
+    "baselines", None, "Another CSV file to write: methods that need no training.", flag_values=FLAGS
+)
 # What a row takes of its run, with the axes, and of its test; those that are optional only where a table has them.
 OF_RUN, OPTIONAL_OF_RUN = ("contender", "seed"), ("parameters", "learning_rate", "multiplications")
 CONDITION = ("factor", "antialias", "noise", "level", "clipped", "noise_seed")
@@ -68,6 +72,25 @@ def join(table: Path, evaluated: Path, axes: Sequence[str]) -> list[Row]:
         }
         for run in runs
         for test in wanted
+    ]
+
+
+def untrained(evaluated: Path) -> list[Row]:
+    """The rows of the methods that need no training: those without parameters.
+
+    Args:
+      evaluated: the table of `aeden evaluate`; its rows of single images are left out.
+
+    Raises:
+      OSError: the file cannot be read.
+      ValueError: it is no such table, or has no such method.
+    """
+    rows = [row for row in _tests(evaluated) if row.get("parameters") == ""]
+    if not rows:
+        raise ValueError(f"{evaluated} has no method that needs no training: leave out --baselines, or use --classical")
+    return [
+        {"method": row["method"], **dict(_test(row)), **{name: row[name] for name in FIGURES if name in row}}
+        for row in rows
     ]
 
 
@@ -111,7 +134,7 @@ def _tests(evaluated: Path) -> list[Row]:
     """The rows of `aeden evaluate` that are means over images, each with the text of its columns."""
     texts = dict.fromkeys(("method", "image", "set", "images"), str)
     wanted: dict[str, Callable[[str], Any]] = {**texts, **dict.fromkeys(FIGURES, _finite)}
-    rows = run_table.read(evaluated, wanted, "use a table of aeden evaluate", CONDITION)
+    rows = run_table.read(evaluated, wanted, "use a table of aeden evaluate", (*CONDITION, "parameters"))
     return [row for row in rows if not row["image"]]
 
 
@@ -127,7 +150,7 @@ def _finite(text: str) -> str:
 
 
 def run() -> None:
-    """Writes the table that the flags name.
+    """Writes the tables that the flags name.
 
     Raises:
       ValueError: a flag is missing, there is a file of the new name, or what `join` raises.
@@ -135,15 +158,22 @@ def run() -> None:
     """
     if not (TABLE.value and EVALUATED.value and OUTPUT.value):
         raise ValueError("name the tables: --table=results.csv --evaluated=table.csv --output=other.csv")
-    output = Path(OUTPUT.value)
-    if os.path.lexists(output):
-        raise ValueError(f"{output} exists already: name another file, or remove it")
-    if not output.parent.is_dir():
-        raise ValueError(f"{output.parent} is no folder: make it, or write the table elsewhere")
+    output, baselines = Path(OUTPUT.value), Path(BASELINES.value) if BASELINES.value else None
+    if baselines == output:
+        raise ValueError(f"--output and --baselines are both {output}: name two files")
+    for path in filter(None, (output, baselines)):
+        if os.path.lexists(path):
+            raise ValueError(f"{path} exists already: name another file, or remove it")
+        if not path.parent.is_dir():
+            raise ValueError(f"{path.parent} is no folder: make it, or write the table elsewhere")
     rows = join(Path(TABLE.value), Path(EVALUATED.value), AXES.value)
+    methods = untrained(Path(EVALUATED.value)) if baselines else []
     files.write_csv(output, rows)
     sets = dict.fromkeys(row["set"] for row in rows)
     print(f"{output}: {len(rows)} rows, {len({row['folder'] for row in rows})} runs tested with {', '.join(sets)}")
+    if baselines:
+        files.write_csv(baselines, methods)
+        print(f"{baselines}: {', '.join(dict.fromkeys(row['method'] for row in methods))}")
 
 
 def main() -> None:

@@ -11,13 +11,14 @@ from aeden.runtime.files import Row
 from experiments.settings.rows import read_rows
 
 
-def methods_at(path: Path, metric: Metric, place: Mapping[str, Any]) -> list[Row]:
+def methods_at(path: Path, metric: Metric, place: Mapping[str, Sequence[Any]]) -> list[Row]:
     """The methods that need no training, on the images of a setting: rows with `method` and metrics.
 
     Args:
       path: a table with a row per method, as a grid writes it (`baselines.csv`).
       metric: what is compared.
-      place: column -> value of the setting; columns that the table lacks do not tell its rows apart.
+      place: column -> values that the rows of the setting may have; columns that the table lacks do not tell its rows
+        apart.
 
     Raises:
       ValueError: there is no such table or column, or no row of this setting.
@@ -25,8 +26,8 @@ def methods_at(path: Path, metric: Metric, place: Mapping[str, Any]) -> list[Row
     if not path.is_file():
         raise ValueError(f"there is no table {path}: correct `baselines`")
     rows, columns = read_rows(path)
-    here = {column: value for column, value in place.items() if column in columns}
-    mine = [row for row in rows if all(row.get(column) == value for column, value in here.items())]
+    here = {column: values for column, values in place.items() if column in columns}
+    mine = [row for row in rows if all(row.get(column) in values for column, values in here.items())]
     if not mine or not {"method", metric.name} <= columns:
         raise ValueError(f"{path} has no method with {metric.name} at this setting: correct `baselines`")
     return mine

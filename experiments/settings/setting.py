@@ -157,7 +157,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
                 entry.report,
                 name,
                 mine,
-                methods_at(root / entry.baselines, metric, here) if entry.baselines else [],
+                _methods(root, entry, metric, here),
                 float(np.mean(list(seed_values.finite(reference).values()))),
                 effects,
                 gaps.sentences(metric),
@@ -181,12 +181,24 @@ def _rows(path: Path, entry: Any) -> list[Row]:
     for column in ("contender", "seed", entry.metric, *entry.axes, *where, *(() if entry.data else ("dataset",))):
         if column not in columns:
             raise ValueError(f"the table has no column {column}: it has {', '.join(sorted(columns))}")
-    wanted = {column: value if isinstance(value, tuple) else (value,) for column, value in where.items()}
-    chosen = [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
+    chosen = [row for row in rows if all(row.get(column) in values for column, values in _chosen(entry).items())]
     if not chosen:
         raise ValueError(f"no row has {kind('', where).removeprefix(', ')}: correct `where`")
     rename = entry.rename.to_dict()
     return [{**row, "contender": rename.get(row["contender"], row["contender"])} for row in chosen]
+
+
+def _chosen(entry: Any) -> dict[str, tuple[Any, ...]]:
+    """Column -> the values that its rows may have, by `where`."""
+    where = flatten(entry.where.to_dict())
+    return {column: value if isinstance(value, tuple) else (value,) for column, value in where.items()}
+
+
+def _methods(root: Path, entry: Any, metric: Metric, here: Mapping[str, Any]) -> list[Row]:
+    """The methods that need no training at a place on the axes; none if the entry names no table of them."""
+    if not entry.baselines:
+        return []
+    return methods_at(root / entry.baselines, metric, _chosen(entry) | {axis: (value,) for axis, value in here.items()})
 
 
 def _of_decoders(rows: Sequence[Row], entry: Any) -> list[Row]:

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from experiments.ablate import other_images
+from experiments.ablate import metrics, other_images
+from experiments.settings.baselines import methods_at
 
 
 @pytest.fixture(autouse=True)
@@ -43,11 +44,12 @@ def tables(tmp_path):
         tmp_path / "evaluated.csv",
         of_test("bicubic"),
         of_test("bicubic", "two"),
-        of_test(f"{RUNS}/k3_4"),
-        of_test(f"{RUNS}/k3_4", "two", psnr=26),
-        of_test(f"{RUNS}/k3_4", image="a.png", images="one"),
-        of_test(f"{RUNS}/k3_1000"),
-        of_test(f"{RUNS}/k3_1000", "two"),
+        of_test("bicubic", image="a.png"),
+        of_test(f"{RUNS}/k3_4", parameters=9),
+        of_test(f"{RUNS}/k3_4", "two", psnr=26, parameters=9),
+        of_test(f"{RUNS}/k3_4", image="a.png", images="one", parameters=9),
+        of_test(f"{RUNS}/k3_1000", parameters=9),
+        of_test(f"{RUNS}/k3_1000", "two", parameters=9),
     )
     return tmp_path
 
@@ -73,6 +75,21 @@ def test_a_row_has_the_contender_of_its_run_and_the_figures_of_its_test(tables, 
     assert capsys.readouterr().out == "other.csv: 4 rows, 2 runs tested with one, two\n"
 
 
+def test_methods_that_need_no_training_are_another_table(tables, monkeypatch, capsys):
+    """They are what a verdict takes as `baselines`; those of single images are left out."""
+    monkeypatch.chdir(tables)
+    names = ("--table=results.csv", "--evaluated=evaluated.csv", "--output=other.csv")
+    start(monkeypatch, *names, "--baselines=methods.csv")
+    with open("methods.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [tuple(row) for row in rows] == [("method", "set", "images", "factor", "psnr", "ssim")] * 2
+    assert [tuple(row.values())[:3] for row in rows] == [("bicubic", "one", "2"), ("bicubic", "two", "2")]
+    assert capsys.readouterr().out.splitlines()[1] == "methods.csv: bicubic"
+    psnr = metrics.for_verdict("super_resolve", "psnr")
+    (found,) = methods_at(tables / "methods.csv", psnr, {"set": ("two",), "factor": (2, 4), "kind": ("x",)})
+    assert found["psnr"] == 25
+
+
 def test_axes_of_the_grid_are_kept(tables, monkeypatch):
     monkeypatch.chdir(tables)
     both = [of_run("k3", epochs=epochs, folder=f"k3_{epochs}") for epochs in (1, 4)]
@@ -96,6 +113,9 @@ def test_axes_of_the_grid_are_kept(tables, monkeypatch):
         ({"evaluated": ""}, "name the tables: --table="),
         ({"output": "results.csv"}, "results.csv exists already: name another file"),
         ({"output": "nowhere/c.csv"}, "nowhere is no folder: make it"),
+        ({"baselines": "c.csv"}, "--output and --baselines are both c.csv: name two files"),
+        ({"baselines": "results.csv"}, "results.csv exists already: name another file"),
+        ({"baselines": "d.csv", "evaluated": "runs.csv"}, "runs.csv has no method that needs no training"),
         ({"axes": "factor"}, "--axes=factor is a column of aeden evaluate"),
     ],
 )
@@ -104,6 +124,7 @@ def test_an_error_is_one_line(tables, monkeypatch, names, said):
     write(tables / "b.csv", of_run("k3", folder="elsewhere", factor=2))
     write(tables / "twice.csv", of_test("k3_4"), of_test("k3_4"))
     write(tables / "half.csv", of_test("k3_4"), of_test("bicubic", "two"))
+    write(tables / "runs.csv", of_test("k3_4", parameters=9))
     write(tables / "words.csv", of_test("k3_4", psnr="n.a."))
     if names.get("axes"):
         write(tables / "results.csv", of_run("k3", factor=2))

@@ -153,6 +153,9 @@ def _restored(name: str, restorer: Restorer, clean: np.ndarray, kind: str, level
         reference, said = clean, f"PSNR {_decibels(restored, clean)}"
         if restorer.size == clean.shape[:2] and notes:
             notes.append(f"noisy: {_decibels(given, clean)}")
+        trained = restorer.noise.get("kind")
+        if trained in KINDS and trained != kind:  # it may not even see what is left out
+            notes.append(f"trained on {trained.replace('_', ' ')} noise")
     return make_card(name, "; ".join([said, *notes]), restored, reference)
 
 

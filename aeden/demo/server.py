@@ -29,7 +29,7 @@ KIND_NAMES = {kind: kind.replace("_", " ") for kind in KINDS} | {NONE: "none: re
 SIZES = [(f"as it is, up to {LONGEST}", 0), *((f"{side}", side) for side in (28, 64, 128, 256))]
 INTRODUCTION = """# aeden: restore an image
 Choose an image and the noise to add; each run restores it. The level is the standard deviation of the noise (poisson:
-at white) or the share of pixels (salt and pepper, masking)."""
+at white), or the share of pixels that are replaced or left out (salt and pepper, masking, blocks, strokes)."""
 
 
 class OwnHostOnly:

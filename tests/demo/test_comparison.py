@@ -87,6 +87,21 @@ def test_a_run_is_told_the_chosen_level_or_the_estimate(image):
     assert 0.05 < told[1] < 0.4
 
 
+@pytest.mark.parametrize(
+    ("kind", "trained", "said"),
+    [
+        ("blocks", "gaussian", "; trained on gaussian noise"),
+        ("gaussian", "salt_and_pepper", "; trained on salt and pepper noise"),
+        ("gaussian", "gaussian", ""),
+        ("gaussian", "unknown", ""),
+        (NONE, "gaussian", ""),
+    ],
+)
+def test_a_run_that_was_trained_on_another_noise_says_so(image, kind, trained, said):
+    card = compare({"a": halver(channels=3, kind=trained)}, image, kind, 0.2, seed=0)[-1]
+    assert card.caption.partition("; trained")[1:] == said.partition("; trained")[1:]
+
+
 def test_a_run_that_cannot_restore_the_image_does_not_stop_the_others(image):
     runs = {"a": halver(told=[], kind="poisson"), "b": halver(told=[]), "c": halver()}
     cards = compare(runs, image[:9, :9], NONE, 0.2, seed=0)

@@ -41,6 +41,8 @@ ENLARGED = (
 # Other photos that the networks for gray photos were tested with, and these networks: name, factor, heading.
 OTHER_PHOTOS = ("BSD68", "Set12")
 TESTED = (("photos", 2, "other-photos"), ("photos-x4", 4, "other-photos-four-times"))
+# Data sets on which encoders were compared by their codes.
+CODES = ("mnist",)
 LOW = "learning rate of 3e-3 for all, too low"
 
 
@@ -51,6 +53,7 @@ def add(tables: ConfigDict) -> None:
     _other_networks(tables)
     _super_resolution(tables)
     _segmentation(tables)
+    _codes(tables)
     _generators(tables)
     _low_rates(tables)
 
@@ -161,6 +164,21 @@ def _segmentation(tables: ConfigDict) -> None:
         baselines="results/segment-letters-skip-baselines.csv",
         report="docs/results-segmentation.md#with-skip-connections",
     )
+
+
+def _codes(tables: ConfigDict) -> None:
+    for data in CODES:
+        tables[f"features_{data}"] = table(
+            f"results/features-{data}.csv",
+            task="stack",
+            tuned=True,
+            name="logistic regression on the code",
+            axes=("stack.labels",),
+            metric="accuracy",
+            margin=0.005,
+            not_decoders=("random",),
+            report="docs/results-classes.md#what-the-code-of-each-decoder-is-worth",
+        )
 
 
 def _generators(tables: ConfigDict) -> None:

@@ -141,6 +141,11 @@ def _about_other_tasks(questions: ConfigDict) -> None:
         ("segment_*",),
         "networks without skip connections; photos, larger images and other classes; longer training",
     )
+    questions.classify = question(
+        "You classify by the code of a frozen encoder",
+        ("features_*",),
+        "fine-tuning; longer pre-training; larger encoders and other data sets",
+    )
     questions.generate = question(
         "You train a GAN",
         ("gans",),

@@ -15,16 +15,18 @@ from experiments.settings.setting import Effect, Setting
 
 
 def differences_table(settings: Sequence[Setting], config: Any, folder: Path, root: Path) -> str:
-    """Every setting: the best baseline, the reference, and each contender's difference with interval and verdict."""
+    """Every setting: best baseline (if any has one), reference, and differences with interval and verdict."""
     names = columns(settings, config)
+    compared = any(one.methods for one in settings)
     rows = []
     for one in settings:
         cells = [_cell(one.effects.get(name), one.metric) for name in names]
         reference = _figure(one.reference, one.metric)
-        rows.append([link(one.words, one.table, folder, root), _best(one), reference, *cells])
+        rows.append([link(one.words, one.table, folder, root), *([_best(one)] if compared else []), reference, *cells])
     labels = {one.metric.axis_label for one in settings}
     unit = f" ({labels.pop()})" if len(labels) == 1 else ""
-    heads = [f"setting{unit}", "best without training", f"`{config.reference}`", *(f"`{name}`" for name in names)]
+    methods = ["best without training"] if compared else []
+    heads = [f"setting{unit}", *methods, f"`{config.reference}`", *(f"`{name}`" for name in names)]
     marks = f"{MARKS['better']} better, {MARKS['worse']} worse, {MARKS['equal for practical use']} equal"
     return table(heads, rows) + f"\n{marks} for practical use; without a mark, no difference is shown.\n"
 

@@ -36,7 +36,15 @@ COUNTED = ("segment", "super_resolve")
 # Number of metrics in results.md; results.csv has all.
 SHOWN = 7
 # The tables that only some grids have, and everything that a grid writes about its finished runs.
-OPTIONAL = ("levels.csv", "baselines.csv", "convergence.csv", "noises.csv", "figures/*.png", "figures/*.svg")
+OPTIONAL = (
+    "levels.csv",
+    "baselines.csv",
+    "convergence.csv",
+    "noises.csv",
+    "samples.csv",
+    "figures/*.png",
+    "figures/*.svg",
+)
 OUTPUTS = ("report.html", "verdict.json", "results.csv", "results.md", *OPTIONAL)
 
 

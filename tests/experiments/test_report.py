@@ -1,5 +1,6 @@
 """The sections of a grid's report, from made-up results."""
 
+import csv
 import dataclasses
 import re
 
@@ -307,7 +308,7 @@ def gans(settings, tmp_path, rng):
         folder = result.plan.folders[cell]
         (folder / "progress").mkdir(parents=True)
         np.save(folder / "progress/20.npy", rng.integers(0, 256, (100, 7, 7, 1), dtype=np.uint8))
-        one = {"task": "gan", "test": test, "untrained": test, "real": {**test, "kid": 0.0}, **PROVENANCE}
+        one = {**PROVENANCE, "task": "gan", "test": test, "untrained": test, "real": {**test, "kid": 0.0}}
         one["classifier"] = {"accuracy": 0.987, "sha256": "ab" * 32}
         result.summaries[cell] = one
     return result
@@ -327,6 +328,20 @@ def test_generators_are_compared_with_untrained_ones_and_with_real_images(gans, 
         ["none", "real"],
     ]
     assert (tmp_path / "figures/samples.png").exists()
+    with (tmp_path / "samples.csv").open() as file:
+        found = [(row["generator"], row["images"], row["seed"], row["kid"]) for row in csv.DictReader(file)]
+    seeds = sorted({str(cell.seed) for cell in gans.plan.cells})
+    assert sorted(found) == sorted(
+        [
+            *(
+                (name, images, seed, "0.2")
+                for name in ("k3", "nearest")
+                for images in ("trained", "untrained")
+                for seed in seeds
+            ),
+            *(("none", "real", seed, "0.0") for seed in seeds),
+        ]
+    )
     page.write(gans)
     assert "gaussian noise" not in (tmp_path / "report.html").read_text()
 

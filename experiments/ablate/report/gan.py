@@ -31,7 +31,7 @@ def sections(result: GridResult) -> list[str]:
 
 
 def _metrics(result: GridResult) -> list[str]:
-    """A table of sample metrics, with notes on the classifier that they depend on."""
+    """A table of sample metrics, with notes on the classifier that they depend on; and samples.csv, run by run."""
     classifiers = {
         (one["classifier"]["accuracy"], one["classifier"]["sha256"][:12]) for one in result.summaries.values()
     }
@@ -41,6 +41,8 @@ def _metrics(result: GridResult) -> list[str]:
             note(f"{len(classifiers)} different classifiers judged these samples: do not compare across them.")
         )
     judged = [row for cell, summary in result.summaries.items() for row in results.judged(cell, summary)]
+    # Real images are the same for all runs.
+    files.write_csv(result.plan.workdir / "samples.csv", list({tuple(row.items()): row for row in judged}.values()))
     judged.sort(key=lambda row: row["images"] in results.REAL_SETS)  # the best possible values come last
     known = files.columns(judged)
     names = [name for name in metrics.of_task("gan") if name in known]

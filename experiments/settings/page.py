@@ -23,6 +23,8 @@ table.map th, table.map td { padding: .2rem .3rem; border: 0; } table.map th { c
 table.map td.cell { text-align: center; color: #1f2430; border: 0; border-radius: 3px; }
 table.map td.deep { color: #fff; } table.map td.cell a { color: inherit; text-decoration: none; }
 table.map td.none { color: var(--gray); } table.map tr.section th { text-align: left; padding-top: 1rem; border: 0; }
+dl.legend { display: grid; grid-template-columns: max-content auto; gap: .2rem 1rem; font-size: .8rem; }
+dl.legend dd { margin: 0; }
 table.map td:first-child a, table.map td:last-child a { color: var(--accent); }
 </style>"""
 
@@ -99,8 +101,16 @@ def html(title: str, settings: Sequence[Setting], config: Any, folder: Path, roo
         ),
         *lines,
         "</tbody></table></div>",
+        _legend([config.reference, *names], config),
     ]
     return page(title, body)
+
+
+def _legend(names: Sequence[str], config: Any) -> str:
+    """The contenders in plain words, also for readers without a pointer."""
+    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(config.contenders[name])}</dd>" for name in names).join(
+        ("<dl class=legend>", "</dl>")
+    )
 
 
 def _line(setting: Setting, names: Sequence[str], folder: Path, root: Path) -> str:

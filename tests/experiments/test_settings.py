@@ -77,9 +77,10 @@ def test_every_link_of_the_html_page_leads_somewhere():
 
 
 def test_every_setting_is_in_the_heat_map(config, settings):
-    """One row with a cell for each contender; the first cell of a setting is its link."""
-    rows = re.findall(r"<tr><td>.*?</tr>", PAGE.with_suffix(".html").read_text())
-    names = page.columns(settings, config)
+    """One row with a cell for each contender; the first cell of a setting is its link. The names are explained."""
+    text, names = PAGE.with_suffix(".html").read_text(), page.columns(settings, config)
+    rows = re.findall(r"<tr><td>.*?</tr>", text)
+    assert re.findall(r"<dt>(.*?)</dt>", text) == [config.reference, *names]
     assert len(rows) == len(settings)
     for row in rows:
         assert row.count('<td class="cell') == len(names)

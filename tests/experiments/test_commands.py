@@ -382,7 +382,7 @@ def test_the_published_grids(monkeypatch, arguments):
     """All that is checked before the first run: whole grids and their processes are tests of test_ablate.py."""
     fields = [argument for argument in arguments[1:] if argument.startswith("--config.")]
     settings = parsed(monkeypatch, arguments[0].removeprefix("--config="), *fields)
-    settings.experiment.data.limit = 500
+    settings.experiment.data.limit = 1000  # the largest number of labels that a grid asks for
     cells = grid.expand(settings)
     grid.check(cells)
     verdict.check(settings.metric, cells, settings.margin)

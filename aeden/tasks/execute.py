@@ -16,7 +16,7 @@ from aeden.data.image_limits import in_units
 from aeden.runtime import devices, files, identity, provenance, run_folder, stopwatch
 from aeden.runtime.distributed import meeting, shared_folder
 from aeden.tasks.denoise.task import DENOISE
-from aeden.tasks.field_ranges import check_fields
+from aeden.tasks.field_ranges import check_fields, check_levels
 from aeden.tasks.from_config import check_choice, check_no_denoising_tests, open_data
 from aeden.tasks.gan.task import GAN
 from aeden.tasks.model_from_config import check_has_effect
@@ -57,7 +57,7 @@ def prepare(config: Any, dataset: Dataset) -> PreparedRun:
 
     Raises:
       ValueError: unknown task, or a field of the config is out of its range (`check_fields`), has an invalid value, or
-        no effect (`check_has_effect`).
+        no effect (`check_has_effect`, `check_levels`).
     """
     task = task_of(config)
     check_fields(config)
@@ -70,6 +70,7 @@ def prepare(config: Any, dataset: Dataset) -> PreparedRun:
         )
     run = task.prepare(config, dataset)
     check_has_effect(config.model)
+    check_levels(config.noise)
     for training in run.abstract_trainings():
         _check_memory(jax.eval_shape(training.initial_state))
     return run

@@ -125,3 +125,16 @@ def check_field(config: Any, name: str) -> None:
             return
         value = value[part]
     check_value(name, value, RANGES[name])
+
+
+def check_levels(noise: Any) -> None:
+    """Refuses a largest noise level below the level, which would change nothing.
+
+    Raises:
+      ValueError: naming both.
+    """
+    if 0 < noise.level_max < noise.level:
+        raise ValueError(
+            f"noise.level_max {noise.level_max:g} is below noise.level {noise.level:g} and would have no effect: "
+            "set it above, or to 0 for one level"
+        )

@@ -68,6 +68,8 @@ def table(
         raise ValueError(f"a table has no field {sorted(unknown)[0]}: see configs/settings/base.py")
     for field, value in others.items():
         entry[field] = value
+    if entry.margin < 0 and entry.margin != -1.0:
+        raise ValueError(f"margin={entry.margin} is negative: 0 for that of the metric, -1 for none")
     return entry
 
 

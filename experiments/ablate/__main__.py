@@ -59,7 +59,8 @@ def check_options(settings: Any, names: Iterable[str]) -> None:
     owners = [set(flatten(fields)) for fields in settings.contenders.to_dict().values()]
     for name in names:
         field = name.removeprefix("experiment.")
-        if name.startswith("tuning.") and not flatten(settings.tuning.fields.to_dict()):
+        tunes = name.startswith("tuning.") and not name.startswith("tuning.fields")
+        if tunes and not flatten(settings.tuning.fields.to_dict()):
             raise ValueError(f"{name} has no effect: the grid tunes nothing; name the fields in tuning.fields")
         if name != field and owners and all(field in own for own in owners):
             raise ValueError(f"{name} has no effect: every contender sets {field} itself; set contenders")

@@ -26,8 +26,6 @@ SHARED_RUN = "{shared_run}"
 SHARED_CONTENDER = "shared run"
 # Characters of a run's name that its folder keeps: file systems take 255 bytes.
 LONGEST_WORDS = 100
-# Fields that decide what the test images are, for every task; `Task.tested_on` has those of each task.
-DATA_FIELDS = ("data.name", "data.dir", "data.limit")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -164,7 +162,7 @@ def expand(grid: Any) -> list[Cell]:
     if grid.seeds < 1:
         raise ValueError(f"seeds {grid.seeds}: a grid takes 1 or more, and 6 for a comparison")
     tuned = search_space.ranges(grid)
-    tested_on = (*DATA_FIELDS, *task_of(grid.experiment).tested_on)
+    tested_on = (*grid_checks.DATA_FIELDS, *task_of(grid.experiment).tested_on)
     for contender, fields in contenders.items():
         grid_checks.check_contender(contender, fields, axes, tested_on)
     for name in tuned:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aeden.data.dataset import Dataset
 from aeden.tasks.gan import judge
+from configs import base
 
 # What costs, pairing and comparisons at equal steps presume to be the same for all runs of a contender at a setting.
 FIXED = (
@@ -16,6 +17,10 @@ FIXED = (
     *("gan.latent", "gan.modes", "gan.width", "gan.samples", "gan.truncation"),
 )
 FIXED_SECTIONS = ("model.", "data.", "eval.", "checkpoint.")
+# Fields of `data` that decide what is trained on only: contenders may differ in them.
+TRAINED_ON = ("data.train_limit", "data.crop")
+# All others decide what the test images are, for every task; `Task.tested_on` has those of each task.
+DATA_FIELDS = tuple(sorted({f"data.{name}" for name in base.get_config().data} - set(TRAINED_ON)))
 
 
 def check_contender(

@@ -159,7 +159,7 @@ def run() -> None:
     if not (TABLE.value and EVALUATED.value and OUTPUT.value):
         raise ValueError("name the tables: --table=results.csv --evaluated=table.csv --output=other.csv")
     output, baselines = Path(OUTPUT.value), Path(BASELINES.value) if BASELINES.value else None
-    if baselines == output:
+    if baselines is not None and baselines.resolve() == output.resolve():
         raise ValueError(f"--output and --baselines are both {output}: name two files")
     for path in filter(None, (output, baselines)):
         if os.path.lexists(path):

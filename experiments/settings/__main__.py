@@ -59,6 +59,8 @@ def title_of(text: str) -> str:
 def main() -> None:
     """Writes the document and the heat map, or prints the tables."""
     config, root = cli.CONFIG.value, Path.cwd()
+    if "tables" not in config:
+        raise ValueError(f"{cli.config_path()} is no verdict over settings: use one like configs/settings/decoders.py")
     path = Path(DOCUMENT.value) if DOCUMENT.value else None
     if path is not None and not path.is_file():
         raise ValueError(f"there is no document {path}: write the page first, with markers for each part")

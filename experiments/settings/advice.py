@@ -8,7 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments.settings.setting import Setting
+from aeden.tasks.from_config import check_choice
+from experiments.settings.setting import COSTS, Setting
 from experiments.settings.summary import FEWEST, Summary, summarise
 
 
@@ -51,7 +52,7 @@ def answer(question: Any, settings: Sequence[Setting], contenders: Sequence[str]
       reference: the contender that the others are compared with.
 
     Raises:
-      ValueError: no setting has such a name.
+      ValueError: no setting has such a name, or `most` names no cost.
     """
     chosen = [one for one in settings if any(fnmatch.fnmatchcase(one.name, name) for name in question.settings)]
     if not chosen:
@@ -59,6 +60,8 @@ def answer(question: Any, settings: Sequence[Setting], contenders: Sequence[str]
         raise ValueError(f"no setting is named {' or '.join(question.settings)}: there are {names}")
     found = {name: summarise(chosen, name) for name in contenders if name != reference}
     most = question.most.to_dict()
+    for name in most:
+        check_choice("most", name, COSTS)
     able = [name for name, one in found.items() if _can_be_taken(one, len(chosen), most)]
     take = max(able, key=lambda name: _rank(found[name]), default=reference)
     worse = {name: one.counts["worse"] for name, one in found.items() if one.counts["worse"]}

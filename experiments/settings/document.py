@@ -12,6 +12,7 @@ from typing import Any
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison
 from aeden.measures.random_effects import Pooled
+from aeden.tasks.from_config import check_choice
 from experiments.ablate.seed_values import spoken
 from experiments.settings.advice import Advice
 from experiments.settings.scale import Scale, averaged, scale_of
@@ -201,6 +202,7 @@ def in_short(settings: Sequence[Setting], config: Any) -> str:
     members = counted(settings, equal_parameters=False)
     lines = []
     for name in config.headline:
+        check_choice("headline", name, config.contenders)
         one = summarise(members, name)
         if not one.settings:
             continue

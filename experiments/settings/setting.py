@@ -185,6 +185,8 @@ def _rows(path: Path, entry: Any) -> list[Row]:
     if not chosen:
         raise ValueError(f"no row has {kind('', where).removeprefix(', ')}: correct `where`")
     rename = entry.rename.to_dict()
+    for name in rename.keys() - {row["contender"] for row in chosen}:
+        raise ValueError(f"the table has no contender {name!r}: correct `rename`")
     return [{**row, "contender": rename.get(row["contender"], row["contender"])} for row in chosen]
 
 

@@ -84,6 +84,11 @@ def test_the_name_of_a_folder_depends_on_the_config_but_not_on_the_data_folder(s
         ({"axes": {"model": {"decoder": ("upsample",)}}}, "contender .* sets model.decoder, and so does an axis"),
         ({"contenders": {"nearest": {"seed": 1}}}, "contender nearest sets seed"),
         ({"contenders": {"nearest": {"noise": {"level": 0.1}}}}, "sets noise.level: all are tested on the same images"),
+        (
+            {"contenders": {"nearest": {"data": {"characters": "AB"}}}},
+            "sets data.characters: all are tested on the same",
+        ),
+        ({"contenders": {"nearest": {"data": {"held_out": 0.2}}}}, "sets data.held_out: all are tested on the same"),
         ({"contenders": {"nearest": {}, "k3": {"model": {"decoder": "transpose"}}}}, "are the same experiment"),
         (
             {"contenders": {"nearest": {"model": {"resize": "bilinear"}}}},
@@ -107,6 +112,12 @@ def test_contradictions_are_named(settings, changes, match):
         settings[name] = value
     with pytest.raises(ValueError, match=match):
         grid.expand(settings)
+
+
+def test_contenders_may_be_trained_on_fewer_images(settings):
+    settings.contenders = {"nearest": {}, "k3": {"data": {"train_limit": 100}}}
+    settings.reference = "nearest"
+    assert {cell.contender for cell in grid.expand(settings)} == {"nearest", "k3"}
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,12 @@ def test_changed_fields_are_named_also_of_a_config_with_an_argument(monkeypatch)
     assert changed == {"experiment.model.hidden"}
 
 
+def test_the_tuning_can_be_switched_off(monkeypatch):
+    settings = parsed(monkeypatch, "configs/ablations/generators_mnist.py", "--config.tuning.fields={}")
+    assert not settings.tuning.fields
+    __main__.check_options(settings, ["tuning.fields"])
+
+
 @pytest.mark.parametrize(
     ("option", "reason"),
     [

@@ -114,6 +114,7 @@ def test_axes_of_the_grid_are_kept(tables, monkeypatch):
         ({"output": "results.csv"}, "results.csv exists already: name another file"),
         ({"output": "nowhere/c.csv"}, "nowhere is no folder: make it"),
         ({"baselines": "c.csv"}, "--output and --baselines are both c.csv: name two files"),
+        ({"baselines": "../{here}/c.csv"}, "--output and --baselines are both c.csv: name two files"),
         ({"baselines": "results.csv"}, "results.csv exists already: name another file"),
         ({"baselines": "d.csv", "evaluated": "runs.csv"}, "runs.csv has no method that needs no training"),
         ({"axes": "factor"}, "--axes=factor is a column of aeden evaluate"),
@@ -130,6 +131,7 @@ def test_an_error_is_one_line(tables, monkeypatch, names, said):
         write(tables / "results.csv", of_run("k3", factor=2))
     before = sorted(tables.iterdir())
     given = {"table": "results.csv", "evaluated": "evaluated.csv", "output": "c.csv", **names}
+    given = {flag: name.format(here=tables.name) for flag, name in given.items()}
     with pytest.raises(SystemExit, match=f"^error: {said}"):
         start(monkeypatch, *(f"--{flag}={name}" for flag, name in given.items()))
     assert sorted(tables.iterdir()) == before

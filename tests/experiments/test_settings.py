@@ -331,6 +331,7 @@ PLAIN = rows_of({"a": LOW, "b": HIGH})
         (rows_of({"a": LOW, "d": HIGH}), {}, "contender 'd' is unknown"),
         (rows_of({"b": LOW}), {}, "no run of the reference a"),
         (PLAIN, {"not_decoders": ("random",)}, "'random' in `not_decoders` has no run in the table"),
+        (PLAIN, {"rename": {"old": "a"}}, "the table has no contender 'old': correct `rename`"),
         (PLAIN, {"not_decoders": ("b",)}, "'b' in `not_decoders` is in config.contenders"),
     ],
 )
@@ -355,6 +356,13 @@ def test_configs_without_tables_and_wrong_names_are_refused(tmp_path, make):
     config, settings = make({"t": (PLAIN, {})})
     with pytest.raises(ValueError, match="no setting is named x: there are t"):
         advice.answer(question("you", ("x",), ""), settings, list(config.contenders), "a")
+    with pytest.raises(ValueError, match="unknown most 'time': use one of parameters, multiplications"):
+        advice.answer(question("you", ("t",), "", most={"time": 1.0}), settings, list(config.contenders), "a")
+    with pytest.raises(ValueError, match=r"margin=-3.0 is negative: 0 for that of the metric"):
+        table("t.csv", margin=-3.0)
+    config.headline = ("d",)
+    with pytest.raises(ValueError, match="unknown headline 'd': use one of a, b, c"):
+        document.in_short(settings, config)
 
 
 # Advice

@@ -161,6 +161,16 @@ def test_models_that_cannot_be_built(config, field, value):
         model_from_config.build_model(config, (12, 12, 1))
 
 
+@pytest.mark.parametrize("count", [1, 3, 5, 10, 11, 19, 50, 99, 100, 1843, 10_000])
+def test_pictures_show_different_images_of_the_whole_split(count):
+    index = shown(count)
+    assert len(set(index)) == min(count, 10)
+    assert index[0] == 0
+    assert count - 1 - count / 5 <= index[-1] < count
+    if count % 100 == 0:
+        assert len(set(index % 10)) == 10  # all classes of glyphs, whose labels repeat
+
+
 def test_the_test_noise_is_the_same_wherever_it_is_used(config, split):
     """The evaluation, the pictures and the images that baselines restore must agree."""
     run = prepare(config, Dataset("random", "random", split, split, split, "0"))

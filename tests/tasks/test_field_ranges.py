@@ -114,6 +114,15 @@ def test_a_task_of_another_type_is_refused(task):
         execute.task_of(changed("task", task))
 
 
+def test_a_largest_level_below_the_level_is_refused():
+    """It would be ignored: the network would be trained at one level."""
+    config = smoke.get_config()
+    config.noise.level, config.noise.level_max = 0.5, 0.2
+    split = Split(np.zeros((20, 12, 12, 1), np.uint8), np.arange(20, dtype=np.int32) % 2)
+    with pytest.raises(ValueError, match=r"noise.level_max 0.2 is below noise.level 0.5 and would have no effect: set"):
+        execute.prepare(config, Dataset("random", "random", split, split, split, "0"))
+
+
 # Without data.*: the images are given.
 FUZZED = sorted(name for name in RANGES if not name.startswith("data."))
 FEW = st.lists(st.sampled_from(FUZZED), min_size=1, max_size=3, unique=True)

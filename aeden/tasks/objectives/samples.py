@@ -22,11 +22,12 @@ SAMPLES = 10
 def shown(count: int) -> np.ndarray:
     """The indices of the test images that pictures show, out of `count`: int32 [n].
 
-    They are evenly spread, and each is shifted by one more than the one before: labels that repeat with a period, as
-    those of glyphs do, would otherwise all be equal.
+    They differ and are evenly spread. Each is shifted by one more than the one before, as far as the next one is away:
+    labels that repeat with a period, as those of glyphs do, would otherwise all be equal.
     """
     index = spread(count, SAMPLES)
-    return np.minimum(index + np.arange(len(index)), count - 1).astype(np.int32)
+    gap = max(count // SAMPLES, 1)
+    return (index + np.arange(len(index)) % gap).astype(np.int32)
 
 
 def restore_samples(

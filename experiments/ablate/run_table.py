@@ -24,6 +24,8 @@ def read(path: Path, columns: Mapping[str, Callable[[str], Any]], remedy: str, a
       OSError: the file cannot be read.
       ValueError: it is no table, a column is missing, a row is cut short, or a text is no such value.
     """
+    if not path.is_file():
+        raise ValueError(f"there is no table {path}: {remedy}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))

@@ -240,6 +240,11 @@ def test_the_side_of_the_images(counts, shapes, side):
     np.testing.assert_array_equal(found.train.pixel_labels[1], labels)
 
 
+def test_photos_that_are_nowhere_are_named(tmp_path):
+    with pytest.raises(OSError, match=r"no image folder or archive .*nowhere: correct data\.photos"):
+        open_dataset("letters", options={"photos": str(tmp_path / "nowhere")})
+
+
 def test_photos_change_the_images(counts, photos):
     with_photos = open_dataset("letters", options={"photos": str(photos)})
     without = open_dataset("letters")

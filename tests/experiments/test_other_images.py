@@ -106,6 +106,8 @@ def test_axes_of_the_grid_are_kept(tables, monkeypatch):
     ("names", "said"),
     [
         ({"table": "b.csv"}, "1 of the 1 runs of b.csv have no row in evaluated.csv, such as elsewhere: evaluate all"),
+        ({"table": "none.csv"}, "there is no table none.csv: use the results.csv of a grid"),
+        ({"evaluated": "none.csv"}, "there is no table none.csv: use a table of aeden evaluate"),
         ({"evaluated": "b.csv"}, "b.csv has no column method: use a table of aeden evaluate"),
         ({"evaluated": "twice.csv"}, "twice.csv has two rows of k3_4 for one test: leave one out"),
         ({"evaluated": "half.csv"}, "1 of the 2 runs of results.csv have no row in half.csv, such as k3_4"),

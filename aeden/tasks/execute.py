@@ -70,7 +70,8 @@ def prepare(config: Any, dataset: Dataset) -> PreparedRun:
         )
     run = task.prepare(config, dataset)
     check_has_effect(config.model)
-    check_levels(config.noise)
+    if "noise" in task.sections:
+        check_levels(config.noise)
     for training in run.abstract_trainings():
         _check_memory(jax.eval_shape(training.initial_state))
     return run

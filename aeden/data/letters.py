@@ -68,9 +68,10 @@ def open_set(
     """
     check_characters(characters)
     drawn_from = open_shapes(shapes, data_dir, characters)
-    if photos and not Path(photos).expanduser().exists():
+    source = Path(photos).expanduser()
+    if photos and not source.exists():
         raise FileNotFoundError(f"there is no image folder or archive {photos}: correct data.photos")
-    behind = open_photos(Path(photos).expanduser(), side) if photos else no_photos()
+    behind = open_photos(source, side) if photos else no_photos()
     notes, classes = drawn_from.notes + behind.notes, ("background", *characters)
     counts = {split: min(limit or count, count) for split, count in COUNTS.items()}
     key = _key(drawn_from, behind, side)

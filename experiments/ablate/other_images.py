@@ -88,10 +88,7 @@ def untrained(evaluated: Path) -> list[Row]:
     rows = [row for row in _tests(evaluated) if row.get("parameters") == ""]
     if not rows:
         raise ValueError(f"{evaluated} has no method that needs no training: leave out --baselines, or use --classical")
-    return [
-        {"method": row["method"], **dict(_test(row)), **{name: row[name] for name in FIGURES if name in row}}
-        for row in rows
-    ]
+    return [{"method": row["method"], **dict(_test(row)), **{name: row[name] for name in FIGURES}} for row in rows]
 
 
 def _test(row: Row) -> _Test:

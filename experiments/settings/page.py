@@ -108,9 +108,8 @@ def html(title: str, settings: Sequence[Setting], config: Any, folder: Path, roo
 
 def _legend(names: Sequence[str], config: Any) -> str:
     """The contenders in plain words, also for readers without a pointer."""
-    return "".join(f"<dt>{escape(name)}</dt><dd>{escape(config.contenders[name])}</dd>" for name in names).join(
-        ("<dl class=legend>", "</dl>")
-    )
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(config.contenders[name])}</dd>" for name in names)
+    return f"<dl class=legend>{rows}</dl>"
 
 
 def _line(setting: Setting, names: Sequence[str], folder: Path, root: Path) -> str:

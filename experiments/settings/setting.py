@@ -181,7 +181,8 @@ def _rows(path: Path, entry: Any) -> list[Row]:
     for column in ("contender", "seed", entry.metric, *entry.axes, *where, *(() if entry.data else ("dataset",))):
         if column not in columns:
             raise ValueError(f"the table has no column {column}: it has {', '.join(sorted(columns))}")
-    chosen = [row for row in rows if all(row.get(column) in values for column, values in _chosen(entry).items())]
+    wanted = _chosen(entry)
+    chosen = [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
     if not chosen:
         raise ValueError(f"no row has {kind('', where).removeprefix(', ')}: correct `where`")
     rename = entry.rename.to_dict()

@@ -49,7 +49,7 @@ def table(
       **others: any of the fields below.
     """
     entry = ConfigDict(sort_keys=False)
-    entry.path, entry.task, entry.tuned, entry.name, entry.report = path, task, tuned, name, report
+    entry.path, entry.task, entry.tuned, entry.name, entry.report = "", "", False, "", ""
     entry.axes = ()  # columns whose values tell the settings of the table apart
     entry.runs = ""  # in a table by `method`: pattern of the names of runs, with the groups `contender` and `seed`
     entry.where = ConfigDict()  # column -> value, or several in a tuple: only these rows count
@@ -66,8 +66,13 @@ def table(
     unknown = others.keys() - entry.keys()
     if unknown:
         raise ValueError(f"a table has no field {sorted(unknown)[0]}: see configs/settings/base.py")
-    for field, value in others.items():
-        entry[field] = value
+    given = {"path": path, "task": task, "tuned": tuned, "name": name, "report": report, **others}
+    for field, value in given.items():
+        try:
+            entry[field] = value
+        except TypeError:
+            kind = type(entry[field]).__name__
+            raise ValueError(f"{field}={value!r} of a table takes a {kind}: see configs/settings/base.py") from None
     if entry.margin < 0 and entry.margin != -1.0:
         raise ValueError(f"margin={entry.margin} is negative: 0 for that of the metric, -1 for none")
     return entry

@@ -51,6 +51,21 @@ def parts_of(settings: Sequence[Setting], config: Any, folder: Path, root: Path)
     }
 
 
+def text_of(path: Path) -> str:
+    """The text of the document.
+
+    Raises:
+      OSError: it cannot be read.
+      ValueError: there is none, or it is no text.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no document {path}: write the page first, with markers for each part")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the document {path} is no text in UTF-8: save it as such") from error
+
+
 def title_of(text: str) -> str:
     """The first heading of a page; "" for none."""
     return next((line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")), "")
@@ -62,8 +77,7 @@ def main() -> None:
     if "tables" not in config:
         raise ValueError(f"{cli.config_path()} is no verdict over settings: use one like configs/settings/decoders.py")
     path = Path(DOCUMENT.value) if DOCUMENT.value else None
-    if path is not None and not path.is_file():
-        raise ValueError(f"there is no document {path}: write the page first, with markers for each part")
+    text = text_of(path) if path else ""
     settings = settings_of(config, root)
     folder = path.parent if path else root
     parts = parts_of(settings, config, folder.resolve(), root)
@@ -71,12 +85,12 @@ def main() -> None:
     if path is None or out is None:
         print("\n".join(parts.values()))
     if path is not None:
-        files.write_text(path, document.insert(path.read_text(), parts))
+        files.write_text(path, document.insert(text, parts))
         print(f"{len(settings)} settings: {path}")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         name = path.stem if path else cli.config_name()
-        title = (title_of(path.read_text()) if path else "") or name
+        title = title_of(text) or name
         page.save_picture(out / f"{name}.png", settings, config)
         if config.page:
             files.write_text(out / f"{name}.html", page.html(title, settings, config, out.resolve(), root))

@@ -12,11 +12,22 @@ from aeden.runtime.files import Row
 
 
 def read_rows(path: Path) -> tuple[list[Row], set[str]]:
-    """The rows of a CSV file, with numbers as numbers and without the values that they lack; and its columns."""
-    with path.open() as file:
-        reader = csv.DictReader(file)
-        rows = [{name: _value(text) for name, text in row.items() if text} for row in reader]
-        return rows, set(reader.fieldnames or ())
+    """The rows of a CSV file, with numbers as numbers and without the values that they lack; and its columns.
+
+    Raises:
+      OSError: the file cannot be read.
+      ValueError: it is no table, or has no row, or one that is longer than its head.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path.name} is no CSV table: restore it, or name another") from error
+    if not rows or any(None in row for row in rows):
+        raise ValueError(f"{path.name} has no row, or one that is longer than its head: restore it, or name another")
+    numbered = [{name: _value(text) for name, text in row.items() if text} for row in rows]
+    return numbered, set(reader.fieldnames or ())
 
 
 def runs_named(rows: Iterable[Row], pattern: str) -> list[Row]:

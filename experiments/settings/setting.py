@@ -18,7 +18,7 @@ from aeden.tasks.from_config import check_choice
 from experiments.ablate import metrics, seed_values, verdict
 from experiments.ablate.grid import kind
 from experiments.settings.baselines import methods_at
-from experiments.settings.rows import read_rows, runs_named
+from experiments.settings.entry_rows import check_rows, of_decoders, rows_of, wanted_values
 
 # What a contender costs, where the table says so: column -> its name in text.
 COSTS = {"parameters": "parameters", "multiplications": "multiplications"}
@@ -121,10 +121,12 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
     """The settings of one table; the p-values are corrected for all of its comparisons together."""
     check_choice("task", entry.task, TASKS)
     metric = metrics.for_verdict(entry.task, entry.metric)
-    rows, axes = _rows(root / entry.path, entry), list(entry.axes)
+    if entry.report and not (root / entry.report.partition("#")[0]).is_file():
+        raise ValueError(f"there is no page {entry.report}: correct `report`")
+    rows, axes = rows_of(root / entry.path, entry), list(entry.axes)
     contenders = list(config.contenders)
-    _check(rows, contenders, axes, config.reference, entry)
-    values = seed_values.by_seed(_of_decoders(rows, entry), contenders, axes, metric)
+    check_rows(rows, contenders, axes, config.reference, entry)
+    values = seed_values.by_seed(of_decoders(rows, entry), contenders, axes, metric)
     compared = verdict.compared(seed_values.paired(values, config.reference), metric, entry.margin, entry.tuned)
     size = verdict.size_of(entry.margin, metric)
     settings = []
@@ -138,7 +140,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
             if label in compared
             for costs in [_costs(mine, contender, config.reference)]
         }
-        gaps = seed_values.gaps(_of_decoders(mine, entry), contenders, axes, config.reference, metric)
+        gaps = seed_values.gaps(of_decoders(mine, entry), contenders, axes, config.reference, metric)
         data = _data(mine, entry, config)
         settings.append(
             Setting(
@@ -166,77 +168,13 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
     return settings
 
 
-def _rows(path: Path, entry: Any) -> list[Row]:
-    """The rows of a table that an entry is about, with numbers as numbers; a value that a row lacks is left out.
-
-    Raises:
-      ValueError: there is no such table or column, or no such row.
-    """
-    if not path.is_file():
-        raise ValueError("there is no such table: correct its path")
-    rows, columns = read_rows(path)
-    if entry.runs:
-        rows, columns = runs_named(rows, entry.runs), columns | {"contender", "seed"}
-    where = flatten(entry.where.to_dict())
-    for column in ("contender", "seed", entry.metric, *entry.axes, *where, *(() if entry.data else ("dataset",))):
-        if column not in columns:
-            raise ValueError(f"the table has no column {column}: it has {', '.join(sorted(columns))}")
-    wanted = _chosen(entry)
-    chosen = [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
-    if not chosen:
-        raise ValueError(f"no row has {kind('', where).removeprefix(', ')}: correct `where`")
-    rename = entry.rename.to_dict()
-    for name in rename.keys() - {row["contender"] for row in chosen}:
-        raise ValueError(f"the table has no contender {name!r}: correct `rename`")
-    return [{**row, "contender": rename.get(row["contender"], row["contender"])} for row in chosen]
-
-
-def _chosen(entry: Any) -> dict[str, tuple[Any, ...]]:
-    """Column -> the values that its rows may have, by `where`."""
-    where = flatten(entry.where.to_dict())
-    return {column: value if isinstance(value, tuple) else (value,) for column, value in where.items()}
-
-
 def _methods(root: Path, entry: Any, metric: Metric, here: Mapping[str, Any]) -> list[Row]:
     """The methods that need no training at a place on the axes; none if the entry names no table of them."""
     if not entry.baselines:
         return []
-    return methods_at(root / entry.baselines, metric, _chosen(entry) | {axis: (value,) for axis, value in here.items()})
-
-
-def _of_decoders(rows: Sequence[Row], entry: Any) -> list[Row]:
-    return [row for row in rows if row["contender"] not in entry.not_decoders]
-
-
-def _check(rows: Sequence[Row], contenders: Sequence[str], axes: Sequence[str], reference: str, entry: Any) -> None:
-    """Refuses rows of unknown contenders, no row of the reference, and two runs where one is expected.
-
-    Raises:
-      ValueError: naming the contender or the rows.
-    """
-    present = {row["contender"] for row in rows}
-    for name in sorted(present - set(contenders) - set(entry.not_decoders)):
-        raise ValueError(
-            f"the contender {name!r} is unknown: add it to config.contenders, rename it in the entry, or name it in "
-            "the entry's `not_decoders`"
-        )
-    for name in entry.not_decoders:
-        if name in contenders or name not in present:
-            where = "is in config.contenders" if name in contenders else "has no run in the table"
-            raise ValueError(f"{name!r} in `not_decoders` {where}: correct it")
-    if reference not in present:
-        raise ValueError(f"the table has no run of the reference {reference}")
-    seen = set()
-    for row in rows:
-        run = (row["contender"], row["seed"], *(row[axis] for axis in axes))
-        if run in seen:
-            raise ValueError(
-                f"two rows of {row['contender']} have seed {row['seed']}: name the column that tells them apart in "
-                "`axes`, or choose its value in `where`"
-            )
-        seen.add(run)
-    if not entry.data and len({row["dataset"] for row in rows} - {None}) > 1 and "dataset" not in axes:
-        raise ValueError("the table has several data sets: add dataset to `axes`, or choose one in `where`")
+    return methods_at(
+        root / entry.baselines, metric, wanted_values(entry) | {axis: (value,) for axis, value in here.items()}
+    )
 
 
 def _effect(comparison: Comparison, metric: Metric, by_seed: Mapping[int, float], costs: Mapping[str, float]) -> Effect:

@@ -333,6 +333,7 @@ PLAIN = rows_of({"a": LOW, "b": HIGH})
         (PLAIN, {"not_decoders": ("random",)}, "'random' in `not_decoders` has no run in the table"),
         (PLAIN, {"rename": {"old": "a"}}, "the table has no contender 'old': correct `rename`"),
         (PLAIN, {"not_decoders": ("b",)}, "'b' in `not_decoders` is in config.contenders"),
+        (PLAIN, {"report": "docs/gone.md#here"}, "there is no page docs/gone.md#here: correct `report`"),
     ],
 )
 def test_a_table_that_is_not_what_its_entry_says_is_refused(make, rows, fields, said):
@@ -360,9 +361,40 @@ def test_configs_without_tables_and_wrong_names_are_refused(tmp_path, make):
         advice.answer(question("you", ("t",), "", most={"time": 1.0}), settings, list(config.contenders), "a")
     with pytest.raises(ValueError, match=r"margin=-3.0 is negative: 0 for that of the metric"):
         table("t.csv", margin=-3.0)
+    with pytest.raises(ValueError, match="tuned='yes' of a table takes a bool"):
+        table("t.csv", tuned="yes")
+    with pytest.raises(ValueError, match="axes='epochs' of a table takes a tuple"):
+        table("t.csv", axes="epochs")
     config.headline = ("d",)
     with pytest.raises(ValueError, match="unknown headline 'd': use one of a, b, c"):
         document.in_short(settings, config)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "has no row"),
+        (b"contender,seed\n", "has no row"),
+        (b"contender,seed\na,1,20.0\n", "one that is longer than its head"),
+        (b"contender,seed\n\xff\xfe,1\n", "is no CSV table"),
+        (b'contender,seed\n"a,1\n', "is no CSV table"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path, content, said):
+    config = base.get_config()
+    config.reference, config.contenders.a = "a", "the reference"
+    config.tables.t = table("t.csv")
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        settings_of(config, tmp_path)
+
+
+def test_a_document_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "page.md").write_bytes(b"\xff\xfe page")
+    with pytest.raises(ValueError, match=r"page\.md is no text in UTF-8"):
+        command.text_of(tmp_path / "page.md")
+    with pytest.raises(ValueError, match="there is no document"):
+        command.text_of(tmp_path / "gone.md")
 
 
 # Advice

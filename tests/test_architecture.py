@@ -104,7 +104,10 @@ def test_functions_are_below_60_lines_and_take_at_most_7_parameters(name):
 
 # Modules that may take a config: the commands, the configs, what compares configs, and where a run is prepared.
 TAKES_CONFIG = ("experiments", "configs", "aeden.runtime.identity", "aeden.runtime.run_folder")
-PREPARES = ("task", "checks", "from_config", "model_from_config", "field_ranges", "execute", "execute_together")
+PREPARES = (
+    *("task", "checks", "from_config", "model_from_config", "field_ranges", "unused_values"),
+    *("execute", "execute_together"),
+)
 
 
 @pytest.mark.parametrize("name", sorted(name for name in MODULES if not name.startswith(TAKES_CONFIG)))

@@ -46,7 +46,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
       ValueError: an option is out of range, there is no image, or a run cannot be used.
       OSError: a run cannot be read, or the table cannot be written.
     """
-    check_noise(_noise_kind(arguments), tuple(level.value for level in arguments.levels or ()))
+    for level in arguments.levels or (NO_NOISE[0],):
+        check_noise(_noise_kind(arguments), {"--levels:": level.value})
     output = _output(arguments.output, arguments.force)
     keep_programs()
     messages = Messages(True, 0)

@@ -25,6 +25,7 @@ from aeden.tasks.segment.task import SEGMENT
 from aeden.tasks.stack.task import STACK
 from aeden.tasks.super_resolve.task import SUPER_RESOLVE
 from aeden.tasks.task import PreparedRun, Summary, Task
+from aeden.tasks.unused_values import unused_values
 
 # The values of `config.task`.
 TASKS: dict[str, Task] = {
@@ -88,6 +89,14 @@ def _check_memory(state: Any) -> None:
         )
 
 
+def _tell_unused(task: Task, fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Prints which fields are set to no effect, and why."""
+    unread = identity.without_effect(fields, defaults, task.sections, task.ignored)
+    unused = [(name, value, f"task={fields['task']}") for name, value in unread.items()]
+    for name, value, why in unused + unused_values(fields, defaults, task.sections):
+        print(f"config: {name}={short(value)} has no effect with {why}", file=sys.stderr)
+
+
 def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: float) -> tuple[Summary, bool]:
     """Runs one experiment in its folder to its end, continues it, or finds it finished.
 
@@ -128,8 +137,7 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
             return summary, True
         if primary:
             announce(dataset)
-            for name, value in identity.without_effect(fields, defaults, task.sections, task.ignored).items():
-                print(f"config: {name}={short(value)} has no effect with task={config.task}", file=sys.stderr)
+            _tell_unused(task, fields, defaults)
         run = prepare(config, dataset)
         run.check_files()
         # Whatever is refused from here on leaves a folder that belongs to this config.

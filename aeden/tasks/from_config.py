@@ -164,7 +164,7 @@ def build_noise(config: Any, level: float | None = None, clip: bool | None = Non
     noise = config.noise
     low = noise.level if level is None else level
     high = max(noise.level_max, low) if level is None else level
-    check_noise(noise.kind, (low, high))
+    check_noise(noise.kind, {"noise.level": low, "noise.level_max": high} if level is None else {"noise level": level})
     clip = noise.clip if clip is None else clip
 
     def corrupted(example_keys: Array, images: Array) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -61,8 +61,12 @@ KINDS: dict[str, tuple[Corruption, float]] = {
 HOLES = ("masking", "blocks", "strokes")
 
 
-def check_noise(kind: str, levels: tuple[float, ...]) -> None:
+def check_noise(kind: str, levels: Mapping[str, float]) -> None:
     """Checks the kind of noise and its levels.
+
+    Args:
+      kind: one of `KINDS`.
+      levels: what a message calls a level -> the level, in the unit of the kind.
 
     Raises:
       ValueError: unknown kind, or a level out of the kind's range.
@@ -70,10 +74,10 @@ def check_noise(kind: str, levels: tuple[float, ...]) -> None:
     if kind not in KINDS:
         raise ValueError(f"unknown noise {kind!r}: use one of {', '.join(KINDS)}")
     highest = KINDS[kind][1]
-    for level in levels:
+    for name, level in levels.items():
         if not (math.isfinite(level) and 0 <= level <= highest):
             bound = f"between 0 and {highest:g}" if math.isfinite(highest) else "0 or more, and finite"
-            raise ValueError(f"noise level {level:g} is out of range: {kind} takes a level {bound}")
+            raise ValueError(f"{name} {level:g} is out of range: {kind} takes a level {bound}")
 
 
 def corrupt(
@@ -96,7 +100,7 @@ def corrupt(
     Raises:
       ValueError: unknown kind, or a level out of the kind's range.
     """
-    check_noise(kind, (low, high))
+    check_noise(kind, {"noise level": low, "largest noise level": high})
     noise = KINDS[kind][0]
 
     def corrupt_one(key: Array, image: Array) -> Array:

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aeden.runtime.identity import flatten
-
-# Fields that only an upsampling decoder has.
-RESIZING = ("model.resize", "model.placement")
+from aeden.tasks.unused_values import RESIZING
 
 
 def run_config(grid: Any, contender: str, fields: Mapping[str, Any], setting: Mapping[str, Any], seed: int) -> Any:

@@ -15,6 +15,7 @@ from aeden.inference.finished_run import load_run
 from aeden.runtime import files, identity, run_folder
 from aeden.tasks import execute
 from aeden.tasks.denoise.run import DenoiseRun
+from aeden.tasks.unused_values import unused_values
 from aeden.training.checkpoints import newest_params
 from aeden.training.divergence import TrainingDiverged
 from configs import base, smoke
@@ -276,3 +277,19 @@ def test_a_network_larger_than_the_memory_is_refused_before_it_is_made(monkeypat
     dataset = open_dataset(config.data.name, "", limit=64)
     with pytest.raises(ValueError, match=r"take .* and this machine has 4.9 KiB of memory: use smaller numbers"):
         execute.prepare(config, dataset)
+
+
+def test_fields_that_others_make_useless_are_told():
+    defaults = base.get_config().to_dict()
+    config = base.get_config()
+    config.model.placement, config.noise.kind, config.noise.level = "before", "speckle", 0.0
+    sections = ("model", "noise")
+    config.model.decoder = "transpose"
+    assert unused_values(config.to_dict(), defaults, sections) == [
+        ("model.placement", "before", "model.decoder=transpose"),
+        ("noise.kind", "speckle", "noise.level=0"),
+    ]
+    config.model.decoder, config.noise.level_max = "upsample", 0.5
+    assert unused_values(config.to_dict(), defaults, sections) == []
+    config.noise.level_max = 0.0
+    assert unused_values(config.to_dict(), defaults, ("model",)) == []

@@ -88,7 +88,7 @@ def test_a_range_draws_one_level_per_image():
 )
 def test_unknown_noise_and_levels_out_of_range_are_refused(kind, level):
     with pytest.raises(ValueError, match=r"gausian|out of range"):
-        check_noise(kind, (level,))
+        check_noise(kind, {"noise level": level})
 
 
 def test_levels_are_those_of_the_noise_and_its_keys_are_used_as_before():

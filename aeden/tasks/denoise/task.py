@@ -84,9 +84,9 @@ def _other_noises(config: Any) -> dict[str, FixedNoise]:
         kind, _, number = name.partition(":")
         try:
             level = float(number)
-            check_noise(kind, (level,))
-        except ValueError as error:
-            raise ValueError(f'eval.noises {name!r} is not "kind:level", such as "speckle:0.5": {error}') from None
+        except ValueError:
+            raise ValueError(f'eval.noises {name!r} is not "kind:level", such as "speckle:0.5"') from None
+        check_noise(kind, {f"eval.noises {name!r}: level": level})
         if config.model.architecture == "unet" and config.model.level_input:
             raise ValueError(
                 f"eval.noises {name!r}: the network is given levels of {config.noise.kind} noise (model.level_input); "

@@ -1,0 +1,37 @@
+"""Fields of a config that other fields make useless. They are told, not refused: finished runs may have them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from aeden.nn.decoders import DECODERS
+from aeden.runtime.identity import flatten
+
+# What only a decoder that resizes reads, and what only noise does.
+RESIZING = ("model.resize", "model.placement")
+NOISY = ("noise.kind", "noise.clip")
+
+
+def unused_values(
+    config: Mapping[str, Any], defaults: Mapping[str, Any], sections: Collection[str]
+) -> list[tuple[str, Any, str]]:
+    """The fields that are set to no effect: dotted name, value, and the field that makes it useless.
+
+    Args:
+      config: the experiment, as nested dicts.
+      defaults: the default of every field, as nested dicts: what is at its default is not set.
+      sections: those that the task reads.
+    """
+    fields, usual = flatten(config), flatten(defaults)
+    useless: dict[str, str] = {}
+    decoder = fields["model.decoder"]
+    if decoder in DECODERS and decoder != "upsample":
+        useless |= dict.fromkeys(RESIZING, f"model.decoder={decoder}")
+    if not max(fields["noise.level"], fields["noise.level_max"]):
+        useless |= dict.fromkeys(NOISY, "noise.level=0")
+    return [
+        (name, fields[name], why)
+        for name, why in useless.items()
+        if name.partition(".")[0] in sections and fields[name] != usual[name]
+    ]

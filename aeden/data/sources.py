@@ -92,7 +92,7 @@ def open_dataset(
     actual, opened = _open_or_fall_back(requested, data_dir, fallback, limit, options)
     for split, examples in opened.splits.items():
         if not len(examples):
-            raise ValueError(f"the {split} split of {actual} is empty: the data set has too few images")
+            raise ValueError(f"the {split} split of {actual} is empty: the data set has too few images, add some")
     splits = {split: examples.first(limit) for split, examples in opened.splits.items()}
     splits["train"] = splits["train"].first(train_limit)
     sha256 = _sha256(splits, opened.arrays, {"limit": limit, "train_limit": train_limit})

@@ -131,7 +131,7 @@ def summary_table(settings: Sequence[Setting], config: Any, equal_parameters: bo
         summary, whole = summarise(members, name), summarise(everything, name)
         if name != config.reference and whole.settings:
             rows.append(_summary_row(name, summary, whole, scale))
-    clusters = list(dict.fromkeys(f"{one.task} {one.data}" for one in averaged(members)))
+    clusters = list(dict.fromkeys(f"{TASK_NAMES.get(one.task, one.task)} {one.data}" for one in averaged(members)))
     heads = [
         "",
         "parameters",

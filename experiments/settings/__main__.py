@@ -86,7 +86,7 @@ def main() -> None:
         print("\n".join(parts.values()))
     if path is not None:
         files.write_text(path, document.insert(text, parts))
-        print(f"{len(settings)} settings: {path}")
+        print(f"{len(settings)} setting{'s' * (len(settings) > 1)}: {path}")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         name = path.stem if path else cli.config_name()

@@ -464,7 +464,7 @@ def test_three_data_sets_predict_another(make):
     found = summary.summarise(settings, "b").over_data
     assert 0 < found.predicted_low < 5 < found.predicted_high  # in margins
     assert "takes 3" not in document.summary_table(settings, config, False)
-    assert "takes 3, and these are denoise x and denoise y" in document.summary_table(settings[:2], config, False)
+    assert "takes 3, and these are denoising x and denoising y" in document.summary_table(settings[:2], config, False)
 
 
 # The command

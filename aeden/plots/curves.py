@@ -12,32 +12,45 @@ from aeden.plots.style import BLUE, GRAY, INK, ORANGE, panels, plain_axes, save
 
 # Rows of metrics.csv: column -> value. A column may be missing from some rows.
 Rows = Sequence[Mapping[str, int | float]]
+# Metric in metrics.csv -> its name, where that is another.
+NAMES = {"psnr": "PSNR (dB)", "mean_iou": "mean IoU", "cross_entropy": "cross-entropy"}
 
 
 def save_curves(
-    path: Path, title: str, rows: Rows, noisy: Mapping[str, float], loss: str = "bce", given: str = "noisy input"
+    path: Path,
+    title: str,
+    rows: Rows,
+    baseline: Mapping[str, float] | None,
+    loss: str = "bce",
+    given: str = "noisy input",
+    metric: str = "psnr",
 ) -> None:
-    """Draws loss and validation PSNR by epoch.
+    """Draws the loss and a metric of the validation split by epoch.
 
     Args:
       path: the PNG to write.
       title: what was trained.
       rows: of metrics.csv.
-      noisy: metrics of the noisy input; its "psnr" (dB) is drawn for comparison.
-      loss: the training loss, "bce", "mse" or "l1". Its values on the validation split are drawn too if they were
-        measured.
-      given: what `noisy` is about.
+      baseline: metrics of what the network is compared with, such as the noisy input; None to draw none.
+      loss: the training loss, "bce", "mse", "l1" or "cross_entropy". Its values on the validation split are drawn too
+        if they were measured.
+      given: what `baseline` is about.
+      metric: name of the metric, as in metrics.csv.
     """
     figure, ((left, right),) = panels(1, 2, (9.0, 3.4))
-    for axis, label in ((left, f"{loss.upper()} loss"), (right, "validation PSNR (dB)")):
+    for axis, label in (
+        (left, f"{NAMES.get(loss, loss.upper())} loss"),
+        (right, f"validation {NAMES.get(metric, metric)}"),
+    ):
         axis.set_xlabel("epoch", color=INK)
         axis.set_ylabel(label, color=INK)
         plain_axes(axis)
     plot_rows(left, rows, "train_loss", BLUE, "training", marker="")
     plot_rows(left, rows, f"validation_{loss}", ORANGE, "validation")
     _limit_losses(left, rows)
-    plot_rows(right, rows, "validation_psnr", ORANGE, "restored")
-    right.axhline(noisy["psnr"], color=GRAY, linestyle="--", linewidth=1, label=given)
+    plot_rows(right, rows, f"validation_{metric}", ORANGE, "network")
+    if baseline is not None:
+        right.axhline(baseline[metric], color=GRAY, linestyle="--", linewidth=1, label=given)
     for axis in (left, right):
         if axis.get_legend_handles_labels()[0]:
             axis.legend(frameon=False, fontsize=8)
@@ -58,7 +71,7 @@ def save_phases(path: Path, title: str, phases: Sequence[tuple[str, str, Rows]])
         plot_rows(right, rows, f"validation_{metric}", ORANGE, "validation")
         left.set_title(name, fontsize=9, color=INK, loc="left")
         left.set_ylabel("training loss", color=INK, fontsize=8)
-        right.set_ylabel({"psnr": "validation PSNR (dB)"}.get(metric, f"validation {metric}"), color=INK, fontsize=8)
+        right.set_ylabel(f"validation {NAMES.get(metric, metric)}", color=INK, fontsize=8)
         _limit_losses(left, rows)
         for axis in (left, right):
             plain_axes(axis)

@@ -9,6 +9,9 @@ import numpy as np
 
 from aeden.plots.style import GRAY, INK, SMALLEST_LOGIT_SCALE, panels, save, save_samples, show_signed
 
+# PSNR of images that are equal (`aeden.measures.image_quality.psnr`), but for rounding.
+EXACT = 99.9
+
 
 def save_restoration(
     path: Path,
@@ -26,7 +29,7 @@ def save_restoration(
     """
     rows = {name: images[name] for name in ("clean", "noisy", "restored")}
     rows["error"] = images["restored"] - images["clean"]
-    save_samples(path, title, rows, {name: [f"{x:.1f} dB" for x in values] for name, values in psnr.items()})
+    save_samples(path, title, rows, {name: _captions(values) for name, values in psnr.items()})
 
 
 def save_super_resolution(
@@ -47,7 +50,7 @@ def save_super_resolution(
     names = {"low resolution": "low", "bicubic": "bicubic", "restored": "restored", "truth": "clean"}
     rows = {label: images[name] for label, name in names.items()}
     rows["error"] = images["restored"] - images["clean"]
-    captions = {name: [f"{x:.1f} dB" for x in psnr[name]] for name in ("bicubic", "restored")}
+    captions = {name: _captions(psnr[name]) for name in ("bicubic", "restored")}
     save_samples(path, title, rows, captions)
 
 
@@ -67,3 +70,8 @@ def save_responses(path: Path, title: str, responses: Mapping[str, np.ndarray]) 
         axis.set_title(name, fontsize=9, color=INK)
         axis.set_xlabel(f"logits, ± {largest:.2g}", fontsize=7, color=GRAY)
     save(figure, path, f"{title}: response of the decoder to a code")
+
+
+def _captions(psnr: Sequence[float] | np.ndarray) -> list[str]:
+    """The PSNR of images in dB, as text. That of an exact image is 100 dB by definition."""
+    return ["exact" if value >= EXACT else f"{value:.1f} dB" for value in psnr]

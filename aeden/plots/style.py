@@ -19,6 +19,7 @@ INK, GRAY, BLUE, ORANGE, GREEN = "#1f2430", "#6b7280", "#1f6feb", "#d9730d", "#2
 GRID, FRAME = "#e5e7eb", "#d0d4dc"
 # The row of `save_samples` whose values may be negative.
 SIGNED_ROW = "error"
+SIGNS = "red: too bright; blue: too dark"
 # Enlargement, gap in pixels and gray value of the gap in `image_grid`.
 SCALE, GAP, GAP_GRAY = 3, 2, 70
 # Smallest colour scale of logits: with a smaller one, rounding errors would look like a pattern.
@@ -121,6 +122,8 @@ def save_samples(path: Path, title: str, rows: Mapping[str, np.ndarray], caption
             if name in captions:
                 axis.set_xlabel(captions[name][i], fontsize=7, color=GRAY, labelpad=2)
         row_label(line[0], name)
+        if name == SIGNED_ROW:
+            line[0].set_xlabel(SIGNS, fontsize=7, color=GRAY, labelpad=2, loc="left")
     save(figure, path, title, top=0.98, pad=0.5, w_pad=0.2, h_pad=0.3)
 
 

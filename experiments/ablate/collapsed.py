@@ -11,7 +11,7 @@ from experiments.ablate.seed_values import spoken
 
 
 def sentences(summaries: Mapping[Cell, Summary]) -> list[str]:
-    """A sentence for each contender at a setting with such runs, by PSNR on the test split.
+    """A sentence for each contender at a setting with such runs, by the mean squared error on the test split.
 
     Args:
       summaries: summary of each finished run; those of other tasks than denoising are left out.
@@ -19,15 +19,15 @@ def sentences(summaries: Mapping[Cell, Summary]) -> list[str]:
     runs: dict[str, list[tuple[float, float]]] = {}
     for cell, summary in summaries.items():
         if summary["task"] == "denoise":
-            runs.setdefault(cell.kind, []).append((summary["test"]["psnr"], summary["noisy"]["psnr"]))
+            runs.setdefault(cell.kind, []).append((summary["test"]["mse"], summary["noisy"]["mse"]))
     lines = []
     for kind, pairs in runs.items():
-        # A PSNR that is NaN is no better either.
-        bad = [pair for pair in pairs if not pair[0] > pair[1]]
+        # An error that is NaN is no better either.
+        bad = [pair for pair in pairs if not pair[0] < pair[1]]
         if bad:
-            restored, noisy = min(bad, key=lambda pair: -math.inf if math.isnan(pair[0]) else pair[0])
+            restored, noisy = max(bad, key=lambda pair: math.inf if math.isnan(pair[0]) else pair[0])
             lines.append(
-                f"{spoken(kind)} restored no more than it was given in {len(bad)} of {len(pairs)} runs (down to a PSNR "
-                f"of {restored:.2f} dB, noisy {noisy:.2f} dB): these networks collapsed or were hardly trained."
+                f"{spoken(kind)} restored no more than it was given in {len(bad)} of {len(pairs)} runs (up to a mean "
+                f"squared error of {restored:.4f}, noisy {noisy:.4f}): these networks collapsed or were hardly trained."
             )
     return lines

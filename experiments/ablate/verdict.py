@@ -9,12 +9,14 @@ from typing import Any
 
 from aeden.measures import image_quality
 from aeden.measures.equivariance import SHIFT_EQUIVARIANCE
+from aeden.measures.holes import PSNR_INSIDE, PSNR_OUTSIDE
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison, compare, fewest_pairs
 from aeden.measures.seed_spread import Spread, SpreadComparison, compare_spreads, spread
 from aeden.nn.decoders import DECODERS
 from aeden.runtime.files import Row
 from aeden.tasks.denoise.decoder_artifacts import RESPONSE_METRICS
+from aeden.transforms.noise import HOLES
 from experiments.ablate import metrics
 from experiments.ablate.grid import Cell
 from experiments.ablate.seed_values import Gaps, by_seed, finite, paired, spoken
@@ -84,13 +86,16 @@ def _check_result(name: str, config: Any) -> None:
         raise ValueError("stack.head=none leaves nothing to compare classifiers by")
     if config.task == "denoise" and name == SHIFT_EQUIVARIANCE.name and not config.eval.extras:
         raise ValueError(f"a run measures {name} with eval.extras=True only")
+    of_holes = name in (PSNR_INSIDE.name, PSNR_OUTSIDE.name)
+    if of_holes and config.noise.kind not in HOLES:
+        raise ValueError(f"noise.kind={config.noise.kind} leaves no holes: for {name} use {' or '.join(HOLES)}")
     responses = name in {metric.name for metric in RESPONSE_METRICS}
     skips = config.model.skip or config.model.architecture == "unet"
     if config.task == "denoise" and responses and (skips or DECODERS[config.model.decoder].unpools):
         raise ValueError(f"its decoder needs the encoder, so that a code alone gives no {name}")
     upsamples = config.model.architecture in ("conv", "unet") and config.model.factors[0] > 1
     always = image_quality.RESTORATION_METRICS
-    if config.task == "denoise" and name not in always and not upsamples:
+    if config.task == "denoise" and name not in always and not of_holes and not upsamples:
         raise ValueError(f"the last layer of its network does not upsample, so it has no {name}")
 
 

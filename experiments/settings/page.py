@@ -62,7 +62,7 @@ def save_picture(path: Path, settings: Sequence[Setting], config: Any) -> None:
     plots.save_heat_map(
         path,
         f"Difference to {config.reference}, in the unit of the metric (PSNR: dB); ▲ better, ▼ worse, = equal for "
-        "practical use, else no difference shown; · not measured",
+        "practical use, else no difference shown; · not measured. Blue: better, red: worse",
         {name: [one.words for one in members] for name, members in grouped.items()},
         names,
         np.array([[value(one.effects.get(name)) for name in names] for one in ordered]),

@@ -4,14 +4,13 @@ import contextlib
 import csv
 import re
 import shlex
-import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import needs_browser, run_in
 from conftest import start
 
 from aeden.runtime import files, run_folder
@@ -174,8 +173,8 @@ def made_up_report(tmp_path, monkeypatch, rng):
                 "examples": {"train": 40},
                 "parameters": 1905,
                 "wall_seconds": 1.0,
-                "noisy": {"psnr": 11.0, "ssim": 0.4},
-                "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09},
+                "noisy": {"psnr": 11.0, "ssim": 0.4, "mse": 0.08},
+                "test": {"psnr": psnr, "ssim": 0.9, "bce": 0.09, "mse": 0.01},
                 "commit": "c0ffee",
                 "levels": {"0.2": {"noisy": {"psnr": 15.0, "ssim": 0.6}, "test": {"psnr": psnr + 2, "ssim": 0.95}}},
                 "versions": {},
@@ -246,35 +245,16 @@ def test_the_page_needs_no_network_and_says_what_stood_in(report):
     assert not re.search(r"\b(nan|inf)\b", page)
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium here")
+@needs_browser
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_page_in_a_browser(report, tmp_path, width):
     """Nothing is wider than a phone's screen, and a click on a table head sorts the table."""
-    page = report[0] / "report.html"
-    probe = (
-        "<script>addEventListener('load', () => { const head = document.querySelectorAll('th')[1]; head.click(); "
-        "head.click(); document.body.dataset.sort = head.getAttribute('aria-sort'); "
-        "document.body.dataset.wide = document.documentElement.scrollWidth > innerWidth; });</script></body>"
+    script = (
+        "const head = document.querySelectorAll('th')[1]; head.click(); head.click(); "
+        "document.body.dataset.sort = head.getAttribute('aria-sort'); "
+        "document.body.dataset.wide = document.documentElement.scrollWidth > innerWidth;"
     )
-    (tmp_path / "probe.html").write_text(page.read_text().replace("</body>", probe))
-    shown = subprocess.run(
-        [
-            BROWSER,
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            f"--window-size={width},900",
-            "--dump-dom",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            (tmp_path / "probe.html").as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-    ).stdout
+    shown = run_in(report[0] / "report.html", script, tmp_path, width)
     assert 'data-sort="descending"' in shown
     assert 'data-wide="false"' in shown
 

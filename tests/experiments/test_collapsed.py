@@ -9,21 +9,24 @@ from experiments.ablate import collapsed
 from experiments.ablate.report import page
 
 
-def summaries(result, psnr):
-    """The summaries of a grid; `psnr` has those of some runs, the others restored well."""
-    return {cell: {**PROVENANCE, "test": {"psnr": psnr.get(cell.name, 20.0)}} for cell in result.plan.cells}
+def summaries(result, mse):
+    """The summaries of a grid; `mse` has the errors of some runs, the others restored well."""
+    return {
+        cell: {**PROVENANCE, "noisy": {"mse": 0.08}, "test": {"mse": mse.get(cell.name, 0.01)}}
+        for cell in result.plan.cells
+    }
 
 
 def test_runs_that_restore_no_more_than_they_were_given_are_named(settings, tmp_path):
     result = make_result(settings, tmp_path, psnr=20.0)
     assert collapsed.sentences(summaries(result, {})) == []
-    (line,) = collapsed.sentences(summaries(result, {"k3, seed 1": 10.4}))
+    (line,) = collapsed.sentences(summaries(result, {"k3, seed 1": 0.09}))
     assert line.startswith(
-        "k3 restored no more than it was given in 1 of 2 runs (down to a PSNR of 10.40 dB, noisy 11.00"
+        "k3 restored no more than it was given in 1 of 2 runs (up to a mean squared error of 0.0900, noisy 0.0800)"
     )
-    (line,) = collapsed.sentences(summaries(result, {"nearest, seed 0": math.nan, "nearest, seed 1": 11.0}))
+    (line,) = collapsed.sentences(summaries(result, {"nearest, seed 0": math.nan, "nearest, seed 1": 0.08}))
     assert "in 2 of 2 runs" in line
-    found = dataclasses.replace(result, summaries=summaries(result, {"k3, seed 1": 10.4}))
+    found = dataclasses.replace(result, summaries=summaries(result, {"k3, seed 1": 0.09}))
     assert "Runs that restored nothing" in text_of(page.opening(found))
 
 

@@ -319,6 +319,14 @@ def test_a_response_to_a_code_alone_cannot_be_the_metric_of_a_decoder_that_needs
         verdict.check("constant_ripple_trained", grid.expand(settings))
 
 
+def test_figures_of_holes_can_be_the_metric_where_there_are_holes(settings):
+    settings.contenders.other = {"model": {"architecture": "dense"}}
+    with pytest.raises(ValueError, match=r"noise\.kind=gaussian leaves no holes: for psnr_inside use masking"):
+        verdict.check("psnr_inside", grid.expand(settings))
+    settings.experiment.noise.kind = "blocks"
+    verdict.check("psnr_inside", grid.expand(settings))
+
+
 def test_every_metric_with_a_direction_can_be_a_verdicts():
     for task in TASKS.values():
         names = [metric.name for metric in task.metrics]

@@ -11,7 +11,7 @@ from aeden.measures.paired_statistics import compare
 from aeden.tasks.execute import TASKS
 from experiments.ablate import baselines, grid
 from experiments.ablate.plan import make_plan
-from experiments.ablate.report import baseline_table, costs, denoise, gan, html, page
+from experiments.ablate.report import baseline_table, costs, denoise, gan, holes, html, page
 from experiments.ablate.report.grid_result import Denoising, GridResult
 
 PROVENANCE = {
@@ -21,8 +21,8 @@ PROVENANCE = {
     "steps": 1200,
     "examples": {"train": 1000},
     "task": "denoise",
-    "noisy": {"psnr": 11.0},
-    "test": {"psnr": 20.0},
+    "noisy": {"psnr": 11.0, "mse": 0.08},
+    "test": {"psnr": 20.0, "mse": 0.01},
     "hardware": {"platform": "gpu", "device_kind": "an accelerator", "processor": "a processor"},
     "versions": {},
     "commit": "c0ffee0123456789+changes",
@@ -64,6 +64,19 @@ def test_the_page_has_the_sections_of_its_task(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "SECTIONS", {})
     page.write(result)
     assert "denoise only" not in (tmp_path / "report.html").read_text()
+
+
+def test_holes_have_a_section_of_their_own(settings, tmp_path):
+    """The input's figure is of the runs that have it; the section is not there without holes."""
+    result = make_result(settings, tmp_path, psnr=20.0, psnr_inside=14.0, psnr_outside=24.0)
+    assert holes.section(result) == []
+    found = {"psnr_inside": 14.0, "psnr_outside": 24.0, "hole_share": 0.25, "noisy_psnr_inside": 5.5}
+    first, *others = result.summaries
+    summaries = {first: {**PROVENANCE, "holes": found}, **dict.fromkeys(others, PROVENANCE)}
+    result = dataclasses.replace(result, summaries=summaries)
+    text = text_of(holes.section(result))
+    assert all(part in text for part in ("5.5", "14.050 ±", "24.050 ±", "Holes are 25% of the pixels"))
+    assert "inside" not in text_of(denoise.artifacts(result))
 
 
 def test_sections_are_those_of_known_tasks():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from browser import needs_browser, run_in
 from conftest import ROOT
 from documents import link_problem
 from ml_collections import ConfigDict
@@ -74,6 +75,17 @@ def test_every_link_of_the_html_page_leads_somewhere():
     targets = re.findall(r'href="([^"]+)"', PAGE.with_suffix(".html").read_text())
     assert len(targets) >= 30
     assert [text for target in targets if (text := link_problem(target, PAGE, ROOT))] == []
+
+
+@needs_browser
+def test_the_map_in_a_browser_is_not_sorted(tmp_path):
+    """Its rows stay below their sections, wherever a reader clicks."""
+    script = (
+        "const names = () => [...document.querySelectorAll('table.map tr')].map(row => row.textContent).join(); "
+        "const before = names(); document.querySelectorAll('table.map th').forEach(head => head.click()); "
+        "document.body.dataset.same = before === names() && !document.querySelector('[aria-sort]');"
+    )
+    assert 'data-same="true"' in run_in(PAGE.with_suffix(".html"), script, tmp_path)
 
 
 def test_every_setting_is_in_the_heat_map(config, settings):

@@ -47,6 +47,20 @@ def test_phases(tmp_path, drawn):
     assert [len(axis.lines) for axis in drawn[0].axes] == [1, 1, 1, 1]
 
 
+def test_another_metric_and_its_baseline(tmp_path, drawn):
+    rows = [{"epoch": float(i), "train_loss": 1 / i, "validation_mean_iou": 0.1 * i} for i in (1, 2)]
+    baseline = {"mean_iou": 0.05}
+    curves.save_curves(tmp_path / "curves.png", "a run", rows, baseline, "cross_entropy", "threshold", "mean_iou")
+    left, right = drawn[0].axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("cross-entropy loss", "validation mean IoU")
+    assert [list(line.get_ydata()) for line in right.lines] == [[0.1, 0.2], [0.05, 0.05]]
+
+
+def test_nothing_is_compared_without_a_baseline(tmp_path, drawn):
+    curves.save_curves(tmp_path / "curves.png", "a run", metrics_rows(3), None)
+    assert [line.get_label() for line in drawn[0].axes[1].lines] == ["network"]
+
+
 def test_a_missing_column_draws_nothing(tmp_path, drawn):
     curves.save_curves(tmp_path / "curves.png", "a run", metrics_rows(3), {"psnr": 11.0}, loss="mse")
     assert [line.get_label() for line in drawn[0].axes[0].lines] == ["training"]

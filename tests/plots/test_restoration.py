@@ -5,6 +5,7 @@ import pytest
 from kept_figures import keep_figures
 
 from aeden.plots import restoration
+from aeden.plots.style import SIGNS
 
 drawn = pytest.fixture(keep_figures)
 
@@ -12,12 +13,12 @@ drawn = pytest.fixture(keep_figures)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_restoration(tmp_path, rng, drawn, channels):
     images = {name: rng.uniform(size=(2, 9, 9, channels)).astype(np.float32) for name in ("clean", "noisy", "restored")}
-    psnr = {"noisy": [11.04, 12.0], "restored": np.array([20.26, 21.0], np.float32)}
+    psnr = {"noisy": [11.04, 100.0], "restored": np.array([20.26, 21.0], np.float32)}
     restoration.save_restoration(tmp_path / "samples.png", "a run", images, psnr)
     axes = np.reshape(drawn[0].axes, (4, 2))
     assert [line[0].get_ylabel() for line in axes] == ["clean", "noisy", "restored", "error"]
     captions = [[axis.get_xlabel() for axis in line] for line in axes]
-    assert captions == [["", ""], ["11.0 dB", "12.0 dB"], ["20.3 dB", "21.0 dB"], ["", ""]]
+    assert captions == [["", ""], ["11.0 dB", "exact"], ["20.3 dB", "21.0 dB"], [SIGNS, ""]]
     error = (images["restored"] - images["clean"])[1].mean(-1)
     np.testing.assert_allclose(axes[3, 1].images[0].get_array(), error, atol=1e-6)
 

@@ -91,6 +91,7 @@ def test_whole_images_are_tested_as_a_plain_loop_tests_them(images):
     values = sum(int(height) * int(width) * 3 for height, width in whole.sizes.tolist()) / len(whole)
     assert holes["inside"]["values"] + holes["outside"]["values"] == pytest.approx(values)
     assert hole_figures(holes)["hole_share"] == pytest.approx(0.3, abs=0.05)
+    assert both["holes"]["noisy_holes"]["inside"]["values"] == holes["inside"]["values"]
     assert both["none"]["noisy"]["psnr"] == pytest.approx(100)
 
     expected = {"noisy": [], "restored": []}

@@ -155,6 +155,8 @@ def test_holes_have_figures_inside_and_outside(config, dataset):
     assert figures["psnr_inside"] == pytest.approx(-10 * np.log10(squares[hole].mean()), abs=1e-3)
     assert figures["psnr_outside"] == pytest.approx(-10 * np.log10(squares[~hole].mean()), abs=1e-3)
     assert figures["hole_share"] == pytest.approx(0.2, abs=0.01)
+    before = hole_figures(found["strokes:0.2"]["noisy_holes"])["psnr_inside"]
+    assert before == pytest.approx(-10 * np.log10((clean[hole] ** 2).mean()), abs=1e-3)
 
 
 @pytest.mark.proof

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,7 @@ class DenoiseRun:
         if devices.is_primary():
             with stopwatch.part("pictures"):
                 images = self._restore_samples(fitted.state.params)
-                levels = list(summary["levels"].values())
-                if warnings := restoration_warnings(images, summary["noisy"], summary["test"], levels):
+                if warnings := restoration_warnings(images, summary["noisy"], summary["test"]):
                     summary["warnings"] = warnings
                 with drawing(workdir):
                     self._draw(workdir, fitted, summary, images, artifacts)
@@ -126,8 +126,7 @@ class DenoiseRun:
             tested = evaluate_whole(fitted.state.params, self.dataset.cropped.test)
             residual = self._residual_of_crops(fitted.state.params, measures)
         both = {
-            name: {"noisy": one["noisy"], "test": one["restored"]}
-            | ({"holes": hole_figures(one["holes"])} if "holes" in one else {})
+            name: {"noisy": one["noisy"], "test": one["restored"]} | ({"holes": _holes(one)} if "holes" in one else {})
             for name, one in tested.items()
         }
         summary = {
@@ -182,8 +181,19 @@ class DenoiseRun:
             arrays |= {**artifacts.pictures, "residual power": artifacts.power}
         np.savez(workdir / "examples.npz", **arrays)  # type: ignore[arg-type]
         title = f"{self.dataset.label}, {self.noise_name}, {self.description}"
-        decibels = f"{summary['noisy']['psnr']:.2f} to {summary['test']['psnr']:.2f} dB"
-        save_restoration(workdir / "samples.png", f"{title}: test PSNR {decibels}", images, psnr_of(images))
+        # An image whose holes hit nothing has a PSNR of 100 dB: means with such images are no measure of the input.
+        holes = summary.get("holes")
+        if holes:
+            result = f"PSNR inside the holes {holes['noisy_psnr_inside']:.2f} to {holes['psnr_inside']:.2f} dB"
+        else:
+            result = f"test PSNR {summary['noisy']['psnr']:.2f} to {summary['test']['psnr']:.2f} dB"
+        save_restoration(workdir / "samples.png", f"{title}: {result}", images, psnr_of(images))
         if artifacts is not None and artifacts.pictures:
             save_responses(workdir / "responses.png", title, artifacts.pictures)
-        save_curves(workdir / "curves.png", title, fitted.rows, summary["noisy"], self.loss)
+        save_curves(workdir / "curves.png", title, fitted.rows, None if holes else summary["noisy"], self.loss)
+
+
+def _holes(tested: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of the holes, and how dark they were before: `noisy_psnr_inside`, dB."""
+    before = hole_figures(tested["noisy_holes"])["psnr_inside"]
+    return {**hole_figures(tested["holes"]), "noisy_psnr_inside": before}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aeden.data.batches import TrainBatches
@@ -121,9 +121,7 @@ def closing(summary: Summary) -> list[str]:
     ]
     values = figures(summary)
     if holes.PSNR_INSIDE.name in values:
-        inside, outside = (values[metric.name] for metric in (holes.PSNR_INSIDE, holes.PSNR_OUTSIDE))
-        share = summary["holes"]["hole_share"]
-        lines.append(f"  inside the holes ({share:.0%} of the pixels): PSNR {inside:.2f} dB, outside {outside:.2f} dB")
+        lines.append(_hole_line(summary["holes"]))
     places = {f"at a noise level of {level}": both for level, both in summary["levels"].items()}
     places |= {f"with {name.replace(':', ' noise of level ')}": both for name, both in _noises(summary).items()}
     lines += [
@@ -137,6 +135,16 @@ def closing(summary: Summary) -> list[str]:
         if metric.name in values:
             lines.append(f"  {meaning}: {values[metric.name]:.{metric.digits}f} {metric.unit}")
     return lines
+
+
+def _hole_line(found: Mapping[str, float]) -> str:
+    """The figures of `holes` in a summary; those of before there was one of the input lack it."""
+    inside, outside = (found[metric.name] for metric in (holes.PSNR_INSIDE, holes.PSNR_OUTSIDE))
+    before = f"{found['noisy_psnr_inside']:.2f} to " if "noisy_psnr_inside" in found else ""
+    return (
+        f"  inside the holes ({found['hole_share']:.0%} of the pixels): PSNR {before}{inside:.2f} dB, "
+        f"outside {outside:.2f} dB"
+    )
 
 
 def _noises(summary: Summary) -> dict[str, Any]:

@@ -170,7 +170,8 @@ def make_evaluation(
 
     Returns:
       (parameters, split) -> {name of the noise: {"noisy": metrics of the input, "restored": metrics of the output}},
-      with the means of its measure, if it has one, as "measured", and of `hole_sums`, if it has holes, as "holes".
+      with the means of its measure, if it has one, as "measured", and of `hole_sums`, if it has holes, as "holes" and,
+      of the input, "noisy_holes".
     """
     measures = measures or {}
 
@@ -188,7 +189,9 @@ def make_evaluation(
             if name in measures:
                 totals[name]["measured"] = measures[name](target, restored, mask)
             if name in holes:
-                totals[name]["holes"] = hole_sums(restored, target, hole_of(noise, batch["index"], target), mask)
+                hole = hole_of(noise, batch["index"], target)
+                totals[name]["holes"] = hole_sums(restored, target, hole, mask)
+                totals[name]["noisy_holes"] = hole_sums(noisy, target, hole, mask)
         return totals
 
     means = make_means(sums, functools.partial(part_pixels, model))

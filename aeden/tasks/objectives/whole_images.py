@@ -38,7 +38,7 @@ def make_whole_evaluation(
 
     Returns:
       (parameters, images) -> {name of the noise: {"noisy": metrics of the input, "restored": metrics of the output}},
-      with the means of `hole_sums` as "holes", if it has holes.
+      with the means of `hole_sums`, if it has holes, as "holes" and, of the input, "noisy_holes".
     """
 
     def sums(params: PyTree, batch: PyTree) -> PyTree:
@@ -48,7 +48,10 @@ def make_whole_evaluation(
             "noisy": image_quality.restoration_sums(batch["noisy"], target, mask),
             "restored": image_quality.restoration_sums(restored, target, mask),
         }
-        return {**totals, "holes": hole_sums(restored, target, batch["hole"], mask)} if "hole" in batch else totals
+        if "hole" in batch:
+            totals["holes"] = hole_sums(restored, target, batch["hole"], mask)
+            totals["noisy_holes"] = hole_sums(batch["noisy"], target, batch["hole"], mask)
+        return totals
 
     means = make_means(sums, functools.partial(part_pixels, model))
     corruptions = {name: _corruption(noise, name in holes) for name, noise in noises.items()}

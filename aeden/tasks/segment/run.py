@@ -12,7 +12,7 @@ import numpy as np
 from aeden.data.dataset import Dataset
 from aeden.nn.autoencoders import ConvAutoencoder
 from aeden.nn.unet import UNet
-from aeden.plots.curves import save_phases
+from aeden.plots.curves import save_curves
 from aeden.plots.segmentation import save_segmentation
 from aeden.runtime import devices, stopwatch
 from aeden.tasks.objectives.noisy_images import FixedNoise
@@ -91,4 +91,7 @@ class SegmentRun:
         predictions = {"network": images[NETWORK], "threshold": images[THRESHOLD]}
         heading = f"{title}: test mean IoU {ours:.3f}, threshold {baseline:.3f}"
         save_segmentation(workdir / "samples.png", heading, images["image"], images["truth"], predictions, self.classes)
-        save_phases(workdir / "curves.png", title, [("training", "mean_iou", fitted.rows)])
+        curves = workdir / "curves.png"
+        save_curves(
+            curves, title, fitted.rows, found.figures[THRESHOLD], "cross_entropy", "threshold, test", "mean_iou"
+        )

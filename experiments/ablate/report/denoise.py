@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from aeden.measures import image_quality
+from aeden.measures.holes import PSNR_INSIDE, PSNR_OUTSIDE
 from aeden.measures.metric import Metric
 from aeden.runtime.files import Row, columns
 from experiments.ablate import baselines, metrics, results
 from experiments.ablate.grid import dataset_of, place
-from experiments.ablate.report import baseline_table, convergence, costs, figures, robustness
+from experiments.ablate.report import baseline_table, convergence, costs, figures, holes, robustness
 from experiments.ablate.report.grid_result import GridResult
 from experiments.ablate.report.html import note, table
 from experiments.ablate.report.saved_figures import add_figure
@@ -42,6 +43,7 @@ def sections(result: GridResult) -> list[str]:
     return [
         *levels(result),
         *convergence.section(result),
+        *holes.section(result),
         *robustness.section(result),
         *costs.section(result),
         *artifacts(result),
@@ -133,7 +135,7 @@ def _without_training(result: GridResult, rows: list[Row], metric: Metric) -> di
 def artifacts(result: GridResult) -> list[str]:
     """Checkerboard and spectrum measures, before and after training."""
     known, by_level = columns(result.rows), columns(result.denoising.levels)
-    elsewhere = {*by_level, *(metric.name for metric in robustness.MEASURES)}
+    elsewhere = {*by_level, *(metric.name for metric in (*robustness.MEASURES, PSNR_INSIDE, PSNR_OUTSIDE))}
     names = [name for name in metrics.of_task("denoise") if name in known and name not in elsewhere]
     if not names:
         return []

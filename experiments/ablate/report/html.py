@@ -40,7 +40,7 @@ pre { background: var(--soft); padding: .7rem; overflow-x: auto; border-radius: 
 """
 
 SCRIPT = """
-document.querySelectorAll('table').forEach(table => table.querySelectorAll('th').forEach((head, column) => {
+document.querySelectorAll('table:not(.map)').forEach(table => table.querySelectorAll('th').forEach((head, column) => {
   head.tabIndex = 0;
   const sort = () => {
     const down = head.getAttribute('aria-sort') === 'ascending';

@@ -129,13 +129,15 @@ def _parse() -> None:
         raise ValueError(
             error_lines.unknown_field(str(error).replace("\\n", ". ").replace("\\", "").strip("\"'"))
         ) from error
+    except (NameError, ImportError, ArithmeticError, LookupError, RuntimeError) as error:
+        raise ValueError(f"the config file fails ({error}): correct it; --debug shows where") from error
     if rest:
         raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
     path = config_path() if flags.FLAGS["config"].present else ""
     if path and not Path(path.partition(":")[0]).is_file():
         raise ValueError(f"there is no config file {path}: see configs/")
     if CONFIG.value is None:
-        raise ValueError("name an experiment: --config=configs/transpose_mnist.py")
+        raise ValueError(f"name a config: --config={command_help.example(sys.modules['__main__'].__doc__)}")
 
 
 def _print_help() -> None:

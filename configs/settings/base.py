@@ -13,7 +13,8 @@ def get_config() -> ConfigDict:
     config = ConfigDict(sort_keys=False)
     config.reference = ""  # the contender that the others are compared with, at every setting
     config.contenders = ConfigDict(sort_keys=False)  # name -> the decoder in plain words, in the order of the columns
-    config.headline = ()  # the contenders of the summary in a few lines
+    config.options = ConfigDict(sort_keys=False)  # name -> fields of the experiment that make the decoder, for readers
+    config.headline = ()  # the contenders of the summary in a few lines; () for all
     config.data = ConfigDict({"mnist": "MNIST", "notmnist/small": "notMNIST"})  # data set in tables -> its name in text
     config.page = True  # whether the heat map is also written as an HTML page
     config.axes = _axes()

@@ -10,6 +10,7 @@ explains the fields.
 
 from ml_collections import ConfigDict
 
+from configs.ablations import tuned_mnist
 from configs.settings import base, decoder_tables
 from configs.settings.base import question
 
@@ -29,6 +30,9 @@ def get_config() -> ConfigDict:
     config.contenders.k6 = "transposed convolution, 6 x 6"
     config.contenders.large_context = "transposed convolutions, 7 x 7 and 3 x 3 added"
     config.contenders.subpixel = "sub-pixel convolution, 3 x 3"
+    made = tuned_mnist.contenders()
+    for name in config.contenders:
+        config.options[name] = made[name]
     config.headline = ("subpixel", "large_context", "k4", "k3")
     decoder_tables.add(config.tables)
     _about_denoising(config.questions)

@@ -23,6 +23,7 @@ from experiments.settings.advice import answer
 from experiments.settings.contenders import contender_tables
 from experiments.settings.differences import differences_table
 from experiments.settings.setting import Setting, settings_of
+from experiments.settings.summary import counted
 
 DOCUMENT = flags.DEFINE_string("document", None, "Page with markers between which the tables are written.")
 OUT = flags.DEFINE_string("out", None, "Folder of the heat map; by default that of the document.")
@@ -43,6 +44,7 @@ def parts_of(settings: Sequence[Setting], config: Any, folder: Path, root: Path)
     return {
         "short": document.in_short(settings, config),
         "advice": document.advice_table(answers, config),
+        "names": document.names_table(config),
         "summary": document.summary_table(settings, config, equal_parameters=False),
         "equal": document.summary_table(settings, config, equal_parameters=True),
         "settings": document.settings_table(settings, folder, root),
@@ -71,6 +73,13 @@ def title_of(text: str) -> str:
     return next((line.removeprefix("# ") for line in text.splitlines() if line.startswith("# ")), "")
 
 
+def _count(settings: Sequence[Setting]) -> str:
+    """How many settings there are, and how many of them the first summary counts."""
+    number, enter = len(settings), len(counted(settings, equal_parameters=False))
+    left_out = f", {enter} of them in the summary" if enter < number else ""
+    return f"{number} setting{'s' * (number > 1)}{left_out}"
+
+
 def main() -> None:
     """Writes the document and the heat map, or prints the tables."""
     config, root = cli.CONFIG.value, Path.cwd()
@@ -83,10 +92,10 @@ def main() -> None:
     parts = parts_of(settings, config, folder.resolve(), root)
     out = Path(OUT.value) if OUT.value else path.parent if path else None
     if path is None or out is None:
-        print("\n".join(parts.values()))
+        print("\n".join(filter(None, parts.values())))
     if path is not None:
         files.write_text(path, document.insert(text, parts))
-        print(f"{len(settings)} setting{'s' * (len(settings) > 1)}: {path}")
+        print(f"{path}: {_count(settings)}")
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         name = path.stem if path else cli.config_name()

@@ -9,9 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from aeden.measures.metric import Metric
 from aeden.measures.paired_statistics import Comparison
 from aeden.measures.random_effects import Pooled
+from aeden.runtime.identity import flatten
 from aeden.tasks.from_config import check_choice
 from experiments.ablate.seed_values import spoken
 from experiments.settings.advice import Advice
@@ -71,8 +74,26 @@ def relative(target: str, folder: Path, root: Path) -> str:
     return Path(os.path.relpath(root / path, folder)).as_posix() + mark + heading
 
 
+def names_table(config: Any) -> str:
+    """The contenders in plain words, and the options that make them; those without options are not built by any."""
+    rows = [
+        [
+            f"`{name}`",
+            words,
+            f"`{' '.join(f'--config.{field}={value}' for field, value in options.items())}`" if options else "",
+        ]
+        for name, words in config.contenders.items()
+        for options in [flatten(config.options.get(name, ConfigDict()).to_dict())]
+    ]
+    if not config.options:
+        return table(["name", "decoder"], [row[:2] for row in rows])
+    return table(["name", "decoder", "options of `experiments.main`"], rows)
+
+
 def advice_table(answers: Sequence[Advice], config: Any) -> str:
-    """If you do this, take that."""
+    """If you do this, take that; "" if nothing is asked."""
+    if not answers:
+        return ""
     rows = []
     for one in answers:
         words = config.contenders[one.take]
@@ -122,7 +143,7 @@ def _range(numbers: Sequence[int]) -> str:
 
 
 def summary_table(settings: Sequence[Setting], config: Any, equal_parameters: bool) -> str:
-    """Each contender over all settings that count: verdicts, means and intervals."""
+    """Each contender over all settings that count: verdicts, means and intervals; "" if there is no such setting."""
     members = counted(settings, equal_parameters)
     everything = counted(settings, equal_parameters, everything=True)
     scale = scale_of(members)
@@ -131,6 +152,8 @@ def summary_table(settings: Sequence[Setting], config: Any, equal_parameters: bo
         summary, whole = summarise(members, name), summarise(everything, name)
         if name != config.reference and whole.settings:
             rows.append(_summary_row(name, summary, whole, scale))
+    if not rows:
+        return ""
     clusters = list(dict.fromkeys(f"{TASK_NAMES.get(one.task, one.task)} {one.data}" for one in averaged(members)))
     heads = [
         "",
@@ -179,7 +202,7 @@ def _predicted(pooled: Pooled | None, scale: Scale) -> str:
 
 def _cluster_note(clusters: Sequence[str]) -> str:
     """Why there is no prediction for another data set, if there is none."""
-    if len(clusters) >= FEWEST:
+    if len(clusters) >= FEWEST or not clusters:
         return ""
     return (
         f"\nNo prediction for another data set or task: that takes {FEWEST}, and these are {' and '.join(clusters)}.\n"
@@ -198,10 +221,10 @@ def _unit_note(members: Sequence[Setting]) -> str:
 
 
 def in_short(settings: Sequence[Setting], config: Any) -> str:
-    """How often the contenders of `config.headline` are better and worse, as a list."""
+    """How often the contenders of `config.headline`, or all if it is empty, are better and worse, as a list."""
     members = counted(settings, equal_parameters=False)
     lines = []
-    for name in config.headline:
+    for name in config.headline or [name for name in config.contenders if name != config.reference]:
         check_choice("headline", name, config.contenders)
         one = summarise(members, name)
         if not one.settings:

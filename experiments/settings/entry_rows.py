@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from aeden.runtime.files import Row
 from aeden.runtime.identity import flatten
+from aeden.tasks.execute import TASKS
 from experiments.ablate.grid import kind
 from experiments.settings.rows import read_rows, runs_named
 
@@ -27,6 +28,7 @@ def rows_of(path: Path, entry: Any) -> list[Row]:
     for column in ("contender", "seed", entry.metric, *entry.axes, *where, *(() if entry.data else ("dataset",))):
         if column not in columns:
             raise ValueError(f"the table has no column {column}: it has {', '.join(sorted(columns))}")
+    _check_task(columns, entry)
     wanted = wanted_values(entry)
     chosen = [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
     if not chosen:
@@ -35,6 +37,22 @@ def rows_of(path: Path, entry: Any) -> list[Row]:
     for name in rename.keys() - {row["contender"] for row in chosen}:
         raise ValueError(f"the table has no contender {name!r}: correct `rename`")
     return [{**row, "contender": rename.get(row["contender"], row["contender"])} for row in chosen]
+
+
+def _check_task(columns: Iterable[str], entry: Any) -> None:
+    """Refuses an entry whose task does not read what its table varies, such as one that forgets to name its task.
+
+    Raises:
+      ValueError: naming the column.
+    """
+    for column in sorted(columns):
+        section = column.partition(".")[0]
+        readers = [name for name, task in TASKS.items() if section in task.sections]
+        if "." in column and readers and entry.task not in readers:
+            raise ValueError(
+                f"the table has the column {column}, which task={entry.task} does not read: set the entry's task, to "
+                f"{' or '.join(readers)}"
+            )
 
 
 def of_decoders(rows: Sequence[Row], entry: Any) -> list[Row]:

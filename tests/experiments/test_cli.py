@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 import experiments
-from experiments import cli, draw_pages, error_lines
+from experiments import cli, command_help, draw_pages, error_lines
 from experiments.benchmark import __main__ as benchmark
 
 
@@ -109,3 +109,9 @@ def test_each_command_explains_itself(monkeypatch, capsys, command, flag):
     out, err = capsys.readouterr()
     assert flag in out
     assert not err
+
+
+def test_a_command_without_a_config_names_one_of_its_own():
+    documentation = "Does it.\n\n    python -m experiments.x --config=configs/ablations/quick.py [--jobs=N]\n"
+    assert command_help.example(documentation) == "configs/ablations/quick.py"
+    assert command_help.example(None) == "configs/transpose_mnist.py"

@@ -256,7 +256,7 @@ def assert_one_line_error(result, match):
             marks=pytest.mark.proof,
         ),
         pytest.param(("--config=configs/nothing.py",), "nothing.py", marks=pytest.mark.proof),
-        pytest.param((), "name an experiment", marks=pytest.mark.proof),
+        pytest.param((), "name a config: --config=configs/transpose_mnist", marks=pytest.mark.proof),
         pytest.param((SMOKE, "config.epochs=2"), "unexpected argument", marks=pytest.mark.proof),
         ((SMOKE, "--config.data.name=folder", "--config.data.dir=tests"), "no readable image"),
         pytest.param(

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from scipy import stats
 
 from aeden.runtime import files
+from configs.ablations import quick
 from configs.settings import base, decoders
 from configs.settings.base import question, table
 from experiments import cli
@@ -196,8 +197,9 @@ def test_an_entry_adds_the_settings_of_a_table(make):
 
 
 def test_a_place_is_named_in_words(make):
-    rows = [{**row, "stack.labels": labels} for labels in (100, 0, 1000) for row in rows_of({"a": LOW, "b": HIGH})]
-    _, settings = make({"t": (rows, {"axes": ("stack.labels",)})})
+    plain = [{**row, "accuracy": row["psnr"] / 100} for row in rows_of({"a": LOW, "b": HIGH})]
+    rows = [{**row, "stack.labels": labels} for labels in (100, 0, 1000) for row in plain]
+    _, settings = make({"t": (rows, {"axes": ("stack.labels",), "task": "stack", "metric": "accuracy"})})
     assert [one.words for one in settings] == ["MNIST, 100 labels", "MNIST, all labels", "MNIST, 1,000 labels"]
 
 
@@ -380,6 +382,52 @@ def test_configs_without_tables_and_wrong_names_are_refused(tmp_path, make):
     config.headline = ("d",)
     with pytest.raises(ValueError, match="unknown headline 'd': use one of a, b, c"):
         document.in_short(settings, config)
+
+
+def test_an_entry_that_forgets_its_task_is_refused(make):
+    rows = [{**row, "super_resolve.factor": 2} for row in PLAIN]
+    with pytest.raises(ValueError, match=r"super_resolve.factor, which task=denoise does not read: set .* super_res"):
+        make({"t": (rows, {})})
+    make({"t": (rows, {"task": "super_resolve"})})
+
+
+def test_own_tables_alone_leave_no_empty_parts(make, tmp_path):
+    """A config with a reference, contenders and tables, and nothing else."""
+    config, settings = make({"t": (PLAIN, {})})
+    config.headline = ()
+    parts = command.parts_of(settings, config, tmp_path, tmp_path)
+    assert (parts["advice"], parts["equal"]) == ("", "")
+    assert "another (`b`): better in 1 of 1 setting, worse in 0" in parts["short"]
+    assert "these are denoising mnist" in parts["summary"].lower()
+    left_out = make({"u": (PLAIN, {"left_out": "for a reason"})})[1]
+    assert "these are ." not in document.summary_table(left_out, config, equal_parameters=False)
+
+
+def test_the_verdict_of_the_guide_works(tmp_path):
+    """Its config, and a table of the grid that it names."""
+    section = (ROOT / "docs/guide.md").read_text().partition("### One verdict of many grids")[2]
+    defined = {}
+    exec(re.search(r"```python\n(.*?)```", section, re.DOTALL)[1], defined)
+    config = defined["get_config"]()
+    folder = tmp_path / config.tables.quick.path
+    folder.parent.mkdir(parents=True)
+    files.write_csv(
+        folder, rows_of({name: LOW if name == "nearest" else HIGH for name in quick.get_config().contenders})
+    )
+    (setting,) = settings_of(config, tmp_path)
+    assert (setting.words, list(setting.effects)) == ("MNIST, a first look", ["k3"])
+    assert "k3" in document.in_short([setting], config)
+
+
+def test_the_names_say_how_to_make_a_decoder(config):
+    lines = document.names_table(config).splitlines()
+    assert len(lines) == 2 + len(config.contenders)
+    assert "`--config.model.decoder=transpose --config.model.decoder_kernel_size=4`" in next(
+        line for line in lines if line.startswith("| `k4` ")
+    )
+    bare = base.get_config()
+    bare.contenders.a = "the reference"
+    assert document.names_table(bare).splitlines()[2] == "| `a` | the reference |"
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ def illegal_value(said: str) -> str:
     flag = re.match(r"flag --config\.(?:experiment\.)?([\w.]+)=(.*?): ", said, re.DOTALL)
     if flag and flag[1] in field_ranges.RANGES:
         return f"{flag[1]} {flag[2]!r} cannot be read: use {field_ranges.RANGES[flag[1]].words}"
+    if flag and flag[2].startswith("{"):
+        return f"{flag[1]} is no dict of Python: quote its names and texts, --config.{flag[1]}=\"{{'name': ...}}\""
     if flag:
         return f"{flag[1]} {flag[2]!r} cannot be read: it is a section; set its fields, --config.{flag[1]}.FIELD=VALUE"
     return re.sub(r"^flag (\S+): invalid literal for int.*", r"\1 is no whole number", said, flags=re.DOTALL)

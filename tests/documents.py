@@ -195,3 +195,9 @@ def documented_files() -> dict[str, str]:
             if block.language == "python" and (name := re.fullmatch(r"# (\w+\.py)", block.lines[0])):
                 found[name[1]] = "\n".join(block.lines) + "\n"
     return found
+
+
+def documented_keys() -> set[str]:
+    """The keys of summaries that the guide explains."""
+    section = (ROOT / "docs/guide.md").read_text().partition("### The keys of a summary")[2].partition("\n### ")[0]
+    return set(re.findall(r"`(\w+)`", section))

@@ -257,6 +257,18 @@ def test_fields_named_in_the_text_exist(document):
     assert [name for name in unknown if not name.endswith(files_and_placeholders)] == []
 
 
+def test_the_guide_names_every_page_of_results():
+    opening = (ROOT / "docs/guide.md").read_text().partition("- [First run]")[0]
+    pages = {path.name for path in (ROOT / "docs").glob("results-*.md")}
+    assert pages == set(re.findall(r"results-[\w-]+\.md", opening.replace("](", " ")))
+
+
+def test_the_contents_of_the_method_are_complete():
+    text = (ROOT / "docs/method.md").read_text()
+    contents = text.partition("\n## ")[0].lower()
+    assert [title for title in re.findall(r"^## (.+)$", text, re.M) if f"[{title.lower()}]" not in contents] == []
+
+
 def test_the_example_report_names_no_folder_of_the_machine_that_made_it():
     commands = re.findall(r"--workdir=(\S+)", (ROOT / "docs/quick.html").read_text())
     assert commands

@@ -60,6 +60,11 @@ def open_data(config: Any) -> Dataset:
       Whatever `aeden.data.sources.open_dataset` or `aeden.data.own_images.open_images` raise.
     """
     data = config.data
+    if config.task == "segment" and data.name != "letters":
+        raise ValueError(
+            f"data.name={data.name} does not say to which class each pixel belongs, which task=segment learns: use "
+            "data.name=letters"
+        )
     crop, channels = data.crop, str(data.channels)
     if not crop:
         if channels != "auto":
@@ -92,7 +97,9 @@ def _options(data: Any) -> dict[str, Any]:
         return {field: data.get(field, default) for field, default in LETTERS.items()}
     for field, default in LETTERS.items():
         if data.get(field, default) != default:
-            raise ValueError(f"data.{field}={data[field]} has an effect with data.name=letters only: leave it out")
+            raise ValueError(
+                f"data.{field}={data[field]} has an effect with data.name=letters only: set it to {default!r}"
+            )
     return {}
 
 

@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 import pytest
 from conftest import ROOT, start, write_mnist
-from documents import documented_commands
+from documents import documented_commands, documented_keys
 from PIL import Image
 from test_notes import parsed
 
@@ -100,6 +100,7 @@ def test_the_run_folder_holds_everything(finished):
     }
     summary = read_json(workdir / "summary.json")
     assert summary.keys() >= SUMMARY
+    assert summary.keys() <= documented_keys()
     assert {"bce", "mse", "psnr", "ssim"} <= summary["noisy"].keys()
     assert {"bce", "bce_excess", "mse", "psnr", "ssim"} <= summary["test"].keys()
     assert (summary["dataset"], summary["steps"], summary["hardware"]["devices"]) == ("glyphs/digits", 20, 2)

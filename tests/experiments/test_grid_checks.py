@@ -120,7 +120,7 @@ def test_the_figure_of_costs_shows_the_first_setting_only(settings, tmp_path, mo
     monkeypatch.setattr(costs, "add_figure", lambda result, name, figure, caption: caption)
     parts = costs.section(result)
     assert {name: x for name, (x, _) in drawn.items()} == {"nearest": 3.0, "sub": 3.0}
-    assert parts[1].endswith("training step (epochs=1).")
+    assert parts[1].endswith("training step (epochs=1, the first of 2 settings).")
     assert parts[2].count("<tr>") == 1 + 4
 
 

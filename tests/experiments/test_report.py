@@ -239,7 +239,7 @@ def test_groups_are_ordered_contender_by_contender(settings, tmp_path):
     groups = [(contender, setting, [row["seed"] for row in rows]) for contender, setting, rows in result.groups()]
     assert groups == [(name, (level,), [0, 1]) for name in ("nearest", "k3") for level in (0.1, 0.4)]
     assert result.kind("k3", (0.4,)) == "k3, noise.level=0.4"
-    assert result.first_setting == " (noise.level=0.1)"
+    assert result.first_setting == " (noise.level=0.1, the first of 2 settings)"
 
 
 def test_the_first_cells_are_of_one_setting_and_seed_in_part_of_a_grid(settings, tmp_path):

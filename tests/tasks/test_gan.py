@@ -10,6 +10,7 @@ import optax
 import pytest
 import scipy.stats
 from conftest import stopping
+from documents import documented_keys
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
@@ -300,6 +301,7 @@ def test_what_a_run_leaves_and_that_it_resumes_to_the_bit(config, dataset, tmp_p
     monkeypatch.setitem(judging.RECIPE, "batch", 16)
     config.gan.conditional, config.gan.judge, config.gan.truncations = True, "half", (0.5,)
     whole = run(config, dataset, tmp_path / "whole")
+    assert whole.keys() <= documented_keys()
     assert {path.name for path in (tmp_path / "whole").iterdir()} == {
         "checkpoints",
         "metrics.csv",

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from documents import documented_keys
 from interrupted_run import cut_and_whole
 from padded_step import padded_step
 from skimage.filters import threshold_otsu
@@ -127,6 +128,7 @@ def test_untested_runs_say_so(config, dataset, tmp_path):
     config.eval.test, config.steps = False, 1
     summary = prepare(config, dataset).run(tmp_path, time.monotonic())
     assert summary["test"] == {}
+    assert summary.keys() <= documented_keys()
     assert "validation: mean_iou" in segment_task.closing(summary)[0]
 
 
@@ -248,8 +250,12 @@ def test_images_without_classes_of_pixels_are_refused(config, dataset):
 
 def test_fields_of_letters_have_no_effect_elsewhere(config):
     config.data.name = "glyphs"
-    with pytest.raises(ValueError, match=r"data.characters=xyz has an effect with data.name=letters only"):
+    with pytest.raises(ValueError, match=r"data.name=glyphs does not say to which class each pixel belongs"):
         open_data(config)
+    config.task = "denoise"
+    with pytest.raises(ValueError, match=r"characters=xyz has an effect with data.name=letters only: set it to 'ABC"):
+        open_data(config)
+    config.task, config.data.name = "segment", "letters"
     config.data.crop = 32
     with pytest.raises(ValueError, match="task=segment needs images of one size"):
         open_data(config)

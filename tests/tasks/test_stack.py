@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import stopping
+from documents import documented_keys
 
 from aeden import random_keys
 from aeden.data.batches import TrainBatches
@@ -238,6 +239,7 @@ def test_what_a_run_leaves(config, dataset, tmp_path):
     assert summary["labels"] == 12
     assert summary["test"]["accuracy"] > 0.6
     assert summary["test"].keys() >= {"accuracy", "cross_entropy", "psnr", "bce"}
+    assert summary.keys() <= documented_keys()
     confusion = np.array(summary["confusion"])
     assert confusion.sum() == 21
     assert np.trace(confusion) == round(21 * summary["test"]["accuracy"])

@@ -123,8 +123,14 @@ class GridResult:
 
     @property
     def first_setting(self) -> str:
-        """The grid's first setting for a caption, e.g. " (noise.level=0.2)"; "" if the grid has no axes."""
-        return f" ({self.plan.cells[0].place})" if self.axes else ""
+        """The grid's first setting for a caption, e.g. " (noise.level=0.2)"; "" if the grid has no axes.
+
+        Of several settings it says that it is the first, so that nobody looks for the others.
+        """
+        if not self.axes:
+            return ""
+        count = len({cell.place for cell in self.plan.cells})
+        return f" ({self.plan.cells[0].place}{f', the first of {count} settings' if count > 1 else ''})"
 
     def kind(self, contender: str, setting: Sequence[Any]) -> str:
         """Label of a contender at a setting, e.g. "k3, noise.level=0.2"; key of `comparisons` and costs."""

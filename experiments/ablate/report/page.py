@@ -106,7 +106,7 @@ def subtitle(result: GridResult) -> str:
     changed = {one["commit"]: "+changes" if one["commit"].endswith("+changes") else "" for one in summaries}
     commits = sorted({f"{commit[:12]}{suffix}" for commit, suffix in changed.items()})
     return (
-        f"{', '.join(datasets)}; {noise}{len(result.rows)} runs over {seeds} seeds, {steps} steps "
+        f"{', '.join(datasets)}; {noise}{len(result.rows)} runs over {seeds} seed{'s' * (seeds != 1)}, {steps} steps "
         f"each on {images} training images{_rate(result)}; "
         f"{', '.join(hardware)}; commit {', '.join(commits)}"
     )

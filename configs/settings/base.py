@@ -60,6 +60,7 @@ def table(
     entry.margin = 0.0  # smallest difference to act on, in the metric's unit; 0: its own (0.1 dB for psnr), -1: none
     entry.columns = ()  # metrics that the table of its contenders shows beside `metric`
     entry.baselines = ""  # table of methods that need no training, on the same images; "" for none
+    entry.trials = ""  # table of the trials that the rates were chosen by; "" for none
     entry.data = ""  # the data set, where the table has no column `dataset`
     entry.equal_parameters = False  # whether contenders had as many parameters as the reference
     entry.networks = ""  # entries that test the same trained networks share this name; "" for networks of its own

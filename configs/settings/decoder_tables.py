@@ -83,6 +83,7 @@ def _other_noises(tables: ConfigDict) -> None:
                 name=words,
                 columns=("psnr_inside", "psnr_outside") if kind in HOLES else (),
                 baselines=f"{path}-baselines.csv",
+                trials=f"{path}-trials.csv",
                 report="docs/results-noises.md#each-noise",
             )
 
@@ -130,6 +131,7 @@ def _super_resolution(tables: ConfigDict) -> None:
             axes=("super_resolve.factor",),
             columns=("ssim", "spectrum_distance_db"),
             baselines=f"results/super-resolve-{name}-baselines.csv",
+            trials=f"results/tuning-super-resolve-{name}.csv",
         )
     for name, factor, heading in TESTED:
         trained = f"super_resolve_{name.replace('-', '_')}"
@@ -162,6 +164,7 @@ def _segmentation(tables: ConfigDict) -> None:
         margin=0.01,
         columns=("boundary_f1", "boundary_f1_2", "accuracy"),
         baselines="results/segment-letters-skip-baselines.csv",
+        trials="results/tuning-segment-letters-skip.csv",
         report="docs/results-segmentation.md#with-skip-connections",
     )
 
@@ -177,6 +180,7 @@ def _codes(tables: ConfigDict) -> None:
             metric="accuracy",
             margin=0.005,
             not_decoders=("random",),
+            trials=f"results/tuning-features-{data}.csv",
             report="docs/results-classes.md#what-the-code-of-each-decoder-is-worth",
         )
 

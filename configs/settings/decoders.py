@@ -72,27 +72,32 @@ def _about_denoising(questions: ConfigDict) -> None:
     questions.blind = question(
         "You do not know how strong the noise is (blind denoising)",
         ("noise_*_blind",),
-        "photos; other ranges of levels; longer training",
+        "networks of equal size; photos; other ranges of levels; longer training",
     )
     questions.holes = question(
         "You fill holes that nothing tells the network of (inpainting)",
         ("noise_*_blocks", "noise_*_strokes"),
-        "photos; other shapes and shares; networks that are told the holes; longer training",
+        "networks of equal size; photos; other shapes and shares; networks that are told the holes; longer training",
     )
-    questions.replaced = question(
-        "Your noise replaces single pixels (salt and pepper, masking)",
-        ("noise_*_salt_and_pepper", "noise_*_masking"),
-        "photos; other levels; longer training",
+    questions.salt = question(
+        "Your noise makes single pixels black or white (salt and pepper)",
+        ("noise_*_salt_and_pepper",),
+        "networks of equal size; photos; other levels; longer training",
+    )
+    questions.masked = question(
+        "Single pixels are missing, and nothing tells the network which (masking)",
+        ("noise_*_masking",),
+        "networks of equal size; photos; other levels; networks that are told the pixels; longer training",
     )
     questions.scaled = question(
         "Your noise grows with brightness (speckle, photon noise)",
         ("noise_*_speckle", "noise_*_poisson"),
-        "photos; other levels; longer training",
+        "networks of equal size; photos; other levels; longer training",
     )
     questions.shifted = question(
-        "The noise differs from that of the training",
+        "The noise differs from that of the training: the two networks of the first line, tested with three noises",
         ("noises_*",),
-        "other levels; networks trained on these noises",
+        "networks of equal size; other levels",
     )
     questions.photos = question(
         "You denoise photos with a U-Net",
@@ -123,27 +128,27 @@ def _about_other_tasks(questions: ConfigDict) -> None:
     questions.enlarge_twice = question(
         "You enlarge small gray images twice (super-resolution)",
         ("super_resolve_mnist,*", "super_resolve_notmnist,*"),
-        "low resolution with noise; longer training",
+        "networks of equal size; low resolution with noise; longer training",
     )
     questions.enlarge_four_times = question(
         "You enlarge small gray images four times",
         ("super_resolve_mnist_x4*", "super_resolve_notmnist_x4*"),
-        "a factor of 3; low resolution with noise; longer training",
+        "networks of equal size; a factor of 3; low resolution with noise; longer training",
     )
     questions.enlarge_photos_twice = question(
         "You enlarge gray photos twice: the same networks, tested with three sets",
         ("super_resolve_photos,*", "super_resolve_photos_bsd68", "super_resolve_photos_set12"),
-        "colour; low resolution with noise, or made otherwise; longer training; larger networks",
+        "networks of equal size; colour; low resolution with noise; longer training; larger networks",
     )
     questions.enlarge_photos_four_times = question(
         "You enlarge gray photos four times: the same networks, tested with three sets",
         ("super_resolve_photos_x4*",),
-        "a factor of 3; colour; low resolution with noise, or made otherwise; longer training; larger networks",
+        "networks of equal size; a factor of 3; colour; low resolution with noise; longer training; larger networks",
     )
     questions.segment = question(
         "You segment: a class for each pixel",
         ("segment_*",),
-        "networks without skip connections; photos, larger images and other classes; longer training",
+        "networks of equal size; networks without skip connections; photos, larger images and other classes",
     )
     questions.classify = question(
         "You classify by the code of a frozen encoder",

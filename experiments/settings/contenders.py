@@ -73,6 +73,7 @@ def _columns(setting: Setting, shown: Sequence[Metric]) -> list[str]:
         "",
         *(FACTS[name][0] for name in _facts(setting)),
         *(one.axis_label for one in shown),
+        *(["trials at the same rate and seed: median, ahead"] if setting.trials else []),
         f"difference{unit} [95 % interval]",
         "ahead",
         "corrected p",
@@ -96,14 +97,23 @@ def _contender(name: str, setting: Setting, shown: Sequence[Metric], reference: 
     runs = _runs(setting, name)
     facts = [FACTS[fact][1](np.mean([row[fact] for row in runs])) for fact in _facts(setting)]
     figures = [_mean([row[one.name] for row in runs if one.name in row], one) for one in shown]
-    effect = setting.effects.get(name)
+    effect, trials = setting.effects.get(name), _trials(name, setting)
     if effect is None:
-        return [f"`{name}`", *facts, *figures, "", "", "", "reference" if name == reference else "not compared"]
+        why = "reference" if name == reference else "not compared"
+        return [f"`{name}`", *facts, *figures, *trials, "", "", "", why]
     one = effect.comparison
     size = difference(one, setting.metric)
     shown_size = f"**{size}**" if effect.word in ("better", "worse") else size
     p = f"{one.corrected:.3f}" if one.corrected >= 0.001 else "< 0.001"
-    return [f"`{name}`", *facts, *figures, shown_size, f"{one.wins} of {one.pairs}", p, effect.word]
+    return [f"`{name}`", *facts, *figures, *trials, shown_size, f"{one.wins} of {one.pairs}", p, effect.word]
+
+
+def _trials(name: str, setting: Setting) -> list[str]:
+    """The cell about a contender's trials; none if the setting has no trials."""
+    if not setting.trials:
+        return []
+    pairs = setting.trials.get(name)
+    return [f"{pairs.median:+.{setting.metric.digits}f}, {pairs.ahead} of {pairs.count}" if pairs else ""]
 
 
 def _mean(values: Sequence[float], metric: Metric) -> str:

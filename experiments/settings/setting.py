@@ -19,6 +19,7 @@ from experiments.ablate import metrics, seed_values, verdict
 from experiments.ablate.grid import kind
 from experiments.settings.baselines import methods_at
 from experiments.settings.entry_rows import check_rows, of_decoders, rows_of, wanted_values
+from experiments.settings.trials import Pairs, trial_pairs
 
 # What a contender costs, where the table says so: column -> its name in text.
 COSTS = {"parameters": "parameters", "multiplications": "multiplications"}
@@ -67,6 +68,7 @@ class Setting:
       table, report: the CSV file, and the page about it or "", from the root of the repository.
       entry: name of its entry in the config.
       rows: of the table, one per run.
+      trials: contender -> its trials beside those of the reference; none if there is no table of trials.
       methods: rows of the methods that need no training, on the same images; none if there is no table of them.
       reference: mean of the metric of the reference over its seeds.
       effects: contender -> effect.
@@ -88,6 +90,7 @@ class Setting:
     report: str
     entry: str
     rows: Sequence[Row]
+    trials: Mapping[str, Pairs]
     methods: Sequence[Row]
     reference: float
     effects: Mapping[str, Effect]
@@ -127,7 +130,8 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
     contenders = list(config.contenders)
     check_rows(rows, contenders, axes, config.reference, entry)
     values = seed_values.by_seed(of_decoders(rows, entry), contenders, axes, metric)
-    compared = verdict.compared(seed_values.paired(values, config.reference), metric, entry.margin, entry.tuned)
+    # One rule for all: that of grids that tune, whose differences have to be larger than two tunings may make.
+    compared = verdict.compared(seed_values.paired(values, config.reference), metric, entry.margin, tuned=True)
     size = verdict.size_of(entry.margin, metric)
     settings = []
     for place, members in values.items():
@@ -159,6 +163,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
                 entry.report,
                 name,
                 mine,
+                _trials(root, entry, metric, config.reference, here),
                 _methods(root, entry, metric, here),
                 float(np.mean(list(seed_values.finite(reference).values()))),
                 effects,
@@ -166,6 +171,13 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
             )
         )
     return settings
+
+
+def _trials(root: Path, entry: Any, metric: Metric, reference: str, here: Mapping[str, Any]) -> dict[str, Pairs]:
+    """The trials at a place on the axes as pairs; none if the entry names no table of them."""
+    if not entry.trials:
+        return {}
+    return trial_pairs(root / entry.trials, metric, reference, {axis: (value,) for axis, value in here.items()})
 
 
 def _methods(root: Path, entry: Any, metric: Metric, here: Mapping[str, Any]) -> list[Row]:

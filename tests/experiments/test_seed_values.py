@@ -113,7 +113,7 @@ def test_a_whole_grid_of_which_a_contender_has_nan(settings, tmp_path, monkeypat
     for cell in plan.cells:
         plan.folders[cell].mkdir(parents=True)
         bce = math.nan if cell.contender == "k3" else 0.1 + 0.01 * cell.seed
-        both = {name: {"psnr": 20.0, "bce": bce} for name in ("noisy", "test")}
+        both = {name: {"psnr": 20.0, "mse": 0.01, "bce": bce} for name in ("noisy", "test")}
         summary = {**PROVENANCE, "task": "denoise", "parameters": 5, "wall_seconds": 1.0, "levels": {}, **both}
         files.write_json(plan.folders[cell] / "summary.json", summary)
     text = outcome.write(plan, {}, [])

@@ -49,7 +49,7 @@ def find_faces(folder: Path | None) -> Faces:
     try:
         shares = split_families([path for path in files if path not in useless])
     except ValueError as error:
-        raise ValueError("; ".join([f"{error} in {folder}: choose a folder of fonts, or none", *notes])) from error
+        raise ValueError("; ".join([f"{error} in {folder}", *notes, "choose a folder of fonts, or none"])) from error
     families = {
         split: tuple(tuple(str(path) for path in family) for family in share) for split, share in shares.items()
     }

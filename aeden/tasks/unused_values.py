@@ -11,6 +11,9 @@ from aeden.runtime.identity import flatten
 # What only a decoder that resizes reads, and what only noise does.
 RESIZING = ("model.resize", "model.placement")
 NOISY = ("noise.kind", "noise.clip")
+# The fields that noise is added by, at a level above 0.
+LEVELS = ("noise.level", "noise.level_max", "stack.head_noise")
+MORE_LEVELS = ("eval.levels", "stack.levels")
 
 
 def unused_values(
@@ -28,7 +31,8 @@ def unused_values(
     decoder = fields["model.decoder"]
     if decoder in DECODERS and decoder != "upsample":
         useless |= dict.fromkeys(RESIZING, f"model.decoder={decoder}")
-    if not max(fields["noise.level"], fields["noise.level_max"]):
+    levels = [fields[name] for name in LEVELS] + [level for name in MORE_LEVELS for level in fields[name]]
+    if not max(levels) and not fields["eval.noises"]:
         useless |= dict.fromkeys(NOISY, "noise.level=0")
     return [
         (name, fields[name], why)

@@ -11,6 +11,8 @@ import numpy as np
 
 # Images in [0, 1] that differ by less than a gray level of 255 are alike.
 GRAY_LEVEL = 1 / 255
+# Mean squared error of an input below which it has no noise, but for rounding.
+CLEAN = 1e-10
 REMEDY = "train longer, lower learning_rate, or set optimizer.grad_clip=1"
 CONSTANT = f"the network gives the same image for every input: {REMEDY}"
 
@@ -30,9 +32,9 @@ def restoration_warnings(
     if _constant(images):
         return [CONSTANT]
     before, after = noisy["mse"], restored["mse"]
-    if before and not after <= before:
+    if before > CLEAN and not after <= before:
         return [
-            f"the restored images are worse than the noisy ones (mean squared error {before:.4f} to {after:.4f}): "
+            f"the restored images are worse than the noisy ones (mean squared error {before:.2g} to {after:.2g}): "
             f"{REMEDY}"
         ]
     return []

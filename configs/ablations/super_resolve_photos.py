@@ -7,8 +7,8 @@ python -m experiments.ablate --config=configs/ablations/super_resolve_photos.py:
 
 Gray photos in the first two commands, colour in the last. 42 trials (60 for the first command, since some of the best
 rates lay near the edge of the range) and 54 runs of 1,500 steps of 16 crops each. The first took 55 minutes on two
-cores of an Intel Xeon with AVX-512, the second 46 (docs/results-super-resolution.md); the last has not been measured
-yet.
+cores of an Intel Xeon with AVX-512, the second 46, the last an hour and a half, partly with other work on the cores
+(docs/results-super-resolution.md).
 """
 
 from ml_collections import ConfigDict

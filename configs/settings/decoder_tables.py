@@ -147,6 +147,17 @@ def _super_resolution(tables: ConfigDict) -> None:
                 networks=f"{trained}, super_resolve.factor={factor}",
             )
 
+    # Its own test split are three photos, so that it is tested with these only.
+    tables.super_resolve_colour_cbsd68 = _enlarging(
+        "colour-other",
+        "colour-photos-twice",
+        data="colour photos",
+        name="x2, tested with CBSD68",
+        columns=("ssim",),
+        baselines="results/super-resolve-colour-other-baselines.csv",
+        trials="results/tuning-super-resolve-colour.csv",
+    )
+
 
 def _enlarging(path: str, heading: str, **others: Any) -> ConfigDict:
     """A table of super-resolution and its heading in the page about it."""

@@ -138,12 +138,17 @@ def _about_other_tasks(questions: ConfigDict) -> None:
     questions.enlarge_photos_twice = question(
         "You enlarge gray photos twice: the same networks, tested with three sets",
         ("super_resolve_photos,*", "super_resolve_photos_bsd68", "super_resolve_photos_set12"),
-        "networks of equal size; colour; low resolution with noise; longer training; larger networks",
+        "networks of equal size; low resolution with noise; longer training; larger networks",
     )
     questions.enlarge_photos_four_times = question(
         "You enlarge gray photos four times: the same networks, tested with three sets",
         ("super_resolve_photos_x4*",),
         "networks of equal size; a factor of 3; colour; low resolution with noise; longer training; larger networks",
+    )
+    questions.enlarge_colour = question(
+        "You enlarge colour photos twice",
+        ("super_resolve_colour_*",),
+        "networks of equal size; four times; low resolution with noise; other test photos; longer training",
     )
     questions.segment = question(
         "You segment: a class for each pixel",

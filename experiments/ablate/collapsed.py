@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from aeden.tasks.task import Summary
+from aeden.tasks.useless_results import CLEAN
 from experiments.ablate.grid import Cell
 from experiments.ablate.seed_values import spoken
 
@@ -23,11 +24,11 @@ def sentences(summaries: Mapping[Cell, Summary]) -> list[str]:
     lines = []
     for kind, pairs in runs.items():
         # An error that is NaN is no better either.
-        bad = [pair for pair in pairs if not pair[0] < pair[1]]
+        bad = [pair for pair in pairs if pair[1] > CLEAN and not pair[0] < pair[1]]
         if bad:
             restored, noisy = max(bad, key=lambda pair: math.inf if math.isnan(pair[0]) else pair[0])
             lines.append(
                 f"{spoken(kind)} restored no more than it was given in {len(bad)} of {len(pairs)} runs (up to a mean "
-                f"squared error of {restored:.4f}, noisy {noisy:.4f}): these networks collapsed or were hardly trained."
+                f"squared error of {restored:.2g}, noisy {noisy:.2g}): these networks collapsed or were hardly trained."
             )
     return lines

@@ -89,6 +89,8 @@ def _check_result(name: str, config: Any) -> None:
     of_holes = name in (PSNR_INSIDE.name, PSNR_OUTSIDE.name)
     if of_holes and config.noise.kind not in HOLES:
         raise ValueError(f"noise.kind={config.noise.kind} leaves no holes: for {name} use {' or '.join(HOLES)}")
+    if of_holes and not max(config.noise.level, config.noise.level_max):
+        raise ValueError(f"noise.level=0 leaves no holes: for {name} set it above 0")
     responses = name in {metric.name for metric in RESPONSE_METRICS}
     skips = config.model.skip or config.model.architecture == "unet"
     if config.task == "denoise" and responses and (skips or DECODERS[config.model.decoder].unpools):

@@ -177,7 +177,8 @@ def _trials(root: Path, entry: Any, metric: Metric, reference: str, here: Mappin
     """The trials at a place on the axes as pairs; none if the entry names no table of them."""
     if not entry.trials:
         return {}
-    return trial_pairs(root / entry.trials, metric, reference, {axis: (value,) for axis, value in here.items()})
+    place = wanted_values(entry) | {axis: (value,) for axis, value in here.items()}
+    return trial_pairs(root / entry.trials, metric, reference, place, entry.rename.to_dict())
 
 
 def _methods(root: Path, entry: Any, metric: Metric, here: Mapping[str, Any]) -> list[Row]:

@@ -15,11 +15,10 @@ from typing import Any
 
 from aeden.measures.metric import Metric
 from aeden.runtime.files import Row
+from aeden.tasks.field_ranges import RANGES
 from experiments.settings.rows import read_rows
 
 FIGURE = "validation_"
-# What a row has beside its contender, its place on the axes, its seed and the values that were tuned.
-OTHERS = ("contender", "steps", "parameters", "wall_seconds", "folder", "hardware")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +36,9 @@ class Pairs:
     median: float
 
 
-def trial_pairs(path: Path, metric: Metric, reference: str, place: Mapping[str, Sequence[Any]]) -> dict[str, Pairs]:
+def trial_pairs(
+    path: Path, metric: Metric, reference: str, place: Mapping[str, Sequence[Any]], rename: Mapping[str, str]
+) -> dict[str, Pairs]:
     """Contender -> its pairs at a place on the axes, on the validation split; those without a pair are left out.
 
     Args:
@@ -45,9 +46,10 @@ def trial_pairs(path: Path, metric: Metric, reference: str, place: Mapping[str, 
       metric: what is compared.
       reference: the contender that the others are compared with.
       place: column -> values that the rows of the setting may have.
+      rename: contender in the table -> its name, where they differ.
 
     Raises:
-      ValueError: there is no such table, it has not the metric, or no trial of the reference at this place.
+      ValueError: there is no such table, it has not the metric, or no pair at this place, or a trial twice.
     """
     if not path.is_file():
         raise ValueError(f"there is no table {path}: correct `trials`")
@@ -55,29 +57,39 @@ def trial_pairs(path: Path, metric: Metric, reference: str, place: Mapping[str, 
     figure = FIGURE + metric.name
     here = {column: values for column, values in place.items() if column in columns}
     mine = [row for row in rows if all(row.get(column) in values for column, values in here.items())]
-    if figure not in columns or not any(row["contender"] == reference for row in mine):
-        raise ValueError(f"{path} has no trial of {reference} with {figure} at this setting: correct `trials`")
     values: dict[str, dict[tuple[Any, ...], float]] = {}
     for row in mine:
-        if math.isfinite(row.get(figure, math.nan)):
-            values.setdefault(row["contender"], {})[_matched(row, here)] = row[figure]
+        own = values.setdefault(rename.get(row.get("contender", ""), row.get("contender", "")), {})
+        matched = _matched(row, here)
+        if matched in own:
+            raise ValueError(f"{path} has two trials of {row['contender']} with {dict(matched)}: correct `trials`")
+        own[matched] = _figure(row, figure)
     its = values.pop(reference, {})
     found = {name: _pairs(own, its, metric) for name, own in values.items()}
-    return {name: pairs for name, pairs in found.items() if pairs is not None}
+    kept = {name: pairs for name, pairs in found.items() if pairs is not None}
+    if not kept:
+        raise ValueError(
+            f"{path} has no pair of trials with {figure} at this setting, of {reference} and another contender: "
+            "correct `trials`"
+        )
+    return kept
 
 
 def _matched(row: Row, here: Mapping[str, Any]) -> tuple[Any, ...]:
     """What two trials of a pair have in common: the seed and the values that were tuned."""
-    return tuple(
-        (name, value)
-        for name, value in sorted(row.items())
-        if name not in OTHERS and name not in here and not name.startswith(FIGURE)
-    )
+    return tuple((name, value) for name, value in sorted(row.items()) if name in RANGES and name not in here)
+
+
+def _figure(row: Row, name: str) -> float:
+    """The figure of a trial; NaN for none, as of a trial that diverged."""
+    value = row.get(name, math.nan)
+    return float(value) if isinstance(value, int | float) else math.nan
 
 
 def _pairs(own: Mapping[Any, float], its: Mapping[Any, float], metric: Metric) -> Pairs | None:
     """None without a pair."""
     differences = [own[key] - its[key] for key in own.keys() & its.keys()]
+    differences = [one for one in differences if math.isfinite(one)]
     if not differences:
         return None
     sign = 1 if metric.higher_is_better else -1

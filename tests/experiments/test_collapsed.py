@@ -22,7 +22,7 @@ def test_runs_that_restore_no_more_than_they_were_given_are_named(settings, tmp_
     assert collapsed.sentences(summaries(result, {})) == []
     (line,) = collapsed.sentences(summaries(result, {"k3, seed 1": 0.09}))
     assert line.startswith(
-        "k3 restored no more than it was given in 1 of 2 runs (up to a mean squared error of 0.0900, noisy 0.0800)"
+        "k3 restored no more than it was given in 1 of 2 runs (up to a mean squared error of 0.09, noisy 0.08)"
     )
     (line,) = collapsed.sentences(summaries(result, {"nearest, seed 0": math.nan, "nearest, seed 1": 0.08}))
     assert "in 2 of 2 runs" in line

@@ -409,7 +409,14 @@ def test_trials_are_compared_at_the_same_rate_and_seed(make, tmp_path):
     text = contenders.contender_tables(settings, config, tmp_path, tmp_path)
     assert "| +0.10, 1 of 2 |" in text
     assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
-    for path, said in (("gone.csv", "there is no table"), ("t.csv", "has no trial of a with validation_psnr")):
+    kept = {"axes": ("epochs",), "where": {"epochs": 2}, "trials": "trials.csv"}
+    assert make({"t": (rows, kept)})[1][0].trials == {"b": Pairs(1, 0, pytest.approx(-1.0))}
+    files.write_csv(tmp_path / "twice.csv", [dict(zip(names, row, strict=True)) for row in [*made, made[0]]])
+    for path, said in (
+        ("twice.csv", "has two trials of a with"),
+        ("gone.csv", "there is no table"),
+        ("t.csv", "has no pair of trials with validation_psnr"),
+    ):
         with pytest.raises(ValueError, match=said):
             make({"t": (rows, {"axes": ("epochs",), "trials": path})})
 

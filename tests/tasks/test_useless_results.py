@@ -21,7 +21,7 @@ CLEAN = np.linspace(0, 1, 3 * 4 * 4).reshape(3, 4, 4, 1)
     [
         (np.full_like(CLEAN, 0.5), CLEAN, 0.01, "same image for every input"),
         (np.full_like(CLEAN, 0.5), np.zeros_like(CLEAN), 0.01, None),  # all images of the data are the same
-        (CLEAN, CLEAN, 0.089, "worse than the noisy ones (mean squared error 0.0800 to 0.0890)"),
+        (CLEAN, CLEAN, 0.089, "worse than the noisy ones (mean squared error 0.08 to 0.089)"),
         (CLEAN, CLEAN, np.nan, "worse than the noisy ones"),
         (CLEAN, CLEAN, 0.07, None),
     ],

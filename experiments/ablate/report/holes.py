@@ -41,5 +41,6 @@ def section(result: GridResult) -> list[str]:
         "PSNR of the input inside holes, dB",
         *(m.axis_label for m in (PSNR_INSIDE, PSNR_OUTSIDE)),
     ]
-    share = f"Holes are {found[0]['hole_share']:.0%} of the pixels{result.first_setting}."
+    shares = sorted({f"{one['hole_share']:.0%}" for one in found})
+    share = f"Holes are {' to '.join(dict.fromkeys((shares[0], shares[-1])))} of the pixels."
     return ["<h2>Holes</h2>", table(heads, lines), note(f"{HOLES} {share}")]

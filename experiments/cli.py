@@ -129,13 +129,18 @@ def _parse() -> None:
         raise ValueError(
             error_lines.unknown_field(str(error).replace("\\n", ". ").replace("\\", "").strip("\"'"))
         ) from error
-    except (NameError, ImportError, ArithmeticError, LookupError, RuntimeError) as error:
-        raise ValueError(f"the config file fails ({error}): correct it; --debug shows where") from error
+    except (ValueError, flags.Error):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"the config file fails ({said}): correct it; --debug shows where") from error
     if rest:
         raise ValueError(f"unexpected argument {rest[0]!r}: options look like --config.epochs=3")
     path = config_path() if flags.FLAGS["config"].present else ""
     if path and not Path(path.partition(":")[0]).is_file():
         raise ValueError(f"there is no config file {path}: see configs/")
+    if path and not hasattr(CONFIG.value, "to_dict"):
+        raise ValueError(f"get_config of {path} returns no ConfigDict: end it with `return config`")
     if CONFIG.value is None:
         raise ValueError(f"name a config: --config={command_help.example(sys.modules['__main__'].__doc__)}")
 

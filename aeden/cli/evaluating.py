@@ -47,7 +47,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
       OSError: a run cannot be read, or the table cannot be written.
     """
     for level in arguments.levels or (NO_NOISE[0],):
-        check_noise(_noise_kind(arguments), {"--levels:": level.value})
+        check_noise(_noise_kind(arguments), {"--level:": level.value})
     output = _output(arguments.output, arguments.force)
     keep_programs()
     messages = Messages(True, 0)

@@ -25,7 +25,7 @@ from aeden.tasks.segment.task import SEGMENT
 from aeden.tasks.stack.task import STACK
 from aeden.tasks.super_resolve.task import SUPER_RESOLVE
 from aeden.tasks.task import PreparedRun, Summary, Task
-from aeden.tasks.unused_values import unused_values
+from aeden.tasks.unused_values import check_known, unused_values
 
 # The values of `config.task`.
 TASKS: dict[str, Task] = {
@@ -121,6 +121,8 @@ def execute(config: Any, defaults: Mapping[str, Any], workdir: Path, started: fl
     if summary is not None and summary["dataset"] == summary["requested_dataset"]:
         return summary, True
     check_fields(config)
+    if not (workdir / "config.json").exists():  # runs that have begun with such a field go on
+        check_known(fields, defaults)
     with run_folder.locked(workdir, primary):
         shared_folder.check_shared(workdir)
         # Another process may have had the folder until now.

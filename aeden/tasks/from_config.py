@@ -61,10 +61,7 @@ def open_data(config: Any) -> Dataset:
     """
     data = config.data
     if config.task == "segment" and data.name != "letters":
-        raise ValueError(
-            f"data.name={data.name} does not say to which class each pixel belongs, which task=segment learns: use "
-            "data.name=letters"
-        )
+        raise ValueError(f"data.name={data.name} does not say to which class each pixel belongs: use data.name=letters")
     crop, channels = data.crop, str(data.channels)
     if not crop:
         if channels != "auto":
@@ -155,7 +152,9 @@ def check_no_denoising_tests(config: Any) -> None:
         raise ValueError("eval.extras is for task=denoise: set it to False")
 
 
-def build_noise(config: Any, level: float | None = None, clip: bool | None = None) -> Transform:
+def build_noise(
+    config: Any, level: float | None = None, clip: bool | None = None, name: str = "noise level"
+) -> Transform:
     """The noise of a config, or the same kind of noise at another level.
 
     It tells its levels (`LevelledNoise`) if the network is given them.
@@ -164,6 +163,7 @@ def build_noise(config: Any, level: float | None = None, clip: bool | None = Non
       config: the experiment.
       level: a fixed level in place of the config's `noise.level` and `noise.level_max`.
       clip: whether to clip to [0, 1], in place of `noise.clip`.
+      name: what a message calls `level`.
 
     Raises:
       ValueError: unknown kind of noise, or a level out of its range.
@@ -171,7 +171,7 @@ def build_noise(config: Any, level: float | None = None, clip: bool | None = Non
     noise = config.noise
     low = noise.level if level is None else level
     high = max(noise.level_max, low) if level is None else level
-    check_noise(noise.kind, {"noise.level": low, "noise.level_max": high} if level is None else {"noise level": level})
+    check_noise(noise.kind, {"noise.level": low, "noise.level_max": high} if level is None else {name: level})
     clip = noise.clip if clip is None else clip
 
     def corrupted(example_keys: Array, images: Array) -> Array:

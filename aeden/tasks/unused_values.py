@@ -1,7 +1,8 @@
-"""Fields of a config that other fields make useless. They are told, not refused: finished runs may have them."""
+"""Fields of a config that do nothing: unknown ones, and those that other fields make useless."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -16,10 +17,29 @@ LEVELS = ("noise.level", "noise.level_max", "stack.head_noise")
 MORE_LEVELS = ("eval.levels", "stack.levels")
 
 
+def check_known(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuses fields that do not exist, such as misspelt ones in a config file, which would change nothing.
+
+    Args:
+      config, defaults: as nested dicts.
+
+    Raises:
+      ValueError: naming the first such field, and one that is meant.
+    """
+    known = flatten(defaults)
+    for name in flatten(config):
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.75)
+            remedy = f"; did you mean {near[0]}?" if near else ": configs/base.py lists the fields"
+            raise ValueError(f"there is no field {name}{remedy}")
+
+
 def unused_values(
     config: Mapping[str, Any], defaults: Mapping[str, Any], sections: Collection[str]
 ) -> list[tuple[str, Any, str]]:
     """The fields that are set to no effect: dotted name, value, and the field that makes it useless.
+
+    They are told and not refused, since finished runs may have them.
 
     Args:
       config: the experiment, as nested dicts.

@@ -15,6 +15,7 @@ from aeden.runtime import processes, run_folder
 from aeden.runtime.distributed import placement
 from aeden.runtime.processes import Interrupted, cores
 from aeden.tasks.execute import announce
+from aeden.tasks.unused_values import check_known
 from experiments import cli
 from experiments.ablate import grid, launch, seed_groups, selection, tuning, tuning_checks, tuning_record, verdict
 from experiments.ablate.grid import Cell
@@ -69,6 +70,7 @@ def run_grid(name: str, settings: Any, workdir: Path, report: Report) -> None:
     chosen = plan if tuned else _chosen(plan, ONLY.value)
     # What an earlier version has finished stays finished, even if a check has come since.
     grid.check(cell for cell in plan.folders if not plan.is_finished(cell))
+    check_known(settings.experiment.to_dict(), cli.defaults())
     verdict.check(settings.metric, plan.cells, settings.margin)
     seed_groups.check(settings, plan.folders, seed_groups.TOGETHER.value)
     if tuned is not None:

@@ -17,6 +17,7 @@ from typing import Any
 from absl import flags
 
 from aeden.runtime import files
+from configs.settings import base
 from experiments import cli
 from experiments.settings import document, page
 from experiments.settings.advice import answer
@@ -85,6 +86,8 @@ def main() -> None:
     config, root = cli.CONFIG.value, Path.cwd()
     if "tables" not in config:
         raise ValueError(f"{cli.config_path()} is no verdict over settings: use one like configs/settings/decoders.py")
+    for name in set(config) - set(base.get_config()):
+        raise ValueError(f"a verdict has no field {name}: see configs/settings/base.py")
     path = Path(DOCUMENT.value) if DOCUMENT.value else None
     text = text_of(path) if path else ""
     settings = settings_of(config, root)
@@ -92,7 +95,7 @@ def main() -> None:
     parts = parts_of(settings, config, folder.resolve(), root)
     out = Path(OUT.value) if OUT.value else path.parent if path else None
     if path is None or out is None:
-        print("\n".join(filter(None, parts.values())))
+        print("\n".join(f"[{name}]\n\n{text}" for name, text in parts.items() if text))
     if path is not None:
         files.write_text(path, document.insert(text, parts))
         print(f"{path}: {_count(settings)}")

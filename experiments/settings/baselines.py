@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,5 +35,7 @@ def methods_at(path: Path, metric: Metric, place: Mapping[str, Sequence[Any]]) -
 
 
 def best(methods: Sequence[Row], metric: Metric) -> Row:
-    """The best of one or more methods by a metric."""
-    return (max if metric.higher_is_better else min)(methods, key=lambda row: row[metric.name])
+    """The best of one or more methods by a metric; a figure that is not finite is the worst."""
+    worst = -math.inf if metric.higher_is_better else math.inf
+    choose = max if metric.higher_is_better else min
+    return choose(methods, key=lambda row: row[metric.name] if math.isfinite(row[metric.name]) else worst)

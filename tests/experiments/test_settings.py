@@ -580,6 +580,15 @@ def test_the_page_needs_its_markers():
         document.insert(text, {"y": "new"})
 
 
+def test_a_misspelt_field_of_a_verdict_is_refused(make, monkeypatch):
+    config, _ = make({"t": (PLAIN, {})})
+    config.headlines = ("b",)
+    monkeypatch.setattr(cli, "CONFIG", SimpleNamespace(value=config))
+    monkeypatch.setattr(command, "DOCUMENT", SimpleNamespace(value=None))
+    with pytest.raises(ValueError, match="a verdict has no field headlines"):
+        command.main()
+
+
 def test_the_command_writes_the_page_and_the_map(make, monkeypatch, tmp_path, capsys):
     config, _ = make(on("xyz", 0.5, tuned=True), one=question("you", ("*",), "much"))
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ from aeden.inference.finished_run import load_run
 from aeden.runtime import files, identity, run_folder
 from aeden.tasks import execute
 from aeden.tasks.denoise.run import DenoiseRun
-from aeden.tasks.unused_values import unused_values
+from aeden.tasks.unused_values import check_known, unused_values
 from aeden.training.checkpoints import newest_params
 from aeden.training.divergence import TrainingDiverged
 from configs import base, smoke
@@ -293,3 +293,31 @@ def test_fields_that_others_make_useless_are_told():
     assert unused_values(config.to_dict(), defaults, sections) == []
     config.noise.level_max = 0.0
     assert unused_values(config.to_dict(), defaults, ("model",)) == []
+
+
+def test_a_misspelt_field_is_refused_before_a_run_begins(config, tmp_path):
+    """One that an earlier version began goes on."""
+    defaults = base.get_config().to_dict()
+    wrong = config.copy_and_resolve_references()
+    wrong.lerning_rate = 0.1
+    with pytest.raises(ValueError, match="there is no field lerning_rate; did you mean learning_rate"):
+        execute.execute(wrong, defaults, tmp_path / "run", time.monotonic())
+    assert not (tmp_path / "run" / "config.json").exists()
+    check_known(config.to_dict(), defaults)
+    wrong = config.copy_and_resolve_references()
+    wrong.model.quite_another = 3
+    with pytest.raises(ValueError, match=r"there is no field model\.quite_another: configs/base\.py lists"):
+        check_known(wrong.to_dict(), defaults)
+
+
+def test_noise_of_other_levels_is_noise():
+    """Levels of the test, of a stack and of its head read the kind as well."""
+    defaults, config = base.get_config().to_dict(), base.get_config()
+    config.noise.kind, config.noise.level = "speckle", 0.0
+    config.eval.levels = (0.2,)
+    config.stack.levels, config.stack.head_noise = (), 0.0
+    assert unused_values(config.to_dict(), defaults, ("noise",)) == []
+    config.eval.levels, config.stack.levels = (), (0.5,)
+    assert unused_values(config.to_dict(), defaults, ("noise",)) == []
+    config.stack.levels = ()
+    assert unused_values(config.to_dict(), defaults, ("noise",)) == [("noise.kind", "speckle", "noise.level=0")]

@@ -182,7 +182,8 @@ class DenoiseRun:
         np.savez(workdir / "examples.npz", **arrays)  # type: ignore[arg-type]
         title = f"{self.dataset.label}, {self.noise_name}, {self.description}"
         # An image whose holes hit nothing has a PSNR of 100 dB: means with such images are no measure of the input.
-        holes = summary.get("holes")
+        holes = summary.get("holes", {})
+        holes = holes if holes.get("hole_share") else {}
         if holes:
             result = f"PSNR inside the holes {holes['noisy_psnr_inside']:.2f} to {holes['psnr_inside']:.2f} dB"
         else:

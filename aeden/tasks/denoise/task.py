@@ -58,7 +58,7 @@ def prepare(config: Any, dataset: Dataset) -> DenoiseRun:
     )
     of_seeds = make_validation_of_seeds(model, noise, dataset.validation)
     objective = dataclasses.replace(objective, validate_seeds=of_seeds)
-    levels = {f"{level:g}": from_config.build_noise(config, level) for level in config.eval.levels}
+    levels = {f"{level:g}": from_config.build_noise(config, level, name="eval.levels:") for level in config.eval.levels}
     noises = _other_noises(config)
     return DenoiseRun(
         name=Identification("denoise", model_from_config.decoder_name(config), seed),
@@ -120,7 +120,7 @@ def closing(summary: Summary) -> list[str]:
         for name, row in (("noisy", summary["noisy"]), ("restored", summary["test"]))
     ]
     values = figures(summary)
-    if holes.PSNR_INSIDE.name in values:
+    if holes.PSNR_INSIDE.name in values and summary["holes"]["hole_share"]:
         lines.append(_hole_line(summary["holes"]))
     places = {f"at a noise level of {level}": both for level, both in summary["levels"].items()}
     places |= {f"with {name.replace(':', ' noise of level ')}": both for name, both in _noises(summary).items()}

@@ -52,7 +52,7 @@ def _check_ranges(config: Any) -> None:
         raise ValueError("stack.pretrain_epochs, stack.unroll_epochs and stack.labels take 0 or more")
     if stack.head == "none" and not stack.unroll_epochs and (stack.pretrained or not stack.pretrain_epochs):
         raise ValueError("nothing to train: set stack.head, stack.pretrain_epochs or stack.unroll_epochs")
-    from_config.build_noise(config, stack.head_noise)
+    from_config.build_noise(config, stack.head_noise, name="stack.head_noise")
 
 
 def check_labels(dataset: Dataset, user: str) -> None:

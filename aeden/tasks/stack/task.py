@@ -78,7 +78,7 @@ def prepare(config: Any, dataset: Dataset) -> StackRun:
 def _layer_noise(config: Any, i: int) -> Transform:
     """The noise of the input of layer i: of the image (clipped as `noise.clip` says) or of a code (never clipped)."""
     level = config.stack.levels[i] if config.stack.levels else None
-    noise = from_config.build_noise(config, level, clip=config.noise.clip and i == 0)
+    noise = from_config.build_noise(config, level, config.noise.clip and i == 0, "stack.levels:")
     return noise if i == 0 else code_noise(noise)
 
 

@@ -33,10 +33,28 @@ def rows_of(path: Path, entry: Any) -> list[Row]:
     chosen = [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
     if not chosen:
         raise ValueError(f"no row has {kind('', where).removeprefix(', ')}: correct `where`")
+    _check_cells(chosen, entry)
     rename = entry.rename.to_dict()
     for name in rename.keys() - {row["contender"] for row in chosen}:
         raise ValueError(f"the table has no contender {name!r}: correct `rename`")
     return [{**row, "contender": rename.get(row["contender"], row["contender"])} for row in chosen]
+
+
+def _check_cells(rows: Iterable[Row], entry: Any) -> None:
+    """Refuses rows without what every run has, and text in place of numbers. A run may lack its metric.
+
+    Raises:
+      ValueError: naming the row by its contender and seed, and the column.
+    """
+    needed = ("contender", "seed", *entry.axes, *(() if entry.data else ("dataset",)))
+    for row in rows:
+        which = f"the row of contender {row.get('contender')}, seed {row.get('seed')}"
+        for column in needed:
+            if column not in row:
+                raise ValueError(f"{which} has no {column}: restore the table")
+        if not isinstance(row["seed"], int) or not isinstance(row.get(entry.metric, 0.0), int | float):
+            column = entry.metric if isinstance(row["seed"], int) else "seed"
+            raise ValueError(f"{which} has no number as {column}, but {row[column]!r}: restore the table")
 
 
 def _check_task(columns: Iterable[str], entry: Any) -> None:

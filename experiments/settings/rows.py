@@ -26,6 +26,7 @@ def read_rows(path: Path) -> tuple[list[Row], set[str]]:
         raise ValueError(f"{path.name} is no CSV table: restore it, or name another") from error
     if not rows or any(None in row for row in rows):
         raise ValueError(f"{path.name} has no row, or one that is longer than its head: restore it, or name another")
+    rows = [row for row in rows if any(row.values())]  # spreadsheets write lines of commas only
     numbered = [{name: _value(text) for name, text in row.items() if text} for row in rows]
     return numbered, set(reader.fieldnames or ())
 

@@ -354,6 +354,10 @@ PLAIN = rows_of({"a": LOW, "b": HIGH})
         (PLAIN, {"not_decoders": ("random",)}, "'random' in `not_decoders` has no run in the table"),
         (PLAIN, {"rename": {"old": "a"}}, "the table has no contender 'old': correct `rename`"),
         (PLAIN, {"not_decoders": ("b",)}, "'b' in `not_decoders` is in config.contenders"),
+        ([*PLAIN, {**PLAIN[0], "seed": ""}], {}, "contender a, seed None has no seed: restore"),
+        ([{**PLAIN[0], "dataset": ""}, *PLAIN[1:]], {}, "contender a, seed 0 has no dataset: restore"),
+        ([{**PLAIN[0], "psnr": "20,5"}, *PLAIN[1:]], {}, "has no number as psnr, but '20,5': restore"),
+        ([{**PLAIN[0], "seed": "first"}, *PLAIN[1:]], {}, "has no number as seed, but 'first': restore"),
         (PLAIN, {"report": "docs/gone.md#here"}, "there is no page docs/gone.md#here: correct `report`"),
     ],
 )

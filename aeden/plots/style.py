@@ -110,7 +110,8 @@ def save_samples(path: Path, title: str, rows: Mapping[str, np.ndarray], caption
       captions: name of a row -> one line of text per image.
     """
     count = len(next(iter(rows.values())))
-    figure, axes = panels(len(rows), count, (0.95 * count + 1.0, 1.12 * len(rows) + 0.55))
+    height = 1.12 * len(rows) + (0.75 if SIGNED_ROW in rows else 0.55)
+    figure, axes = panels(len(rows), count, (0.95 * count + 1.0, height))
     for line, (name, images) in zip(axes, rows.items(), strict=True):
         for i, (axis, image) in enumerate(zip(line, images, strict=True)):
             if name == SIGNED_ROW:
@@ -123,7 +124,11 @@ def save_samples(path: Path, title: str, rows: Mapping[str, np.ndarray], caption
                 axis.set_xlabel(captions[name][i], fontsize=7, color=GRAY, labelpad=2)
         row_label(line[0], name)
         if name == SIGNED_ROW:
-            line[0].set_xlabel(SIGNS, fontsize=7, color=GRAY, labelpad=2, loc="left")
+            # Wider than one image: it must not push the columns apart, so another one keeps its line free.
+            line[-1].set_xlabel(" ", fontsize=7, labelpad=2)
+            text = SIGNS if count > 1 else SIGNS.replace("; ", "\n")
+            where = {"xy": (0, 0), "xycoords": "axes fraction", "xytext": (0, -3), "textcoords": "offset points"}
+            line[0].annotate(text, **where, va="top", fontsize=7, color=GRAY).set_in_layout(count == 1)
     save(figure, path, title, top=0.98, pad=0.5, w_pad=0.2, h_pad=0.3)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aeden.measures.metric import Metric
 from aeden.runtime.files import Row
-from experiments.settings.rows import read_rows
+from experiments.settings.rows import read_rows, rows_at
 
 
 def methods_at(path: Path, metric: Metric, place: Mapping[str, Sequence[Any]]) -> list[Row]:
@@ -27,8 +27,7 @@ def methods_at(path: Path, metric: Metric, place: Mapping[str, Sequence[Any]]) -
     if not path.is_file():
         raise ValueError(f"there is no table {path}: correct `baselines`")
     rows, columns = read_rows(path)
-    here = {column: values for column, values in place.items() if column in columns}
-    mine = [row for row in rows if all(row.get(column) in values for column, values in here.items())]
+    mine = rows_at(rows, columns, place)
     if not mine or not {"method", metric.name} <= columns:
         raise ValueError(f"{path} has no method with {metric.name} at this setting: correct `baselines`")
     return mine

@@ -10,7 +10,7 @@ from aeden.runtime.files import Row
 from aeden.runtime.identity import flatten
 from aeden.tasks.execute import TASKS
 from experiments.ablate.grid import kind
-from experiments.settings.rows import read_rows, runs_named
+from experiments.settings.rows import read_rows, rows_at, runs_named
 
 
 def rows_of(path: Path, entry: Any) -> list[Row]:
@@ -29,8 +29,7 @@ def rows_of(path: Path, entry: Any) -> list[Row]:
         if column not in columns:
             raise ValueError(f"the table has no column {column}: it has {', '.join(sorted(columns))}")
     _check_task(columns, entry)
-    wanted = wanted_values(entry)
-    chosen = [row for row in rows if all(row.get(column) in values for column, values in wanted.items())]
+    chosen = rows_at(rows, columns, wanted_values(entry))
     if not chosen:
         raise ValueError(f"no row has {kind('', where).removeprefix(', ')}: correct `where`")
     _check_cells(chosen, entry)

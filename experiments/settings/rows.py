@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ def read_rows(path: Path) -> tuple[list[Row], set[str]]:
     rows = [row for row in rows if any(row.values())]  # spreadsheets write lines of commas only
     numbered = [{name: _value(text) for name, text in row.items() if text} for row in rows]
     return numbered, set(reader.fieldnames or ())
+
+
+def rows_at(rows: Iterable[Row], columns: Container[str], place: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """The rows at a place: column -> values that they may have. Columns that the table lacks do not tell rows apart."""
+    here = {column: values for column, values in place.items() if column in columns}
+    return [row for row in rows if all(row.get(column) in values for column, values in here.items())]
 
 
 def runs_named(rows: Iterable[Row], pattern: str) -> list[Row]:

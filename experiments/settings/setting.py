@@ -136,6 +136,7 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
     settings = []
     for place, members in values.items():
         here = dict(zip(axes, place, strict=True))
+        at = wanted_values(entry) | {axis: (value,) for axis, value in here.items()}
         mine = [row for row in rows if all(row[axis] == value for axis, value in here.items())]
         reference = members[config.reference][1]
         effects = {
@@ -163,8 +164,8 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
                 entry.report,
                 name,
                 mine,
-                _trials(root, entry, metric, config.reference, here),
-                _methods(root, entry, metric, here),
+                _trials(root, entry, metric, config.reference, at),
+                _methods(root, entry, metric, at),
                 float(np.mean(list(seed_values.finite(reference).values()))),
                 effects,
                 gaps.sentences(metric),
@@ -173,21 +174,18 @@ def _of_entry(name: str, entry: Any, config: Any, root: Path) -> list[Setting]:
     return settings
 
 
-def _trials(root: Path, entry: Any, metric: Metric, reference: str, here: Mapping[str, Any]) -> dict[str, Pairs]:
-    """The trials at a place on the axes as pairs; none if the entry names no table of them."""
+def _trials(
+    root: Path, entry: Any, metric: Metric, reference: str, place: Mapping[str, Sequence[Any]]
+) -> dict[str, Pairs]:
+    """The trials at a place as pairs; none if the entry names no table of them."""
     if not entry.trials:
         return {}
-    place = wanted_values(entry) | {axis: (value,) for axis, value in here.items()}
     return trial_pairs(root / entry.trials, metric, reference, place, entry.rename.to_dict())
 
 
-def _methods(root: Path, entry: Any, metric: Metric, here: Mapping[str, Any]) -> list[Row]:
-    """The methods that need no training at a place on the axes; none if the entry names no table of them."""
-    if not entry.baselines:
-        return []
-    return methods_at(
-        root / entry.baselines, metric, wanted_values(entry) | {axis: (value,) for axis, value in here.items()}
-    )
+def _methods(root: Path, entry: Any, metric: Metric, place: Mapping[str, Sequence[Any]]) -> list[Row]:
+    """The methods that need no training at a place; none if the entry names no table of them."""
+    return methods_at(root / entry.baselines, metric, place) if entry.baselines else []
 
 
 def _effect(comparison: Comparison, metric: Metric, by_seed: Mapping[int, float], costs: Mapping[str, float]) -> Effect:

@@ -16,7 +16,7 @@ from typing import Any
 from aeden.measures.metric import Metric
 from aeden.runtime.files import Row
 from aeden.tasks.field_ranges import RANGES
-from experiments.settings.rows import read_rows
+from experiments.settings.rows import read_rows, rows_at
 
 FIGURE = "validation_"
 
@@ -55,12 +55,10 @@ def trial_pairs(
         raise ValueError(f"there is no table {path}: correct `trials`")
     rows, columns = read_rows(path)
     figure = FIGURE + metric.name
-    here = {column: values for column, values in place.items() if column in columns}
-    mine = [row for row in rows if all(row.get(column) in values for column, values in here.items())]
     values: dict[str, dict[tuple[Any, ...], float]] = {}
-    for row in mine:
+    for row in rows_at(rows, columns, place):
         own = values.setdefault(rename.get(row.get("contender", ""), row.get("contender", "")), {})
-        matched = _matched(row, here)
+        matched = _matched(row, place)
         if matched in own:
             raise ValueError(f"{path} has two trials of {row['contender']} with {dict(matched)}: correct `trials`")
         own[matched] = _figure(row, figure)
@@ -75,9 +73,9 @@ def trial_pairs(
     return kept
 
 
-def _matched(row: Row, here: Mapping[str, Any]) -> tuple[Any, ...]:
+def _matched(row: Row, place: Mapping[str, Any]) -> tuple[Any, ...]:
     """What two trials of a pair have in common: the seed and the values that were tuned."""
-    return tuple((name, value) for name, value in sorted(row.items()) if name in RANGES and name not in here)
+    return tuple((name, value) for name, value in sorted(row.items()) if name in RANGES and name not in place)
 
 
 def _figure(row: Row, name: str) -> float:
